@@ -1,0 +1,233 @@
+"""The contract: what a problem must say of itself before any node runs."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    RootModel,
+    model_validator,
+)
+
+from fullcircle.core.errors import DataError, name_missing
+from fullcircle.core.metrics import METRICS
+
+Task = Literal["binary", "multiclass", "regression"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Settings(BaseModel):
+    """Base of every typed parameter: unknown names are refused, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _as_utc(value: Any) -> Any:
+    moment = datetime.fromisoformat(str(value))
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Clock(RootModel[Annotated[datetime, BeforeValidator(_as_utc)]]):
+    """The moment as of which a run sees the world; a date means its first instant in UTC."""
+
+    @property
+    def moment(self) -> datetime:
+        """The moment, in UTC."""
+        return self.root
+
+    def __str__(self) -> str:
+        midnight = self.root.time().isoformat() == "00:00:00"
+        return self.root.date().isoformat() if midnight else self.root.isoformat()
+
+
+class FeatureLookup(Settings):
+    """Columns that a row takes from a feature table by key.
+
+    Attributes:
+        table: Name of the feature table.
+        keys: Columns of the table that must equal the row's; a mapping gives
+            ``{column of the row: key of the table}`` where the names differ.
+        columns: Feature columns to take; a mapping gives ``{column of the table: new name}``.
+        max_age_days: A feature that describes a moment longer ago than this counts as missing.
+    """
+
+    table: str
+    keys: list[str] | dict[str, str] = Field(min_length=1)
+    columns: list[str] | dict[str, str] = Field(min_length=1)
+    max_age_days: PositiveFloat | None = None
+
+    @property
+    def key_mapping(self) -> dict[str, str]:
+        """Keys as ``{column of the row: key of the table}``."""
+        return self.keys if isinstance(self.keys, dict) else {key: key for key in self.keys}
+
+    @property
+    def renaming(self) -> dict[str, str]:
+        """Columns as ``{column of the table: name in the training set}``."""
+        return self.columns if isinstance(self.columns, dict) else {c: c for c in self.columns}
+
+
+class FeatureTable(Settings):
+    """What a feature table is keyed by and when its rows hold.
+
+    Attributes:
+        keys: Columns that identify the entity a row describes.
+        event_time: Column with the moment that a row describes; None for a table without history.
+        known_time: Column with the moment from which a row was known; defaults to ``event_time``.
+        description: What the table holds, in one sentence.
+    """
+
+    keys: list[str] = Field(min_length=1)
+    event_time: str | None = None
+    known_time: str | None = None
+    description: str = ""
+
+
+class Threshold(Settings):
+    """How a probability becomes a decision: a fixed value, or the best for a metric."""
+
+    value: Share | None = None
+    maximise: Literal["f1", "accuracy", "balanced_accuracy"] | None = None
+
+    @model_validator(mode="after")
+    def _choose_one(self) -> Self:
+        if (self.value is None) == (self.maximise is None):
+            raise ValueError("give either 'value' or 'maximise'")
+        return self
+
+
+class Split(Settings):
+    """How labelled rows are divided into three disjoint sets.
+
+    By time, the oldest rows train and the newest gate. By key, a digest of the entity's keys
+    decides, and ``scoring`` keeps a share of the entities away from training altogether.
+    """
+
+    by: Literal["time", "key"]
+    train: Share
+    selection: Share
+    gate: Share
+    scoring: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    salt: str = "fullcircle"
+
+    @model_validator(mode="after")
+    def _add_up(self) -> Self:
+        total = self.train + self.selection + self.gate + self.scoring
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"the shares add up to {total:g}, not to 1")
+        if self.by == "time" and self.scoring:
+            raise ValueError("a split by time scores the rows after as_of; leave 'scoring' out")
+        return self
+
+
+class ProblemSpec(Settings):
+    """The contract of one problem, the only thing that shared code knows of it.
+
+    Attributes:
+        name: Package of the problem below ``fullcircle.problems``.
+        task: What is predicted. A binary label is 0 or 1.
+        row_id: Column that identifies a row to predict.
+        entity_keys: Columns that identify what the row is about.
+        event_time: Column with the moment of the prediction; None for a snapshot without history.
+        label: Column to predict.
+        label_time: Column with the moment at which the label became known.
+        request_columns: Columns known at prediction time.
+        feature_lookups: Columns found in feature tables.
+        slices: Columns to report errors and fairness by.
+        primary_metric: Metric that selects, gates and alarms.
+        threshold: How a probability becomes a decision (binary only).
+        split: How labelled rows are divided.
+        period_days: Length of the period after ``as_of`` whose rows are scored.
+    """
+
+    name: str
+    task: Task
+    row_id: str
+    entity_keys: list[str] = Field(min_length=1)
+    event_time: str | None = None
+    label: str
+    label_time: str | None = None
+    request_columns: list[str] = []
+    feature_lookups: list[FeatureLookup] = []
+    slices: list[str] = []
+    primary_metric: str
+    threshold: Threshold | None = None
+    split: Split
+    period_days: PositiveFloat | None = None
+
+    @model_validator(mode="after")
+    def _be_consistent(self) -> Self:
+        times = (self.event_time, self.label_time, self.period_days)
+        if self.split.by == "time" and None in times:
+            raise ValueError("a split by time needs event_time, label_time and period_days")
+        if self.split.by == "key" and not self.split.scoring:
+            raise ValueError("a split by key needs a share of the entities for 'scoring'")
+        if (self.task == "binary") != (self.threshold is not None):
+            raise ValueError("a binary task, and no other, needs a 'threshold'")
+        if not self.features:
+            raise ValueError("name at least one of request_columns and feature_lookups")
+        self._refuse_repeated_names()
+        self._refuse_unknown_metric()
+        return self
+
+    def _refuse_unknown_metric(self) -> None:
+        allowed = [name for name, metric in METRICS.items() if self.task in metric.tasks]
+        if self.primary_metric not in allowed:
+            raise ValueError(
+                f"primary_metric {self.primary_metric!r} is not one of: {', '.join(allowed)}"
+            )
+
+    def _refuse_repeated_names(self) -> None:
+        names = [*self.features, *self.bookkeeping]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"used more than once: {', '.join(repeated)}")
+
+    @property
+    def features(self) -> list[str]:
+        """Input columns of the model, in order: request columns, then looked-up columns."""
+        looked_up = [new for lookup in self.feature_lookups for new in lookup.renaming.values()]
+        return [*self.request_columns, *looked_up]
+
+    @property
+    def identity(self) -> list[str]:
+        """Columns that say which row this is and when: row id, entity keys, event time."""
+        names = [self.row_id, *self.entity_keys, *filter(None, [self.event_time])]
+        return list(dict.fromkeys(names))
+
+    @property
+    def bookkeeping(self) -> list[str]:
+        """Columns that are never features: identity, label and the label's time."""
+        return [*self.identity, self.label, *filter(None, [self.label_time])]
+
+    @property
+    def event_columns(self) -> list[str]:
+        """Columns that ``events`` must have for this contract."""
+        return [*self.bookkeeping, *self.request_columns]
+
+
+def require_columns(present: list[str], wanted: list[str], what: str) -> None:
+    """Refuse a table in which a column is missing.
+
+    Raises:
+        DataError: Names each missing column and the nearest present one.
+    """
+    if missing := name_missing(wanted, present):
+        raise DataError(f"{what} lacks the column {missing}. It has: {', '.join(present)}.")
+
+
+def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested settings to ``{"a.b": value}``; lists of plain values stay whole."""
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, BaseModel):
+            value = value.model_dump(mode="json")
+        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+            value = {str(position): item for position, item in enumerate(value)}
+        flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
+    return flat

@@ -1,0 +1,103 @@
+"""What travels from training to scoring: an estimator and all that is known of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.core.candidates import as_inputs, predict
+from fullcircle.core.contract import FeatureLookup
+from fullcircle.core.errors import ModelError, name_missing
+
+
+@dataclass(frozen=True)
+class Registration:
+    """Where the registry keeps a model: three-level name, version and the run that made it."""
+
+    name: str
+    version: str
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted model.
+
+    Attributes:
+        estimator: Fitted scikit-learn pipeline that holds its own preparation.
+        candidate: Name of its family.
+        task: binary, multiclass or regression.
+        features: Input columns, in order.
+        lookups: Where looked-up features come from.
+        threshold: Probability from which a row counts as class 1 (binary only).
+        settings: Parameters that rebuild it: seed and the estimator's own.
+        scores: Estimates on the selection set by metric.
+        trained_on: Rows, first and last moment of the train set.
+        profile: Distribution of inputs and predictions at training (see profile.py).
+        example: First rows of the inputs, for signature and input example.
+        registration: Its place in the registry, once it has one.
+    """
+
+    estimator: Any
+    candidate: str
+    task: str
+    features: list[str]
+    lookups: list[FeatureLookup]
+    threshold: float | None
+    settings: dict[str, Any]
+    scores: dict[str, Any]
+    trained_on: dict[str, Any]
+    profile: dict[str, Any]
+    example: pd.DataFrame
+    registration: Registration | None = None
+
+    def __str__(self) -> str:
+        return str(self.registration or f"unregistered {self.candidate}")
+
+    def predict(self, frame: pd.DataFrame) -> np.ndarray:
+        """Predict rows that have the model's features, with or without other columns.
+
+        Raises:
+            ModelError: Names each missing feature.
+        """
+        if missing := name_missing(self.features, frame.columns):
+            raise ModelError(f"{self} needs the column {missing}, which the rows lack.")
+        return predict(self.estimator, self.task, as_inputs(frame, self.features))
+
+    def decide(self, predicted: np.ndarray) -> np.ndarray:
+        """Turn predictions into decisions: a class, or the value itself for a regression."""
+        if self.task == "binary":
+            return np.asarray(predicted >= self.threshold, dtype="int64")
+        return predicted.argmax(axis=1) if self.task == "multiclass" else predicted
+
+    def registered_as(self, registration: Registration) -> "Model":
+        """The same model with its place in the registry."""
+        return replace(self, registration=registration)
+
+    def describe(self) -> dict[str, Any]:
+        """All but estimator, example and registration, as plain values that JSON can hold."""
+        return {
+            "candidate": self.candidate,
+            "task": self.task,
+            "features": self.features,
+            "lookups": [lookup.model_dump(mode="json") for lookup in self.lookups],
+            "threshold": self.threshold,
+            "settings": self.settings,
+            "scores": self.scores,
+            "trained_on": self.trained_on,
+            "profile": self.profile,
+        }
+
+    @classmethod
+    def from_description(
+        cls, description: Mapping[str, Any], estimator: Any, example: pd.DataFrame
+    ) -> "Model":
+        """Rebuild a model from its description and its estimator."""
+        lookups = [FeatureLookup.model_validate(entry) for entry in description["lookups"]]
+        fields = {**description, "lookups": lookups}
+        return cls(**fields, estimator=estimator, example=example)

@@ -1,0 +1,91 @@
+"""Setting bad rows aside, each with its reason, so that nothing is lost in silence."""
+
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+from pydantic import Field
+
+from fullcircle.core.contract import Settings
+from fullcircle.core.errors import DataError
+
+REASON = "rejection_reason"
+SOURCE_ROW = "source_row"
+
+
+class IntakeSettings(Settings):
+    """How much bad data is bearable.
+
+    Attributes:
+        max_rejected_share: Largest share of rows that may be set aside before the run stops.
+    """
+
+    max_rejected_share: float = Field(ge=0, le=1)
+
+
+def as_number(column: ir.Column) -> ir.FloatingColumn:
+    """Read a column as numbers; blanks and text that is no number become null."""
+    return as_text(column).try_cast("float64")
+
+
+def as_text(column: ir.Column) -> ir.StringColumn:
+    """Read a column as stripped text; blanks become null."""
+    return column.cast("string").strip().nullif("")
+
+
+def unless(fine: ir.BooleanValue, reason: str, value: ir.Column | None = None) -> ir.StringValue:
+    """Give the reason where a condition does not hold (an unknown condition does not hold).
+
+    Args:
+        fine: Condition that a good row fulfils.
+        reason: What is wrong, in the user's words.
+        value: Column whose value is quoted behind the reason.
+    """
+    text: Any = ibis.literal(reason)
+    if value is not None:
+        text = text + ibis.literal(": ") + value.cast("string").fill_null("(blank)")
+    return ibis.ifelse(fine.fill_null(False), ibis.null("string"), text)
+
+
+def reject(table: ir.Table, *reasons: ir.StringValue) -> ir.Table:
+    """Mark each row with the first reason that applies, or null where the row is good."""
+    return table.mutate(**{REASON: ibis.coalesce(*reasons, ibis.null("string"))})
+
+
+def reject_repeated(table: ir.Table, row_id: str) -> ir.Table:
+    """Mark all but the first of the rows that share a row id."""
+    good = table[REASON].isnull()
+    within = ibis.window(group_by=[table[row_id], good], order_by=table[SOURCE_ROW])
+    first = table[SOURCE_ROW].first().over(within)
+    repeated = good & (table[SOURCE_ROW] != first)
+    reason = ibis.literal("same row id as row ") + first.cast("string")
+    return table.mutate(**{REASON: ibis.ifelse(repeated, reason, table[REASON])})
+
+
+def summarise_intake(rows: int, reasons: dict[str, int]) -> dict[str, Any]:
+    """Count what came in, what stays and what was set aside, with the reasons."""
+    rejected = sum(reasons.values())
+    return {
+        "rows_read": rows,
+        "rows_kept": rows - rejected,
+        "rows_rejected": rejected,
+        "rejected_share": rejected / rows if rows else 0.0,
+        "reasons": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+    }
+
+
+def stop_if_too_many(report: dict[str, Any], settings: IntakeSettings, examples: list[str]) -> None:
+    """Stop when nothing came in, or when a larger share was set aside than is allowed.
+
+    Raises:
+        DataError: Gives the counts, the commonest reasons and where to look.
+    """
+    if not report["rows_read"]:
+        raise DataError("raw holds no rows. Check the file, or choose another DATA_SOURCE.")
+    if report["rejected_share"] <= settings.max_rejected_share and report["rows_kept"]:
+        return
+    raise DataError(
+        f"{report['rows_rejected']} of {report['rows_read']} rows were set aside "
+        f"({report['rejected_share']:.1%}; intake.max_rejected_share allows "
+        f"{settings.max_rejected_share:.1%}). First: {'; '.join(examples)}."
+    )

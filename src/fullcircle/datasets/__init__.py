@@ -1,0 +1,21 @@
+"""Custom datasets: thin load, save and describe; every side effect of the project lives here."""
+
+from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
+from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
+from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
+from fullcircle.datasets.model_dataset import ModelDataset
+from fullcircle.datasets.predictions_dataset import PredictionsDataset
+from fullcircle.datasets.raw_file_dataset import RawFileDataset
+from fullcircle.datasets.report_dataset import ReportDataset
+from fullcircle.datasets.simulated_dataset import SimulatedDataset
+
+__all__ = [
+    "CandidateRunsDataset",
+    "DeltaTableDataset",
+    "FeatureTablesDataset",
+    "ModelDataset",
+    "PredictionsDataset",
+    "RawFileDataset",
+    "ReportDataset",
+    "SimulatedDataset",
+]

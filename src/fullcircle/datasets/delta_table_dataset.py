@@ -1,0 +1,186 @@
+"""A Delta table as a catalog entry."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any, Literal
+
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+from kedro.io import AbstractDataset
+
+from fullcircle.core.errors import ConfigurationError, StorageError
+from fullcircle.datasets.engine import connect
+from fullcircle.datasets.provenance import describe_writer
+
+Rows = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader
+
+
+class DeltaTableDataset(AbstractDataset[Rows, Any]):
+    """Reads a Delta table lazily and writes rows to it in batches, one atomic version per commit.
+
+    A table that is being replaced stays readable, and whole, until the new version is committed.
+
+    Example:
+        ```yaml
+        events:
+          type: fullcircle.datasets.DeltaTableDataset
+          filepath: data/03_primary/telco_churn/events
+
+        gate_set:
+          type: fullcircle.datasets.DeltaTableDataset
+          filepath: data/05_model_input/telco_churn/gate_set
+          load_as: pandas
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        replace_by: str | None = None,
+        load_as: Literal["ibis", "pandas"] = "ibis",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Declare the table.
+
+        Args:
+            filepath: Folder of the table.
+            replace_by: Column to partition by; a save replaces only the partitions that it brings,
+                one commit each, and expects rows sorted by it. None replaces the whole table.
+            load_as: ``ibis`` for a lazy table, ``pandas`` for a frame in memory.
+            metadata: Free facts for kedro-viz and other plugins.
+        """
+        if load_as not in ("ibis", "pandas"):
+            raise ConfigurationError(f"load_as={load_as!r} is not one of: ibis, pandas.")
+        self._path = Path(filepath)
+        self._replace_by = replace_by
+        self._load_as = load_as
+        self.metadata = metadata
+
+    def load(self) -> ir.Table | pd.DataFrame:
+        """Read the newest version.
+
+        Raises:
+            StorageError: There is no table yet.
+        """
+        table = read_delta(self._path)
+        return table.to_pandas() if self._load_as == "pandas" else table
+
+    def save(self, data: Rows) -> None:
+        """Write rows, batch by batch."""
+        reader = as_batches(data)
+        with clear_storage_errors(self._path):
+            if self._replace_by is None:
+                write_version(self._path, reader)
+            else:
+                self._replace_partitions(reader, self._replace_by)
+
+    def _replace_partitions(self, reader: pa.RecordBatchReader, column: str) -> None:
+        for value, batches in groupby(
+            _split_by(reader, column), key=lambda b: b[column][0].as_py()
+        ):
+            part = pa.RecordBatchReader.from_batches(reader.schema, batches)
+            predicate = f"{column} = '{value}'" if is_delta(self._path) else None
+            write_version(self._path, part, partition_by=[column], predicate=predicate)
+
+    def data_version(self) -> str | None:
+        """Version of the table as it is now, for lineage; None where there is no table."""
+        return f"delta v{DeltaTable(self._path).version()}" if is_delta(self._path) else None
+
+    def _exists(self) -> bool:
+        return is_delta(self._path)
+
+    def _describe(self) -> dict[str, Any]:
+        return {
+            "filepath": str(self._path),
+            "replace_by": self._replace_by,
+            "load_as": self._load_as,
+        }
+
+
+def is_delta(path: Path) -> bool:
+    """Whether a Delta table lies in the folder."""
+    return DeltaTable.is_deltatable(str(path))
+
+
+def read_delta(path: Path) -> ir.Table:
+    """Read a Delta table lazily, as of its newest version.
+
+    Raises:
+        StorageError: There is no table yet.
+    """
+    try:
+        table = DeltaTable(path)
+    except TableNotFoundError as error:
+        raise StorageError(
+            f"There is no table at {path} yet. Run the pipeline that makes it first; "
+            "`kedro run` runs them all."
+        ) from error
+    connection = connect()
+    name = f"delta_{abs(hash(str(path.absolute())))}_v{table.version()}"
+    connection.con.register(name, table.to_pyarrow_dataset())
+    return connection.table(name)
+
+
+def write_version(
+    path: Path,
+    rows: pa.RecordBatchReader,
+    *,
+    partition_by: list[str] | None = None,
+    predicate: str | None = None,
+) -> None:
+    """Commit rows as one new version that replaces the table, or what the predicate matches."""
+    write_deltalake(
+        path,
+        rows,
+        mode="overwrite",
+        schema_mode=None if predicate else "overwrite",
+        partition_by=partition_by,
+        predicate=predicate,
+        commit_properties=CommitProperties(custom_metadata=describe_writer()),
+    )
+
+
+def as_batches(data: Rows) -> pa.RecordBatchReader:
+    """Give rows as a stream of record batches; text is plain, moments are UTC microseconds."""
+    if isinstance(data, ir.Table):
+        return data.to_pyarrow_batches()
+    if isinstance(data, pd.DataFrame):
+        data = pa.Table.from_pandas(data, preserve_index=False)
+    return data.to_reader() if isinstance(data, pa.Table) else data
+
+
+def _split_by(reader: pa.RecordBatchReader, column: str) -> Iterator[pa.RecordBatch]:
+    """Cut batches so that each holds one value of the column."""
+
+    def cut(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        values = batch[column].to_pylist()
+        start = 0
+        for _, run in groupby(values):
+            length = sum(1 for _ in run)
+            yield batch.slice(start, length)
+            start += length
+
+    return chain.from_iterable(cut(batch) for batch in reader if batch.num_rows)
+
+
+@contextmanager
+def clear_storage_errors(path: Path) -> Iterator[None]:
+    """Say in one line that a place cannot be written to.
+
+    Raises:
+        StorageError: The folder is read-only, full or otherwise refuses.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write to {path}: {error.strerror or error}. "
+            "Check the folder's permissions and free space; what was there before is whole."
+        ) from error

@@ -1,0 +1,70 @@
+"""Who wrote this, from which code, in which run: what every write carries."""
+
+import hashlib
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+_LIBRARIES = (
+    "kedro",
+    "mlflow",
+    "scikit-learn",
+    "xgboost-cpu",
+    "pandas",
+    "ibis-framework",
+    "duckdb",
+)
+
+
+@cache
+def describe_code(folder: Path) -> dict[str, str]:
+    """Git commit and dirtiness of the code in a folder; ``unknown`` where there is no repository."""
+    commit = _ask_git(folder, "rev-parse", "HEAD")
+    changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no")
+    return {
+        "git_commit": commit or "unknown",
+        "git_dirty": "unknown" if changes is None else str(bool(changes)).lower(),
+    }
+
+
+def _ask_git(folder: Path, *question: str) -> str | None:
+    try:
+        answer = subprocess.run(  # noqa: S603 - fixed words, no shell
+            ["git", "-C", str(folder), *question],  # noqa: S607 - git is found as users find it
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()
+
+
+def describe_environment() -> dict[str, str]:
+    """Python, platform and the versions of the libraries that shape a result."""
+    libraries = {f"version.{name}": version(name) for name in _LIBRARIES}
+    return {"python": sys.version.split()[0], "platform": platform.platform(), **libraries}
+
+
+def describe_writer() -> dict[str, str]:
+    """Run id and code that a write is stamped with."""
+    return {"run_id": active_run_id() or "none", **describe_code(Path(__file__).parent)}
+
+
+def active_run_id() -> str | None:
+    """Id of the MLflow run that is open in this thread, if one is."""
+    import mlflow
+
+    run: Any = mlflow.active_run()
+    return run.info.run_id if run else None
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,84 @@
+"""A report as a JSON file, as an MLflow artifact, and its numbers as MLflow metrics."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractDataset
+
+from fullcircle.core.contract import flatten
+from fullcircle.core.errors import StorageError
+from fullcircle.datasets.delta_table_dataset import clear_storage_errors
+from fullcircle.datasets.provenance import active_run_id
+
+
+class ReportDataset(AbstractDataset[Any, Any]):
+    """Writes plain values to a JSON file in one step and, inside a run, to MLflow.
+
+    Example:
+        ```yaml
+        intake_report:
+          type: fullcircle.datasets.ReportDataset
+          filepath: data/08_reporting/telco_churn/intake_report.json
+          metrics: [rows_read, rows_rejected]
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        metrics: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Declare the report.
+
+        Args:
+            filepath: The JSON file.
+            metrics: Dotted paths of numbers in the report that become MLflow metrics.
+            metadata: Free facts for kedro-viz and other plugins.
+        """
+        self._path = Path(filepath)
+        self._metrics = metrics or []
+        self.metadata = metadata
+
+    def load(self) -> Any:
+        """Read the report.
+
+        Raises:
+            StorageError: There is no such report yet.
+        """
+        if not self._path.is_file():
+            raise StorageError(
+                f"There is no report at {self._path} yet. Run the pipeline that makes it first; "
+                "`kedro run` runs them all."
+            )
+        return json.loads(self._path.read_text(encoding="utf-8"))
+
+    def save(self, data: Any) -> None:
+        """Write the report beside its place and move it there, then log it."""
+        beside = self._path.with_suffix(".unfinished")
+        with clear_storage_errors(self._path.parent):
+            beside.write_text(json.dumps(data, indent=1, default=str), encoding="utf-8")
+            os.replace(beside, self._path)
+        if active_run_id():
+            self._log(data)
+
+    def _log(self, data: Any) -> None:
+        import mlflow
+
+        mlflow.log_artifact(str(self._path))
+        flat = flatten(data) if isinstance(data, dict) else {}
+        numbers = {
+            f"{self._path.stem}.{name}": float(flat[name])
+            for name in self._metrics
+            if isinstance(flat.get(name), int | float)
+        }
+        mlflow.log_metrics(numbers)
+
+    def _exists(self) -> bool:
+        return self._path.is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path), "metrics": self._metrics}

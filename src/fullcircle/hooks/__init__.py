@@ -1,0 +1,7 @@
+"""What happens around a run: tracking, timing and the closing summary."""
+
+from fullcircle.hooks.summary import SummaryHook
+from fullcircle.hooks.timing import RunTimer
+from fullcircle.hooks.tracking import TrackingHook
+
+__all__ = ["RunTimer", "SummaryHook", "TrackingHook"]

@@ -1,0 +1,130 @@
+"""What a run did, what it decided and why, and where to look next."""
+
+from collections.abc import Callable
+from typing import Any
+
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from fullcircle.hooks.timing import RunTimer, describe_seconds
+
+_MAX_REASONS = 5
+
+
+class SummaryHook:
+    """Prints a summary of the datasets that the run has made."""
+
+    def __init__(self, timer: RunTimer) -> None:
+        self._timer = timer
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Print one section for each report that this run made."""
+        made = pipeline.all_outputs()
+        facts = Table.grid(padding=(0, 2))
+        facts.add_column(style="bold", no_wrap=True)
+        facts.add_column()
+        for name, (title, tell) in SECTIONS.items():
+            if name in made:
+                facts.add_row(title, tell(catalog.load(name)))
+        facts.add_row("Time", describe_seconds(self._timer.take_stock()))
+        facts.add_row("Next", _next_steps(catalog, made))
+        problem, as_of = catalog.load("params:problem").name, catalog.load("params:as_of")
+        Console().print(Panel(facts, title=f"{problem} as of {as_of}", title_align="left"))
+
+
+def tell_intake(report: dict[str, Any]) -> RenderableType:
+    """Say what came in, what was set aside and why."""
+    head = (
+        f"{report['rows_read']:,} rows read, {report['rows_kept']:,} kept, "
+        f"{report['rows_rejected']:,} set aside"
+    )
+    reasons = [f"  {count:,} × {reason}" for reason, count in report["reasons"].items()]
+    return "\n".join([head, *reasons[:_MAX_REASONS]])
+
+
+def tell_leaderboard(rows: list[dict[str, Any]]) -> RenderableType:
+    """Show the candidates, best first."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("candidate")
+    table.add_column(rows[0]["metric"], justify="right")
+    table.add_column(f"{rows[0]['confidence']:.0%} interval")
+    for row in rows:
+        table.add_row(
+            row["candidate"], f"{row['value']:.4f}", f"{row['low']:.4f} to {row['high']:.4f}"
+        )
+    return table
+
+
+def tell_decision(decision: dict[str, Any]) -> RenderableType:
+    """Say what the gate decided and why."""
+    verdict = (
+        Text(f"promoted {decision['challenger']}", style="green")
+        if decision["promote"]
+        else Text(f"refused {decision['challenger']}, kept {decision['incumbent']}", style="yellow")
+    )
+    score = decision["score"]
+    lines = [verdict]
+    if score:
+        lines.append(
+            Text(
+                f"challenger's {decision['metric']} on {decision['gate_rows']:,} gate rows: "
+                f"{score['value']:.4f}, {score['confidence']:.0%} interval "
+                f"{score['low']:.4f} to {score['high']:.4f}"
+            )
+        )
+    return Group(*lines, *(Text(f"- {reason}") for reason in decision["reasons"]))
+
+
+def tell_drift(report: dict[str, Any]) -> RenderableType:
+    """Say what drifted."""
+    if not report["judged"]:
+        return f"{report['rows']:,} rows scored, too few to judge"
+    named = [*report["drifted"], *(["the predictions"] if report["prediction_drifted"] else [])]
+    if not named:
+        return f"{report['rows']:,} rows scored, no drift in {len(report['columns'])} columns"
+    return Text(f"{report['rows']:,} rows scored, drifted: {', '.join(named)}", style="yellow")
+
+
+def tell_performance(report: dict[str, Any]) -> RenderableType:
+    """Say how past periods did."""
+    lines = []
+    for window in report["windows"][-3:]:
+        score = window["score"]
+        said = (
+            f"{report['metric']} {score['value']:.4f} ({score['low']:.4f} to {score['high']:.4f})"
+            if score
+            else "waits for labels"
+        )
+        lines.append(
+            f"period from {window['as_of']}, v{window['model_version']}: "
+            f"{1 - window['unlabelled_share']:.0%} labelled, {said}"
+        )
+    return "\n".join(lines) or "no predictions yet"
+
+
+def tell_retraining(decision: dict[str, Any]) -> RenderableType:
+    """Say whether to train again, and why."""
+    return f"{'yes' if decision['retrain'] else 'no'}: {'; '.join(decision['reasons'])}"
+
+
+SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
+    "intake_report": ("Intake", tell_intake),
+    "leaderboard": ("Leaderboard", tell_leaderboard),
+    "promotion_decision": ("Gate", tell_decision),
+    "drift_report": ("Drift", tell_drift),
+    "performance_report": ("Performance", tell_performance),
+    "retrain_decision": ("Train again?", tell_retraining),
+}
+
+
+def _next_steps(catalog: DataCatalog, made: set[str]) -> RenderableType:
+    steps = ["mlflow ui: runs, models, artifacts", "kedro viz run: the circle as a graph"]
+    if "dashboard" in made:
+        steps.insert(0, f"{catalog.get('dashboard')._filepath}: the monitoring page")
+    return "\n".join(steps)

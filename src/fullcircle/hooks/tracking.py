@@ -1,0 +1,130 @@
+"""One Kedro run is one MLflow run that says all that is needed to understand and repeat it."""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+
+from fullcircle.core.contract import flatten
+from fullcircle.datasets.provenance import describe_code, describe_environment
+from fullcircle.hooks.timing import RunTimer
+
+_SQLITE = "sqlite:///"
+_MAX_LENGTH = 6000
+
+
+class TrackingHook(MlflowHook):
+    """kedro-mlflow's hook, extended.
+
+    It names the run for its problem, pipelines and clock; logs parameters one by one; records the
+    code, the environment, the versions of the data read and the seconds per node; and leaves no run
+    open behind it.
+    """
+
+    def __init__(self, timer: RunTimer) -> None:
+        super().__init__()
+        self._timer = timer
+        self._catalog: DataCatalog | None = None
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Anchor a relative sqlite address at the project's root before MLflow is set up."""
+        config = context.config_loader["mlflow"]
+        server = config.setdefault("server", {})
+        server["mlflow_tracking_uri"] = anchor_sqlite(
+            server.get("mlflow_tracking_uri"), context.project_path
+        )
+        context.config_loader["mlflow"] = config
+        super().after_context_created(context)
+        self._project_path = context.project_path
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Open the run under its name and record what it starts from."""
+        parameters = {
+            name.removeprefix("params:"): catalog.load(name)
+            for name in sorted(pipeline.inputs())
+            if name.startswith("params:")
+        }
+        pipelines = "+".join(run_params["pipeline_names"] or ["all"])
+        problem, as_of = catalog.load("params:problem").name, str(catalog.load("params:as_of"))
+        self.mlflow_config.tracking.run.name = f"{problem} {pipelines} {as_of}"
+        self._catalog = catalog
+        super().before_pipeline_run(run_params, pipeline, catalog)
+        mlflow.set_tags(
+            {
+                "problem": problem,
+                "pipelines": pipelines,
+                "as_of": as_of,
+                **describe_code(Path(self._project_path)),
+                **describe_environment(),
+            }
+        )
+        flat = {name: str(value)[:_MAX_LENGTH] for name, value in flatten(parameters).items()}
+        mlflow.log_params(flat)
+
+    @hook_impl
+    def before_node_run(
+        self, node: Node, catalog: DataCatalog, inputs: dict[str, Any], is_async: bool
+    ) -> None:
+        """Bind the thread to the run; the parameters are logged already, one by one."""
+        del inputs
+        super().before_node_run(node, catalog, {}, is_async)
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str) -> None:
+        """Record which version of a dataset was read."""
+        dataset = self._catalog.get(dataset_name) if self._catalog is not None else None
+        if self._is_mlflow_enabled and hasattr(dataset, "data_version"):
+            mlflow.set_tag(f"data.{dataset_name}", dataset.data_version())
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
+    ) -> None:
+        """Record the seconds and close the run, however often the thread has opened it."""
+        if self._is_mlflow_enabled:
+            mlflow.log_metrics(
+                {f"seconds.{name}": value for name, value in self._timer.node_seconds.items()}
+            )
+        super().after_pipeline_run(run_params, pipeline, catalog)
+        if not self._already_active_mlflow:
+            close_runs("FINISHED")
+
+
+    @hook_impl
+    def on_pipeline_error(
+        self,
+        error: Exception,
+        run_params: dict[str, Any],
+        pipeline: Pipeline,
+        catalog: DataCatalog,
+    ) -> None:
+        """Mark the run as failed, whichever thread it was opened in."""
+        del error, run_params, pipeline, catalog
+        if not self._is_mlflow_enabled or self._already_active_mlflow:
+            return
+        close_runs("FAILED")
+        if self.run_id is not None:
+            mlflow.MlflowClient().set_terminated(self.run_id, "FAILED")
+
+
+def close_runs(status: str) -> None:
+    """Close every MLflow run that is open in this thread."""
+    while mlflow.active_run():
+        mlflow.end_run(status)
+
+
+def anchor_sqlite(address: str | None, project_path: Path) -> str | None:
+    """Make a relative sqlite address absolute from the project's root; leave others alone."""
+    if not address or not address.startswith(_SQLITE):
+        return address
+    return f"{_SQLITE}{(project_path / address.removeprefix(_SQLITE)).as_posix()}"

@@ -1,0 +1,1 @@
+"""The six rooms of the circle; they meet only in the catalog."""

@@ -1,0 +1,64 @@
+"""From raw rows to clean events."""
+
+from typing import Any
+
+import ibis.expr.types as ir
+
+from fullcircle.core.contract import ProblemSpec, require_columns
+from fullcircle.core.rejection import (
+    REASON,
+    SOURCE_ROW,
+    IntakeSettings,
+    reject_repeated,
+    stop_if_too_many,
+    summarise_intake,
+)
+from fullcircle.problems import load_problem
+
+
+def judge_rows(raw: ir.Table, problem: ProblemSpec) -> ir.Table:
+    """Type every raw row and mark those that must be set aside with the reason.
+
+    Raises:
+        DataError: A column is missing, before or after cleaning.
+    """
+    package = load_problem(problem.name)
+    require_columns(list(raw.columns), list(package.RAW_COLUMNS), "raw")
+    judged = package.clean(raw)
+    require_columns(list(judged.columns), problem.event_columns, "events")
+    return reject_repeated(judged, problem.row_id)
+
+
+def collect_rejected(raw: ir.Table, judged_rows: ir.Table) -> ir.Table:
+    """Keep each rejected row as it came, with its reason."""
+    reasons = judged_rows.filter(judged_rows[REASON].notnull()).select(SOURCE_ROW, REASON)
+    return raw.inner_join(reasons, SOURCE_ROW).order_by(SOURCE_ROW)
+
+
+def report_intake(
+    judged_rows: ir.Table, rejected_rows: ir.Table, intake: IntakeSettings
+) -> dict[str, Any]:
+    """Count what came in and what was set aside; stop where that is too much.
+
+    Raises:
+        DataError: Nothing came in, or a larger share was set aside than is allowed.
+    """
+    kind = rejected_rows[REASON].split(":")[0]
+    counts = rejected_rows.group_by(reason=kind).aggregate(rows=rejected_rows.count())
+    reasons = {row["reason"]: row["rows"] for row in counts.to_pyarrow().to_pylist()}
+    first = rejected_rows.order_by(SOURCE_ROW).limit(5).to_pyarrow().to_pylist()
+    report = summarise_intake(int(judged_rows.count().execute()), reasons)
+    stop_if_too_many(report, intake, [f"row {row[SOURCE_ROW]}: {row[REASON]}" for row in first])
+    return report
+
+
+def select_events(judged_rows: ir.Table, intake_report: dict[str, Any]) -> ir.Table:
+    """Keep the good rows, once the intake was found bearable."""
+    del intake_report
+    return judged_rows.filter(judged_rows[REASON].isnull()).drop(REASON, SOURCE_ROW)
+
+
+def select_labels(events: ir.Table, problem: ProblemSpec) -> ir.Table:
+    """Keep each row's label and, where there is a history, the moment it became known."""
+    columns = [problem.row_id, problem.label, *filter(None, [problem.label_time])]
+    return events.select(*columns).filter(events[problem.label].notnull())

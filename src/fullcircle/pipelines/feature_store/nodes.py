@@ -1,0 +1,69 @@
+"""From clean events to feature tables and a training set without leaks."""
+
+from collections.abc import Mapping
+
+import ibis
+import ibis.expr.types as ir
+
+from fullcircle.core.contract import Clock, ProblemSpec, require_columns
+from fullcircle.core.errors import DataError
+from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.core.splits import is_held_out
+from fullcircle.problems import load_problem
+
+
+def compute_feature_tables(events: ir.Table, problem: ProblemSpec) -> dict[str, ir.Table]:
+    """Compute every feature table of the problem."""
+    return load_problem(problem.name).features(events)
+
+
+def build_training_set(
+    events: ir.Table,
+    feature_tables: Mapping[str, KeyedTable],
+    problem: ProblemSpec,
+    as_of: Clock,
+) -> ir.Table:
+    """Join features to the rows whose label was known at ``as_of``, each as of its own moment.
+
+    Returns:
+        One row per labelled event: bookkeeping columns, then the features, ordered by row id.
+
+    Raises:
+        DataError: No label was known by then, or all known labels are alike.
+    """
+    require_columns(list(events.columns), problem.event_columns, "events")
+    spine = _select_labelled(events, problem, as_of)
+    _refuse_unusable_labels(spine, events, problem, as_of)
+    joined = join_features(spine, feature_tables, problem.feature_lookups, problem.event_time)
+    return joined.select(*problem.bookkeeping, *problem.features).order_by(problem.row_id)
+
+
+def _select_labelled(events: ir.Table, problem: ProblemSpec, as_of: Clock) -> ir.Table:
+    known = events[problem.label].notnull()
+    if problem.label_time is not None:
+        known &= events[problem.label_time] <= ibis.literal(as_of.moment)
+    if problem.split.by == "key":
+        known &= ~is_held_out(events, problem)
+    return events.filter(known).select(*problem.event_columns)
+
+
+def _refuse_unusable_labels(
+    spine: ir.Table, events: ir.Table, problem: ProblemSpec, as_of: Clock
+) -> None:
+    rows, distinct = (
+        spine.aggregate(rows=spine.count(), distinct=spine[problem.label].nunique())
+        .to_pyarrow()
+        .to_pylist()[0]
+        .values()
+    )
+    if not rows and problem.label_time:
+        first = events[problem.label_time].min().execute()
+        raise DataError(
+            f"No label was known at as_of={as_of}: the first became known at {first}. "
+            "Choose a later as_of."
+        )
+    if distinct < 2:
+        raise DataError(
+            f"The {rows} labels known at as_of={as_of} hold {distinct} distinct value of "
+            f"{problem.label!r}; nothing can be learned from them."
+        )

@@ -1,0 +1,51 @@
+"""predictions + reference_profile + labels → reports, retrain_decision, dashboard."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from fullcircle.pipelines.monitoring import nodes
+
+
+def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's signature
+    """Watch drift and performance, and decide about retraining."""
+    return pipeline(
+        [
+            node(
+                nodes.report_drift,
+                ["predictions", "reference_profile", "params:drift", "params:as_of"],
+                "drift_report",
+                name="report_drift",
+            ),
+            node(
+                nodes.report_performance,
+                ["predictions", "labels", "params:problem", "params:performance", "params:as_of"],
+                "performance_report",
+                name="report_performance",
+            ),
+            node(
+                nodes.judge_retraining,
+                [
+                    "drift_report",
+                    "performance_report",
+                    "reference_profile",
+                    "params:retraining",
+                    "params:as_of",
+                ],
+                "retrain_decision",
+                name="judge_retraining",
+            ),
+            node(nodes.plot_drift_report, "drift_report", "drift_plot", name="plot_drift_report"),
+            node(
+                nodes.render_dashboard,
+                [
+                    "drift_report",
+                    "performance_report",
+                    "retrain_decision",
+                    "reference_profile",
+                    "params:problem",
+                ],
+                "dashboard",
+                name="render_dashboard",
+            ),
+        ],
+        tags="monitoring",
+    )

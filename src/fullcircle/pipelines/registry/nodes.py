@@ -1,0 +1,96 @@
+"""From a challenger to a champion, if the gate says so."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.core.card import write_card
+from fullcircle.core.contract import Clock, ProblemSpec
+from fullcircle.core.errors import FullCircleError, GateRefusedError
+from fullcircle.core.gate import Evidence, GateSettings, decide_promotion
+from fullcircle.core.model import Model
+
+
+def judge_challenger(
+    challenger: Model,
+    incumbent: Model | None,
+    gate_set: pd.DataFrame,
+    problem: ProblemSpec,
+    gate: GateSettings,
+) -> dict[str, Any]:
+    """Compare challenger and incumbent on the same gate rows and decide.
+
+    Returns:
+        The decision with its checks, and who was compared with whom.
+    """
+    champion, champion_error = _predict_or_explain(incumbent, gate_set)
+    evidence = Evidence(
+        task=problem.task,
+        metric=problem.primary_metric,
+        truth=gate_set[problem.label].to_numpy(),
+        baseline=_predict_baseline(challenger, len(gate_set)),
+        challenger=challenger.predict(gate_set),
+        champion=champion,
+        champion_error=champion_error,
+    )
+    decision = decide_promotion(evidence, gate)
+    return {
+        "challenger": str(challenger.registration),
+        "incumbent": str(incumbent.registration) if incumbent else None,
+        "metric": problem.primary_metric,
+        "gate_rows": len(gate_set),
+        **decision.as_dict(),
+    }
+
+
+def _predict_or_explain(
+    model: Model | None, rows: pd.DataFrame
+) -> tuple[np.ndarray | None, str | None]:
+    if model is None:
+        return None, None
+    try:
+        return model.predict(rows), None
+    except (FullCircleError, ValueError) as error:
+        return None, str(error)
+
+
+def _predict_baseline(model: Model, rows: int) -> np.ndarray:
+    """Predict what the train set's labels alone suggest: their mean, or each class's share."""
+    baseline = np.asarray(model.trained_on["baseline"], dtype=float)
+    return np.tile(baseline, (rows, 1)) if baseline.ndim else np.full(rows, baseline)
+
+
+def crown_champion(
+    challenger: Model, incumbent: Model | None, promotion_decision: dict[str, Any]
+) -> Model:
+    """Give the champion: the challenger if it was promoted, else the incumbent.
+
+    Raises:
+        GateRefusedError: The challenger was refused and there is no incumbent.
+    """
+    if promotion_decision["promote"] is True:
+        return challenger
+    if incumbent is None:
+        reasons = "; ".join(promotion_decision["reasons"])
+        raise GateRefusedError(
+            f"The gate refused {challenger} and there is no champion: {reasons}."
+        )
+    return incumbent
+
+
+def take_reference_profile(champion: Model, problem: ProblemSpec) -> dict[str, Any]:
+    """Give what monitoring compares with: the champion's profile, promise and age."""
+    return {
+        "model": str(champion.registration),
+        "promised": champion.scores[problem.primary_metric],
+        "trained_at": champion.trained_on["as_of"],
+        **champion.profile,
+    }
+
+
+def write_model_card(
+    champion: Model, promotion_decision: dict[str, Any], problem: ProblemSpec, as_of: Clock
+) -> str:
+    """Describe the champion and why it is one, as Markdown."""
+    return write_card(champion, promotion_decision, problem, str(as_of))

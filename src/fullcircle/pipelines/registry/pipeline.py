@@ -1,0 +1,38 @@
+"""challenger + incumbent + gate_set → promotion_decision → champion, reference_profile, model_card."""
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from fullcircle.pipelines.registry import nodes
+
+
+def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's signature
+    """Let the gate decide, move the champion, describe it."""
+    return pipeline(
+        [
+            node(
+                nodes.judge_challenger,
+                ["challenger", "incumbent", "gate_set", "params:problem", "params:gate"],
+                "promotion_decision",
+                name="judge_challenger",
+            ),
+            node(
+                nodes.crown_champion,
+                ["challenger", "incumbent", "promotion_decision"],
+                "champion",
+                name="crown_champion",
+            ),
+            node(
+                nodes.take_reference_profile,
+                ["champion", "params:problem"],
+                "reference_profile",
+                name="take_reference_profile",
+            ),
+            node(
+                nodes.write_model_card,
+                ["champion", "promotion_decision", "params:problem", "params:as_of"],
+                "model_card",
+                name="write_model_card",
+            ),
+        ],
+        tags="registry",
+    )

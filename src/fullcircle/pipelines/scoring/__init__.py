@@ -1,0 +1,5 @@
+"""The scoring pipeline."""
+
+from fullcircle.pipelines.scoring.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

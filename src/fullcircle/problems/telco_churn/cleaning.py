@@ -1,0 +1,90 @@
+"""Cleaning telco rows: IBM's columns in, typed events out."""
+
+import ibis
+import ibis.expr.types as ir
+
+from fullcircle.core.rejection import SOURCE_ROW, as_number, as_text, reject, unless
+
+TEXTS = {
+    "customer_id": "customerID",
+    "gender": "gender",
+    "partner": "Partner",
+    "dependents": "Dependents",
+    "phone_service": "PhoneService",
+    "multiple_lines": "MultipleLines",
+    "internet_service": "InternetService",
+    "online_security": "OnlineSecurity",
+    "online_backup": "OnlineBackup",
+    "device_protection": "DeviceProtection",
+    "tech_support": "TechSupport",
+    "streaming_tv": "StreamingTV",
+    "streaming_movies": "StreamingMovies",
+    "contract": "Contract",
+    "paperless_billing": "PaperlessBilling",
+    "payment_method": "PaymentMethod",
+}
+NUMBERS = {
+    "tenure_months": "tenure",
+    "monthly_charges": "MonthlyCharges",
+    "total_charges": "TotalCharges",
+}
+RAW_COLUMNS = (*TEXTS.values(), "SeniorCitizen", *NUMBERS.values(), "Churn")
+
+_REVIEWED, _CHURN_KNOWN = "ReviewedAt", "ChurnKnownAt"
+
+
+def clean(raw: ir.Table) -> ir.Table:
+    """Type every column and judge every row.
+
+    A blank TotalCharges belongs to a customer of zero months and means nothing was charged yet.
+
+    Args:
+        raw: IBM's columns as text, ``source_row``, and the times ReviewedAt and ChurnKnownAt
+            where the source has a history.
+
+    Returns:
+        One row per raw row, with a reason where it must be set aside.
+    """
+    typed = raw.select(
+        SOURCE_ROW,
+        **{name: as_text(raw[source]) for name, source in TEXTS.items()},
+        **{name: as_number(raw[source]) for name, source in NUMBERS.items()},
+        senior_citizen=_as_yes_no(as_text(raw.SeniorCitizen)),
+        churned=_as_flag(as_text(raw.Churn)),
+        **{f"{name}_text": as_text(raw[source]) for name, source in NUMBERS.items()},
+        **_times(raw),
+    )
+    unbilled = typed.total_charges_text.isnull() & (typed.tenure_months == 0)
+    typed = typed.mutate(total_charges=ibis.ifelse(unbilled, 0.0, typed.total_charges))
+    typed = reject(
+        typed,
+        unless(typed.customer_id.notnull(), "customerID is blank"),
+        unless(typed.churned.notnull(), "Churn is neither Yes nor No"),
+        unless(typed.senior_citizen.notnull(), "SeniorCitizen is neither 0 nor 1"),
+        *(
+            unless(typed[name] >= 0, f"{source} is no number from 0", typed[f"{name}_text"])
+            for name, source in NUMBERS.items()
+        ),
+        *(unless(typed[name].notnull(), f"{source} is blank") for name, source in TEXTS.items()),
+    )
+    return typed.drop(*(f"{name}_text" for name in NUMBERS))
+
+
+def _times(raw: ir.Table) -> dict[str, ir.Value]:
+    """Row id and moments, where the source has a history; a snapshot has neither."""
+    if _REVIEWED not in raw.columns:
+        return {}
+    reviewed = raw[_REVIEWED].cast("timestamp('UTC')")
+    return {
+        "row_id": as_text(raw.customerID) + ibis.literal("@") + reviewed.strftime("%Y-%m-%d"),
+        "reviewed_at": reviewed,
+        "churn_known_at": raw[_CHURN_KNOWN].cast("timestamp('UTC')"),
+    }
+
+
+def _as_yes_no(text: ir.StringValue) -> ir.StringValue:
+    return text.cases(("1", "Yes"), ("0", "No"))
+
+
+def _as_flag(text: ir.StringValue) -> ir.IntegerValue:
+    return text.cases(("Yes", 1), ("No", 0)).cast("int64")

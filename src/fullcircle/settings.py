@@ -1,0 +1,22 @@
+"""Project settings that Kedro reads at start."""
+
+from fullcircle.hooks import RunTimer, SummaryHook, TrackingHook
+from fullcircle.switches import list_problems, read_switch, read_variable
+
+_timer = RunTimer()
+HOOKS = (_timer, TrackingHook(_timer), SummaryHook(_timer))
+
+# TrackingHook is kedro-mlflow's own hook, extended; the plugin's plain one would log twice.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+    "custom_resolvers": {
+        "switch": read_switch,
+        "problems": list_problems,
+        "oc.env": read_variable,
+    },
+}

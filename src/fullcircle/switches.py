@@ -1,0 +1,30 @@
+"""The resolvers behind ``conf/base/globals.yml``: switches with a closed list of values."""
+
+import os
+import pkgutil
+from collections.abc import Sequence
+
+from fullcircle import problems
+from fullcircle.core.errors import ConfigurationError
+
+
+def list_problems() -> list[str]:
+    """Name every problem of this project: one package in ``fullcircle.problems`` each."""
+    return sorted(module.name for module in pkgutil.iter_modules(problems.__path__) if module.ispkg)
+
+
+def read_switch(variable: str, default: str, allowed: Sequence[str]) -> str:
+    """Read an environment variable that may take one of a few values.
+
+    Raises:
+        ConfigurationError: The variable holds a value that is not allowed.
+    """
+    value = os.environ.get(variable) or default
+    if value not in allowed:
+        raise ConfigurationError(f"{variable}={value!r} is not one of: {', '.join(allowed)}.")
+    return value
+
+
+def read_variable(variable: str, default: str | None = None) -> str | None:
+    """Read a free environment variable, or its default where it is unset or empty."""
+    return os.environ.get(variable) or default
