@@ -10,7 +10,6 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
 from fullcircle.explain import explain_error
 
-
 _TRACEBACK = "fullcircle.traceback"
 
 

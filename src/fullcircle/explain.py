@@ -20,7 +20,7 @@ def explain_error(error: BaseException) -> str:
         if type(cause).__module__.startswith(("sqlite3", "sqlalchemy")):
             return (
                 f"The tracking database cannot be used: {_first_line(cause)}. "
-                "Is mlflow.db at the project's root damaged or locked? Move it away to start afresh."
+                "If mlflow.db at the project's root is damaged, move it away to start afresh."
             )
     for cause in chain:
         if isinstance(cause, PermissionError):

@@ -1,13 +1,17 @@
 """Project settings that Kedro reads at start."""
 
-from fullcircle.hooks import RunTimer, SummaryHook, TrackingHook
-from fullcircle.switches import list_problems, read_switch, read_variable
+from fullcircle.quiet import quiet_libraries
+
+quiet_libraries()
+
+from fullcircle.hooks import ProgressHook, RunTimer, SummaryHook, TrackingHook  # noqa: E402
+from fullcircle.switches import list_problems, read_switch, read_variable  # noqa: E402
 
 _timer = RunTimer()
-HOOKS = (_timer, TrackingHook(_timer), SummaryHook(_timer))
+HOOKS = (_timer, ProgressHook(_timer), TrackingHook(_timer), SummaryHook(_timer))
 
 # TrackingHook is kedro-mlflow's own hook, extended; the plugin's plain one would log twice.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -223,11 +223,16 @@ def require_columns(present: list[str], wanted: list[str], what: str) -> None:
 def flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested settings to ``{"a.b": value}``; lists of plain values stay whole."""
     flat: dict[str, Any] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, BaseModel):
-            value = value.model_dump(mode="json")
-        if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-            value = {str(position): item for position, item in enumerate(value)}
+    for key, given in settings.items():
+        name, value = f"{prefix}{key}", _as_plain(given)
         flat |= flatten(value, f"{name}.") if isinstance(value, Mapping) else {name: value}
     return flat
+
+
+def _as_plain(value: Any) -> Any:
+    """Turn a model into a mapping, and a list of mappings into one by position."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return {str(position): item for position, item in enumerate(value)}
+    return value

@@ -46,11 +46,14 @@ def _with_bars(column: dict[str, Any]) -> dict[str, Any]:
     """Add each bin's bar lengths, in percent of the longest bar of the column."""
     longest = max([*column["before"], *column["now"], 1e-9])
     bars = [
-        {"label": label, "before": before, "now": now,
-         "before_length": 100 * before / longest, "now_length": 100 * now / longest}
-        for label, before, now in zip(
-            column["bins"], column["before"], column["now"], strict=True
-        )
+        {
+            "label": label,
+            "before": before,
+            "now": now,
+            "before_length": 100 * before / longest,
+            "now_length": 100 * now / longest,
+        }
+        for label, before, now in zip(column["bins"], column["before"], column["now"], strict=True)
         if before or now
     ]
     return {**column, "bars": bars}

@@ -26,8 +26,8 @@ def _choose(column: pd.Series) -> dict[str, Any]:
     present = column.dropna()
     if pd.api.types.is_numeric_dtype(column):
         steps = np.arange(1, _BINS) / _BINS
-        edges = np.unique(np.quantile(present, steps, method="lower")) if len(present) else []
-        return {"kind": "number", "edges": [float(edge) for edge in edges]}
+        quantiles = np.quantile(present, steps, method="lower") if len(present) else np.empty(0)
+        return {"kind": "number", "edges": np.unique(quantiles).astype(float).tolist()}
     counts = present.astype(str).value_counts()
     common = counts.sort_index().sort_values(ascending=False, kind="stable").index[:_MAX_CATEGORIES]
     return {"kind": "text", "categories": sorted(common)}

@@ -40,7 +40,7 @@ def decide_retraining(
         settings: The rules.
 
     Returns:
-        ``{"retrain": bool, "reasons": [...]}``; without a reason, what was looked at and found fine.
+        ``{"retrain": bool, "reasons": [...]}``; with no reason to, what was found fine.
     """
     reasons = [
         *_drift_reasons(drift, settings),
@@ -81,9 +81,7 @@ def _performance_reasons(performance: dict[str, Any], promised: dict[str, float]
     ]
 
 
-def _age_reasons(
-    trained_at: datetime, as_of: datetime, settings: RetrainingSettings
-) -> list[str]:
+def _age_reasons(trained_at: datetime, as_of: datetime, settings: RetrainingSettings) -> list[str]:
     if settings.max_model_age_days is None:
         return []
     age_days = (as_of - trained_at).total_seconds() / 86_400

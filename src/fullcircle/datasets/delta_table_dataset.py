@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import ibis.expr.types as ir
 import pandas as pd
@@ -17,7 +17,7 @@ from fullcircle.core.errors import ConfigurationError, StorageError
 from fullcircle.datasets.engine import connect
 from fullcircle.datasets.provenance import describe_writer
 
-Rows = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader
+Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader
 
 
 class DeltaTableDataset(AbstractDataset[Rows, Any]):
@@ -90,7 +90,7 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
 
     def data_version(self) -> str | None:
         """Version of the table as it is now, for lineage; None where there is no table."""
-        return f"delta v{DeltaTable(self._path).version()}" if is_delta(self._path) else None
+        return f"delta v{delta_version(self._path)}" if is_delta(self._path) else None
 
     def _exists(self) -> bool:
         return is_delta(self._path)
@@ -105,7 +105,12 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
 
 def is_delta(path: Path) -> bool:
     """Whether a Delta table lies in the folder."""
-    return DeltaTable.is_deltatable(str(path))
+    return bool(DeltaTable.is_deltatable(str(path)))
+
+
+def delta_version(path: Path) -> int:
+    """Newest version of the Delta table in the folder."""
+    return int(DeltaTable(path).version())
 
 
 def read_delta(path: Path) -> ir.Table:

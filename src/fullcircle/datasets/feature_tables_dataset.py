@@ -12,9 +12,9 @@ from fullcircle.core.contract import FeatureTable
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.datasets.delta_table_dataset import (
-    DeltaTable,
     as_batches,
     clear_storage_errors,
+    delta_version,
     is_delta,
     read_delta,
     write_version,
@@ -76,7 +76,7 @@ class FeatureTablesDataset(AbstractDataset[Mapping[str, ir.Table], dict[str, Key
     def data_version(self) -> str | None:
         """Versions of the tables as they are now, for lineage."""
         versions = [
-            f"{name} v{DeltaTable(self._path / name).version()}"
+            f"{name} v{delta_version(self._path / name)}"
             for name in self._tables
             if is_delta(self._path / name)
         ]

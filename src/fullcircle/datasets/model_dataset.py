@@ -1,7 +1,6 @@
 """A model of the registry, by alias."""
 
 import json
-import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from fullcircle.core.errors import ModelError
 from fullcircle.core.model import Model, Registration
 
 _DESCRIPTION = "fullcircle.json"
-_logger = logging.getLogger(__name__)
 
 # Types beyond skops' own list that our estimators are made of. The list lies here, not in the
 # model: a model that could name its own trusted types could name any code.
@@ -139,8 +137,23 @@ def _register(model: Model, name: str) -> Registration:
         description = Path(folder) / _DESCRIPTION
         description.write_text(json.dumps(model.describe(), indent=1), encoding="utf-8")
         MlflowClient().log_model_artifact(info.model_id, str(description))
-    version = mlflow.register_model(info.model_uri, name, tags={"candidate": model.candidate})
-    return Registration(name, str(version.version), str(version.run_id))
+    return _add_version(name, info, {"candidate": model.candidate})
+
+
+def _add_version(name: str, info: Any, tags: dict[str, str]) -> Registration:
+    """Enter a logged model into the registry as the next version of its name."""
+    from mlflow import MlflowClient, MlflowException
+
+    client = MlflowClient()
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        name, source=info.model_uri, run_id=info.run_id, model_id=info.model_id, tags=tags
+    )
+    return Registration(name, str(version.version), str(info.run_id))
 
 
 def _requirements() -> list[str]:

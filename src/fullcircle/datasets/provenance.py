@@ -22,7 +22,7 @@ _LIBRARIES = (
 
 @cache
 def describe_code(folder: Path) -> dict[str, str]:
-    """Git commit and dirtiness of the code in a folder; ``unknown`` where there is no repository."""
+    """Git commit and dirtiness of the code in a folder; ``unknown`` without a repository."""
     commit = _ask_git(folder, "rev-parse", "HEAD")
     changes = _ask_git(folder, "status", "--porcelain", "--untracked-files=no")
     return {

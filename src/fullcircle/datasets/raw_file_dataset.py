@@ -57,7 +57,7 @@ class RawFileDataset(AbstractDataset[ir.Table, ir.Table]):
             raise DataError(f"The raw file {self._path} cannot be read as CSV: {reason}") from error
         return table.mutate(**{SOURCE_ROW: ibis.row_number() + 1})
 
-    def save(self, data: ir.Table) -> None:
+    def save(self, data: ir.Table) -> None:  # noqa: ARG002 - Kedro's signature
         """Refuse: a publisher's file is never written."""
         raise DatasetError(f"{self._path} is a publisher's file and is never written.")
 

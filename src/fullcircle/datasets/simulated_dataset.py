@@ -85,7 +85,7 @@ class SimulatedDataset(AbstractDataset[ir.Table, ir.Table]):
                 pq.write_table(rows, unfinished / f"{name}.parquet")
             unfinished.rename(self._folder)
 
-    def save(self, data: ir.Table) -> None:
+    def save(self, data: ir.Table) -> None:  # noqa: ARG002 - Kedro's signature
         """Refuse: a simulation is made, never saved."""
         raise DatasetError("Simulated data cannot be saved; change its settings instead.")
 

@@ -1,7 +1,8 @@
 """What happens around a run: tracking, timing and the closing summary."""
 
+from fullcircle.hooks.progress import ProgressHook
 from fullcircle.hooks.summary import SummaryHook
 from fullcircle.hooks.timing import RunTimer
 from fullcircle.hooks.tracking import TrackingHook
 
-__all__ = ["RunTimer", "SummaryHook", "TrackingHook"]
+__all__ = ["ProgressHook", "RunTimer", "SummaryHook", "TrackingHook"]

@@ -1,6 +1,7 @@
 """What a run did, what it decided and why, and where to look next."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from kedro.framework.hooks import hook_impl
@@ -44,7 +45,7 @@ def tell_intake(report: dict[str, Any]) -> RenderableType:
         f"{report['rows_read']:,} rows read, {report['rows_kept']:,} kept, "
         f"{report['rows_rejected']:,} set aside"
     )
-    reasons = [f"  {count:,} × {reason}" for reason, count in report["reasons"].items()]
+    reasons = [f"  {count:,}: {reason}" for reason, count in report["reasons"].items()]
     return "\n".join([head, *reasons[:_MAX_REASONS]])
 
 
@@ -126,5 +127,11 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
 def _next_steps(catalog: DataCatalog, made: set[str]) -> RenderableType:
     steps = ["mlflow ui: runs, models, artifacts", "kedro viz run: the circle as a graph"]
     if "dashboard" in made:
-        steps.insert(0, f"{catalog.get('dashboard')._filepath}: the monitoring page")
+        steps.insert(0, f"{_shorten(catalog.get('dashboard'))}: the monitoring page")
     return "\n".join(steps)
+
+
+def _shorten(dataset: Any) -> str:
+    """Give the path of a file dataset, from the working directory where it lies below it."""
+    path = Path(dataset._filepath)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

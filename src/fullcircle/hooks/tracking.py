@@ -82,7 +82,7 @@ class TrackingHook(MlflowHook):
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str) -> None:
         """Record which version of a dataset was read."""
-        dataset = self._catalog.get(dataset_name) if self._catalog is not None else None
+        dataset: Any = self._catalog.get(dataset_name) if self._catalog is not None else None
         if self._is_mlflow_enabled and hasattr(dataset, "data_version"):
             mlflow.set_tag(f"data.{dataset_name}", dataset.data_version())
 
@@ -98,7 +98,6 @@ class TrackingHook(MlflowHook):
         super().after_pipeline_run(run_params, pipeline, catalog)
         if not self._already_active_mlflow:
             close_runs("FINISHED")
-
 
     @hook_impl
     def on_pipeline_error(

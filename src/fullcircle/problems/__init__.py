@@ -37,6 +37,6 @@ def load_problem(name: str) -> Problem:
         ConfigurationError: There is no such package.
     """
     try:
-        return import_module(f"{__name__}.{name}")  # type: ignore[return-value]
+        return import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
         raise ConfigurationError(f"There is no package fullcircle.problems.{name}.") from error

@@ -42,7 +42,7 @@ def report_performance(
     performance: PerformanceSettings,
     as_of: Clock,
 ) -> dict[str, Any]:
-    """Score past predictions on the labels that had arrived by ``as_of``, per period and version."""
+    """Score past predictions, per period and version, on the labels that had arrived by then."""
     scored = predictions.filter(predictions["as_of"] <= str(as_of))
     if problem.label_time is not None:
         labels = labels.filter(labels[problem.label_time] <= ibis.literal(as_of.moment))

@@ -1,4 +1,4 @@
-"""challenger + incumbent + gate_set → promotion_decision → champion, reference_profile, model_card."""
+"""challenger + incumbent + gate_set → promotion_decision → champion and its papers."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 

@@ -161,7 +161,7 @@ def _monthly_charges(
     price = base + 20.0 * (phone == "Yes") + 5.0 * (lines == "Yes")
     for name, booked in add_ons.items():
         price = price + (10.0 if name.startswith("Streaming") else 5.0) * (booked == "Yes")
-    return price + rng.normal(0, 1.0, len(price))
+    return np.asarray(price + rng.normal(0, 1.0, len(price)))
 
 
 def churn_probability(frame: pd.DataFrame) -> np.ndarray:
@@ -180,7 +180,7 @@ def churn_probability(frame: pd.DataFrame) -> np.ndarray:
         + 0.25 * frame["SeniorCitizen"]
         + 0.006 * (frame["MonthlyCharges"] - 65)
     )
-    return (1 / (1 + np.exp(-logit))).to_numpy()
+    return np.asarray(1 / (1 + np.exp(-logit)))
 
 
 def _best_first(probability: pd.Series) -> np.ndarray:
@@ -188,7 +188,7 @@ def _best_first(probability: pd.Series) -> np.ndarray:
 
 
 def _expected_auc(best_first: np.ndarray) -> float:
-    """Expected AUC of a ranking by the true probability: shares of ordered positive-negative pairs."""
+    """Expected AUC of a ranking by the true probability, from the expected ordered pairs."""
     negative = 1 - best_first
     after = negative.sum() - np.cumsum(negative)
     return float((best_first * after).sum() / (best_first.sum() * negative.sum()))
