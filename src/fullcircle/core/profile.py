@@ -1,5 +1,6 @@
 """Distributions as counts in fixed bins, taken in one pass and comparable over time."""
 
+from itertools import pairwise
 from typing import Any
 
 import ibis
@@ -40,7 +41,7 @@ def bin_labels(bins: dict[str, Any]) -> list[str]:
     edges = [f"{edge:.4g}" for edge in bins["edges"]]
     if not edges:
         return ["any", "(missing)"]
-    inner = [f"{low} to {high}" for low, high in zip(edges, edges[1:], strict=False)]
+    inner = [f"{low} to {high}" for low, high in pairwise(edges)]
     return [f"up to {edges[0]}", *inner, f"above {edges[-1]}", "(missing)"]
 
 
