@@ -1,0 +1,120 @@
+"""Fixtures that tests share: a project in a folder of its own, and the publishers' real files."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from fullcircle.quiet import quiet_libraries
+
+quiet_libraries()
+
+ROOT = Path(__file__).resolve().parents[1]
+SWITCHES = ("PROBLEM", "DATA_SOURCE", "ENGINE", "RAW_DIR", "KEDRO_ENV")
+
+SMALL_SIMULATION = """
+raw:
+  type: fullcircle.datasets.SimulatedDataset
+  simulator: fullcircle.problems.telco_churn.simulator.ChurnSimulator
+  filepath: data/01_raw/telco_churn/simulated
+  settings:
+    seed: 7
+    first_month: "2024-08-01"
+    months: 11
+    rows_per_month: 800
+    drift_from: "2025-04-01"
+"""
+
+
+@dataclass
+class Project:
+    """A copy of this project's configuration in a folder of its own."""
+
+    path: Path
+
+    def run(self, *pipelines: str, **params: Any) -> dict[str, Any]:
+        """Run pipelines in this process, as a notebook would."""
+        from kedro.framework.session import KedroSession
+
+        with KedroSession.create(self.path, runtime_params=params) as session:
+            return session.run(pipeline_names=list(pipelines) or None)
+
+    def command(self, *arguments: str) -> Result:
+        """Run ``kedro run`` with arguments, as a terminal would."""
+        from fullcircle.cli import run
+
+        before = Path.cwd()
+        os.chdir(self.path)
+        try:
+            return CliRunner().invoke(run, list(arguments))
+        finally:
+            os.chdir(before)
+
+    def catalog(self) -> Any:
+        """Give the project's catalog, its tracking set up."""
+        from kedro.framework.session import KedroSession
+
+        with KedroSession.create(self.path) as session:
+            return session.load_context().catalog
+
+
+def make_project(path: Path, *, simulation: str | None = SMALL_SIMULATION) -> Project:
+    """Copy the configuration to a folder, with a small simulation, and tell Kedro of it."""
+    from kedro.framework.startup import bootstrap_project
+
+    shutil.copytree(ROOT / "conf", path / "conf")
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(ROOT / name, path)
+    (path / "src").mkdir()
+    if simulation is not None:
+        (path / "conf" / "local" / "catalog.yml").write_text(simulation, encoding="utf-8")
+    bootstrap_project(path)
+    return Project(path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_switch_from_outside() -> Iterator[None]:
+    """Keep the switches of the calling shell out of the tests."""
+    kept = {name: os.environ.pop(name) for name in SWITCHES if name in os.environ}
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def make() -> Callable[..., Project]:
+    """Give the function that makes a project in a folder."""
+    return make_project
+
+
+@pytest.fixture
+def new_project(tmp_path: Path) -> Callable[..., Project]:
+    """Make a project in an empty folder."""
+
+    return partial(make_project, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def circle(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Give a project in which the circle has turned three times, month by month.
+
+    The first month is quiet, the second too, and the third is the first one with drift.
+    """
+    project = make_project(tmp_path_factory.mktemp("circle") / "project")
+    for as_of in ("2025-02-01", "2025-03-01", "2025-04-01"):
+        project.run(as_of=as_of)
+    return project
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Give the folder with the publishers' files, or skip."""
+    folder = Path(os.environ.get("FULLCIRCLE_REAL_DATA") or ROOT.parent / "shared" / "data")
+    if not (folder / "Telco-Customer-Churn.csv").is_file():
+        pytest.skip(f"the publishers' files are not at {folder}; set FULLCIRCLE_REAL_DATA")
+    return folder
