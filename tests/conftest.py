@@ -1,10 +1,12 @@
 """Fixtures that tests share: a project in a folder of its own, and the publishers' real files."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,17 @@ class Project:
             return session.load_context().catalog
 
 
+@cache
+def empty_database() -> Path:
+    """Make an MLflow database with its tables, once for all tests, since that takes seconds."""
+    from mlflow import MlflowClient
+
+    path = Path(tempfile.mkdtemp(prefix="fullcircle-")) / "mlflow.db"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
 def make_project(path: Path, *, simulation: str | None = SMALL_SIMULATION) -> Project:
     """Copy the configuration to a folder, with a small simulation, and tell Kedro of it."""
     from kedro.framework.startup import bootstrap_project
@@ -72,6 +85,7 @@ def make_project(path: Path, *, simulation: str | None = SMALL_SIMULATION) -> Pr
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, path)
     (path / "src").mkdir()
+    shutil.copy(empty_database(), path)
     if simulation is not None:
         (path / "conf" / "local" / "catalog.yml").write_text(simulation, encoding="utf-8")
     bootstrap_project(path)
@@ -92,10 +106,15 @@ def make() -> Callable[..., Project]:
     return make_project
 
 
+@pytest.fixture(scope="session")
+def database() -> Path:
+    """Give an empty MLflow database to copy."""
+    return empty_database()
+
+
 @pytest.fixture
 def new_project(tmp_path: Path) -> Callable[..., Project]:
     """Make a project in an empty folder."""
-
     return partial(make_project, tmp_path / "project")
 
 

@@ -44,7 +44,7 @@ def test_champion_comes_close_to_the_best_that_the_simulator_states(circle: Any)
 
 
 def test_drift_report_names_the_drifted_columns_and_no_others(circle: Any) -> None:
-    """After the known date of drift the report names exactly the columns that the simulator moved."""
+    """After the known date of drift exactly the columns that the simulator moved are named."""
     drift = report(circle, "drift_report")
     assert drift["as_of"] == "2025-04-01"
     assert drift["drifted"] == ["monthly_charges", "payment_method"]

@@ -8,7 +8,7 @@ _TALKATIVE = ("alembic", "kedro_mlflow", "mlflow")
 
 
 def quiet_libraries() -> None:
-    """Switch telemetry off and let libraries speak only when something is wrong.
+    """Switch telemetry off and let libraries raise their errors rather than log them too.
 
     kedro-mlflow, which every command loads, makes MLflow warn authors of pyfunc models, not us;
     both set their own log levels when they are imported, so they are imported here.
@@ -19,4 +19,4 @@ def quiet_libraries() -> None:
         warnings.simplefilter("ignore")
         import kedro_mlflow.framework.hooks.mlflow_hook  # noqa: F401
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -5,7 +5,7 @@ import pkgutil
 from collections.abc import Sequence
 
 from fullcircle import problems
-from fullcircle.core.errors import ConfigurationError
+from fullcircle.core.errors import ConfigurationError, name_missing
 
 
 def list_problems() -> list[str]:
@@ -21,7 +21,9 @@ def read_switch(variable: str, default: str, allowed: Sequence[str]) -> str:
     """
     value = os.environ.get(variable) or default
     if value not in allowed:
-        raise ConfigurationError(f"{variable}={value!r} is not one of: {', '.join(allowed)}.")
+        raise ConfigurationError(
+            f"{variable}={name_missing([value], allowed)} is not one of: {', '.join(allowed)}."
+        )
     return value
 
 

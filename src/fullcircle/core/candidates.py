@@ -15,6 +15,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from fullcircle.core.contract import Settings
 from fullcircle.core.errors import DataError, name_missing
@@ -69,7 +70,7 @@ def xgboost(task: str, seed: int) -> Pipeline:
         learning_rate=0.05,
         subsample=0.8,
         tree_method="hist",
-        n_jobs=2,
+        n_jobs=1,
         random_state=seed,
     )
     return make_pipeline(prepare_trees(impute=False), model)
@@ -106,14 +107,15 @@ class TrainingSettings(Settings):
 
 
 def fit(name: str, task: str, seed: int, inputs: pd.DataFrame, label: pd.Series) -> Pipeline:
-    """Fit one candidate; predictions of the result run on one thread, so they always add up alike.
+    """Fit one candidate, its sums on one thread, so that they add up alike on any machine.
 
     Raises:
         DataError: The label has a single class.
     """
     if task != "regression" and label.nunique() < 2:
         raise DataError(f"The label {label.name!r} has a single class in the train set.")
-    estimator = CANDIDATES[name](task, seed).fit(inputs, label)
+    with threadpool_limits(limits=1):
+        estimator = CANDIDATES[name](task, seed).fit(inputs, label)
     if "n_jobs" in (model := estimator[-1]).get_params():
         model.set_params(n_jobs=1)
     return estimator

@@ -6,6 +6,7 @@ from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
 from fullcircle.datasets.model_dataset import ModelDataset
 from fullcircle.datasets.predictions_dataset import PredictionsDataset
 from fullcircle.datasets.raw_file_dataset import RawFileDataset
+from fullcircle.datasets.raw_parquet_dataset import RawParquetDataset
 from fullcircle.datasets.report_dataset import ReportDataset
 from fullcircle.datasets.simulated_dataset import SimulatedDataset
 
@@ -16,6 +17,7 @@ __all__ = [
     "ModelDataset",
     "PredictionsDataset",
     "RawFileDataset",
+    "RawParquetDataset",
     "ReportDataset",
     "SimulatedDataset",
 ]

@@ -1,5 +1,7 @@
 """A Delta table as a catalog entry."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain, groupby
@@ -183,6 +185,8 @@ def clear_storage_errors(path: Path) -> Iterator[None]:
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK):  # delta-rs would panic and print its own traceback
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
         yield
     except OSError as error:
         raise StorageError(

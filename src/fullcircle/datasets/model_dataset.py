@@ -88,7 +88,7 @@ class ModelDataset(AbstractDataset[Model, Model | None]):
 
         registration = data.registration or _register(data, self._name)
         version = self._find_version()
-        if version is None or version.version != registration.version:
+        if version is None or str(version.version) != registration.version:
             MlflowClient().set_registered_model_alias(self._name, self._alias, registration.version)
 
     def data_version(self) -> str | None:

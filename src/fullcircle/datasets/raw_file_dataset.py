@@ -13,6 +13,9 @@ from fullcircle.datasets.engine import connect
 from fullcircle.datasets.provenance import digest_file
 
 
+_SAMPLE_BYTES = 65_536
+
+
 class RawFileDataset(AbstractDataset[ir.Table, ir.Table]):
     """Reads a CSV file without guessing types, so that no bad value is lost before it is judged.
 
@@ -50,8 +53,13 @@ class RawFileDataset(AbstractDataset[ir.Table, ir.Table]):
             raise StorageError(f"There is no raw file at {self._path}. {self._hint}.")
         if not self._path.stat().st_size:
             raise DataError(f"The raw file {self._path} is empty.")
+        with self._path.open("rb") as file:
+            if b"\0" in file.read(_SAMPLE_BYTES):
+                raise DataError(f"The raw file {self._path} is not a text file.")
         try:
-            table = connect().read_csv(str(self._path), all_varchar=True, header=True)
+            table = connect().read_csv(
+                str(self._path), all_varchar=True, header=True, delim=",", null_padding=True
+            )
         except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise DataError(f"The raw file {self._path} cannot be read as CSV: {reason}") from error

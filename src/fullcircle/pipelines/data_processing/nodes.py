@@ -23,7 +23,8 @@ def judge_rows(raw: ir.Table, problem: ProblemSpec) -> ir.Table:
         DataError: A column is missing, before or after cleaning.
     """
     package = load_problem(problem.name)
-    require_columns(list(raw.columns), list(package.RAW_COLUMNS), "raw")
+    present = [name for name in raw.columns if name != SOURCE_ROW]
+    require_columns(present, list(package.RAW_COLUMNS), "raw")
     judged = package.clean(raw)
     require_columns(list(judged.columns), problem.event_columns, "events")
     return reject_repeated(judged, problem.row_id)

@@ -46,10 +46,11 @@ def _is_in_period(moment: ir.Column, problem: ProblemSpec, as_of: Clock) -> ir.B
 def _explain_nothing(events: ir.Table, problem: ProblemSpec, as_of: Clock) -> str:
     if problem.event_time is None:
         return "No entity falls into the share for scoring; raise 'scoring' in the split."
-    last = events[problem.event_time].max().execute()
+    moment = events[problem.event_time]
+    first, last = events.aggregate(first=moment.min(), last=moment.max()).execute().iloc[0]
     return (
         f"There is nothing to score in the {problem.period_days:g} days after as_of={as_of}: "
-        f"the newest event is of {last}. Choose an earlier as_of or bring newer data."
+        f"the events lie between {first} and {last}. Choose an as_of among them."
     )
 
 

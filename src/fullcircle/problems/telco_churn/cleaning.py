@@ -4,6 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fullcircle.core.rejection import SOURCE_ROW, as_number, as_text, reject, unless
+from fullcircle.problems.telco_churn.contract import CATEGORIES
 
 TEXTS = {
     "customer_id": "customerID",
@@ -51,6 +52,7 @@ def clean(raw: ir.Table) -> ir.Table:
         **{name: as_number(raw[source]) for name, source in NUMBERS.items()},
         senior_citizen=_as_yes_no(as_text(raw.SeniorCitizen)),
         churned=_as_flag(as_text(raw.Churn)),
+        churned_text=as_text(raw.Churn),
         **{f"{name}_text": as_text(raw[source]) for name, source in NUMBERS.items()},
         **_times(raw),
     )
@@ -59,15 +61,22 @@ def clean(raw: ir.Table) -> ir.Table:
     typed = reject(
         typed,
         unless(typed.customer_id.notnull(), "customerID is blank"),
-        unless(typed.churned.notnull(), "Churn is neither Yes nor No"),
-        unless(typed.senior_citizen.notnull(), "SeniorCitizen is neither 0 nor 1"),
+        unless(
+            typed.churned.notnull() | typed.churned_text.isnull(),
+            "Churn is neither Yes nor No, nor blank for not known yet",
+            typed.churned_text,
+        ),
         *(
             unless(typed[name] >= 0, f"{source} is no number from 0", typed[f"{name}_text"])
             for name, source in NUMBERS.items()
         ),
         *(unless(typed[name].notnull(), f"{source} is blank") for name, source in TEXTS.items()),
+        *(
+            unless(typed[name].isin(allowed), f"{name} is not one of {allowed}", typed[name])
+            for name, allowed in CATEGORIES.items()
+        ),
     )
-    return typed.drop(*(f"{name}_text" for name in NUMBERS))
+    return typed.drop("churned_text", *(f"{name}_text" for name in NUMBERS))
 
 
 def _times(raw: ir.Table) -> dict[str, ir.Value]:
@@ -83,7 +92,7 @@ def _times(raw: ir.Table) -> dict[str, ir.Value]:
 
 
 def _as_yes_no(text: ir.StringValue) -> ir.StringValue:
-    return text.cases(("1", "Yes"), ("0", "No"))
+    return text.cases(("1", "Yes"), ("0", "No"), else_=text)
 
 
 def _as_flag(text: ir.StringValue) -> ir.IntegerValue:

@@ -1,0 +1,74 @@
+"""Feature tables of the taxi problem: what earlier trips tell about the next one."""
+
+import ibis
+import ibis.expr.types as ir
+
+WINDOW_DAYS = 28
+_DAY_SECONDS = 86_400
+
+
+def features(events: ir.Table) -> dict[str, ir.Table]:
+    """Give trailing statistics by route, by either end's zone and by hour of the week."""
+    return {
+        "route_statistics": summarise_trips(events, ["pickup_zone", "dropoff_zone"]),
+        "pickup_zone_statistics": summarise_trips(events, ["pickup_zone"]),
+        "dropoff_zone_statistics": summarise_trips(events, ["dropoff_zone"]),
+        "hour_statistics": summarise_trips(events, ["weekday", "pickup_hour"]),
+    }
+
+
+def summarise_trips(events: ir.Table, keys: list[str], window_days: int = WINDOW_DAYS) -> ir.Table:
+    """Summarise, per key and day, the trips that ended in the days up to that day's midnight.
+
+    A row describes the midnight after a day on which a trip of its key ended, and is known then:
+    it rests on trips dropped off before that midnight and on or after the midnight
+    ``window_days`` earlier. Days without a trip of the key bring no row.
+
+    Args:
+        events: Clean trips.
+        keys: Columns to group by.
+        window_days: Length of the window.
+
+    Returns:
+        The keys, ``summarised_at``, ``trips``, ``mean_minutes``, ``mean_miles`` and
+        ``minutes_per_mile`` (both null where no meter of the window can be right).
+    """
+    days = _sum_days(events, keys)
+    window = ibis.range_window(
+        preceding=window_days - 1, following=0, group_by=keys, order_by="day"
+    )
+    totals = {name: days[name].sum().over(window) for name in _TOTALS}
+    windows = days.select(*keys, "summarised_at", **totals)
+    return windows.select(
+        *keys,
+        "summarised_at",
+        trips="trips",
+        mean_minutes=windows.minutes / windows.trips,
+        mean_miles=windows.miles / windows.metered.nullif(0),
+        minutes_per_mile=windows.metered_minutes / windows.miles.nullif(0.0),
+    )
+
+
+_TOTALS = ("trips", "minutes", "metered", "metered_minutes", "miles")
+
+
+def _sum_days(events: ir.Table, keys: list[str]) -> ir.Table:
+    """Add up the trips of each key that ended on the same day."""
+    events = events.filter(events.dropped_off_at.notnull())
+    ended = events.dropped_off_at
+    metered = events.trip_miles.notnull()
+    trips = events.select(
+        *keys,
+        day=(ended.epoch_seconds() // _DAY_SECONDS).cast("int64"),
+        summarised_at=_next_midnight(ended),
+        minutes="trip_minutes",
+        metered=metered.cast("int64"),
+        metered_minutes=ibis.ifelse(metered, events.trip_minutes, 0.0),
+        miles=events.trip_miles.fill_null(0.0),
+    )
+    sums = {name: trips[name].sum() for name in _TOTALS if name != "trips"}
+    return trips.group_by([*keys, "day", "summarised_at"]).aggregate(trips=trips.count(), **sums)
+
+
+def _next_midnight(moment: ir.TimestampColumn) -> ir.TimestampColumn:
+    return (moment.truncate("D") + ibis.interval(days=1)).cast("timestamp('UTC')")

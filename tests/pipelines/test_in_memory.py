@@ -1,0 +1,302 @@
+"""Each pipeline with nothing but plain values in memory: no file, no registry, no tracking."""
+
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from fullcircle.core.candidates import TrainingSettings
+from fullcircle.core.contract import Clock, FeatureTable, ProblemSpec
+from fullcircle.core.drift import DriftSettings
+from fullcircle.core.errors import DataError, GateRefusedError
+from fullcircle.core.gate import GateSettings
+from fullcircle.core.model import Registration
+from fullcircle.core.performance import PerformanceSettings
+from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.rejection import IntakeSettings
+from fullcircle.core.retraining import RetrainingSettings
+from fullcircle.problems.telco_churn.simulator import ChurnSimulator
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+SPEC = ProblemSpec.model_validate(
+    {
+        "name": "telco_churn",
+        "task": "binary",
+        "row_id": "id",
+        "entity_keys": ["who"],
+        "event_time": "at",
+        "label": "y",
+        "label_time": "y_at",
+        "period_days": 10,
+        "request_columns": ["size"],
+        "feature_lookups": [{"table": "habits", "keys": ["who"], "columns": ["colour"]}],
+        "primary_metric": "roc_auc",
+        "threshold": {"maximise": "f1"},
+        "split": {"by": "time", "train": 0.6, "selection": 0.2, "gate": 0.2},
+    }
+)
+AS_OF = Clock.model_validate("2024-03-31")
+
+
+def events(days: int = 100, per_day: int = 20) -> pd.DataFrame:
+    """Draw rows whose label depends on size and colour, known two days later."""
+    rng = np.random.default_rng(0)
+    rows = days * per_day
+    at = pd.to_datetime([START + timedelta(days=n // per_day) for n in range(rows)], utc=True)
+    size = rng.normal(size=rows)
+    colour = rng.choice(["red", "blue"], rows)
+    chance = 1 / (1 + np.exp(-(1.5 * size + 1.0 * (colour == "red"))))
+    return pd.DataFrame(
+        {
+            "id": [f"r{n:05d}" for n in range(rows)],
+            "who": [f"w{n:05d}" for n in range(rows)],
+            "at": at.as_unit("us"),
+            "size": size,
+            "colour": colour,
+            "y": (rng.random(rows) < chance).astype("int64"),
+            "y_at": (at + timedelta(days=2)).as_unit("us"),
+        }
+    )
+
+
+@pytest.fixture
+def values() -> dict[str, Any]:
+    """Give the inputs that the pipelines share."""
+    frame = events()
+    habits = ibis.memtable(frame[["who", "at", "colour"]])
+    return {
+        "events": ibis.memtable(frame.drop(columns="colour")),
+        "labels": ibis.memtable(frame[["id", "y", "y_at"]]),
+        "feature_tables": {
+            "habits": KeyedTable(habits, FeatureTable(keys=["who"], event_time="at"))
+        },
+        "params:problem": SPEC,
+        "params:as_of": AS_OF,
+        "params:intake": IntakeSettings(max_rejected_share=0.1),
+        "params:training": TrainingSettings(
+            seed=1, candidates=["logistic_regression"], bootstrap_resamples=100, confidence=0.9
+        ),
+        "params:gate": GateSettings(min_rows=50, bootstrap_resamples=100, confidence=0.95, seed=1),
+        "params:drift": DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=50),
+        "params:performance": PerformanceSettings(
+            min_labels=50, bootstrap_resamples=100, confidence=0.9, seed=1
+        ),
+        "params:retraining": RetrainingSettings(max_drifted_columns=0),
+    }
+
+
+class Kept(MemoryDataset):
+    """A value in memory that outlives the run which made it."""
+
+    def _release(self) -> None:
+        """Keep the value."""
+
+
+def turn(name: str, values: dict[str, Any], *wanted: str) -> Any:
+    """Run one pipeline over plain values and give the wanted outputs."""
+    pipeline = import_module(f"fullcircle.pipelines.{name}").create_pipeline()
+    keep = {output: Kept(copy_mode="assign") for output in pipeline.all_outputs()}
+    given = {n: MemoryDataset(v, copy_mode="assign") for n, v in values.items()}
+    catalog = DataCatalog({**keep, **{n: given[n] for n in pipeline.inputs()}})
+    SequentialRunner().run(pipeline, catalog)
+    found = [catalog.load(name) for name in wanted]
+    return found[0] if len(found) == 1 else found
+
+
+@pytest.fixture
+def trained(values: dict[str, Any]) -> dict[str, Any]:
+    """Give the values after feature store and training."""
+    training_set = _training_set(values)
+    names = ("leaderboard", "challenger", "gate_set", "train_set", "selection_set")
+    found = turn("training", {**values, "training_set": training_set}, *names)
+    return {**values, **dict(zip(names, found, strict=True))}
+
+
+def _training_set(values: dict[str, Any]) -> pd.DataFrame:
+    from fullcircle.pipelines.feature_store.nodes import build_training_set
+
+    return build_training_set(values["events"], values["feature_tables"], SPEC, AS_OF).to_pandas()
+
+
+def test_data_processing_keeps_every_row_somewhere() -> None:
+    """Each raw row ends in events or in rejected_rows, never in both and never in neither."""
+    simulator = ChurnSimulator(seed=1, first_month="2024-01-01", months=1, rows_per_month=50)
+    raw = next(simulator.pieces())[1].to_pandas()
+    raw.loc[3, "Churn"] = "Perhaps"
+    raw.loc[7, "customerID"] = raw.loc[6, "customerID"]
+    raw["source_row"] = np.arange(1, len(raw) + 1)
+    spec = SPEC.model_copy(
+        update={
+            "row_id": "row_id",
+            "entity_keys": ["customer_id"],
+            "event_time": "reviewed_at",
+            "label": "churned",
+            "label_time": "churn_known_at",
+            "request_columns": ["gender"],
+        }
+    )
+    given = {
+        "raw": ibis.memtable(raw),
+        "params:problem": spec,
+        "params:intake": IntakeSettings(max_rejected_share=0.1),
+    }
+    kept, rejected, report = turn(
+        "data_processing", given, "events", "rejected_rows", "intake_report"
+    )
+    assert kept.count().execute() == 48
+    assert rejected.to_pandas()["source_row"].tolist() == [4, 8]
+    assert "same row id as row 7" in rejected.to_pandas()["rejection_reason"].tolist()[1]
+    assert report["reasons"] == {
+        "Churn is neither Yes nor No, nor blank for not known yet": 1,
+        "same row id as row 7": 1,
+    }
+
+
+def test_training_set_ends_at_the_clock(values: dict[str, Any]) -> None:
+    """Only rows whose label was known at as_of are trained on, each with its own features."""
+    training = _training_set(values)
+    assert training["y_at"].max() <= pd.Timestamp(AS_OF.moment)
+    assert len(training) == 89 * 20
+    truth = events().set_index("id")["colour"]
+    assert (training.set_index("id")["colour"] == truth.loc[training["id"]]).all()
+
+
+def test_nothing_later_than_the_clock_influences_training(values: dict[str, Any]) -> None:
+    """Deleting every row that became known after as_of leaves the training set as it was."""
+    before = _training_set(values)
+    past = events()[lambda rows: rows["y_at"] <= pd.Timestamp(AS_OF.moment)]
+    table = values["feature_tables"]["habits"]
+    trimmed = {
+        "events": ibis.memtable(past.drop(columns="colour")),
+        "feature_tables": {
+            "habits": KeyedTable(ibis.memtable(past[["who", "at", "colour"]]), table.declared)
+        },
+    }
+    pd.testing.assert_frame_equal(_training_set({**values, **trimmed}), before)
+
+
+def test_training_uses_three_disjoint_sets(trained: dict[str, Any]) -> None:
+    """Train, selection and gate rows are disjoint, in time order, and together complete."""
+    sets = [trained[name] for name in ("train_set", "selection_set", "gate_set")]
+    ids = [set(rows["id"]) for rows in sets]
+    assert sum(map(len, ids)) == len(set.union(*ids)) == 89 * 20
+    assert sets[0]["at"].max() < sets[1]["at"].min()
+    assert sets[1]["at"].max() < sets[2]["at"].min()
+
+
+def test_challenger_knows_its_features_and_threshold(trained: dict[str, Any]) -> None:
+    """The challenger carries features, lookups, threshold, profile and scores."""
+    model = trained["challenger"]
+    assert model.features == ["size", "colour"]
+    assert model.lookups[0].table == "habits"
+    assert 0 < model.threshold < 1
+    assert set(model.profile["columns"]) == {"size", "colour", "predicted"}
+    assert model.scores["roc_auc"]["value"] == trained["leaderboard"][0]["value"]
+
+
+def test_registry_promotes_a_good_model_and_says_why(trained: dict[str, Any]) -> None:
+    """Without a champion, a challenger that surely beats the baseline is promoted."""
+    decision, champion, card = turn(
+        "registry", {**trained, "incumbent": None}, "promotion_decision", "champion", "model_card"
+    )
+    assert decision["promote"] is True
+    assert champion is trained["challenger"]
+    assert "better_than_baseline" in card
+
+
+def test_registry_keeps_the_incumbent_on_a_tie(trained: dict[str, Any]) -> None:
+    """The same model again is no gain, so the incumbent stays."""
+    incumbent = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
+    challenger = trained["challenger"].registered_as(Registration("a.b.c", "2", "run"))
+    given = {**trained, "challenger": challenger, "incumbent": incumbent}
+    decision, champion = turn("registry", given, "promotion_decision", "champion")
+    assert decision["promote"] is False
+    assert champion.registration.version == "1"
+
+
+def test_registry_fails_closed_when_the_incumbent_cannot_predict(trained: dict[str, Any]) -> None:
+    """A champion whose features are gone gives no evidence, and no evidence promotes nothing."""
+    from dataclasses import replace
+
+    incumbent = replace(trained["challenger"], features=["size", "shape"])
+    decision = turn("registry", {**trained, "incumbent": incumbent}, "promotion_decision")
+    assert decision["promote"] is False
+    assert "'shape'" in decision["reasons"][0]
+
+
+def test_registry_without_champion_refuses_a_hopeless_challenger(trained: dict[str, Any]) -> None:
+    """With no champion and a challenger without skill, the pipeline stops with the reasons."""
+    gate = trained["gate_set"].copy()
+    gate["y"] = gate["y"].sample(frac=1, random_state=3).to_numpy()
+    with pytest.raises(GateRefusedError, match="better_than_baseline"):
+        turn("registry", {**trained, "gate_set": gate, "incumbent": None}, "champion")
+
+
+def scored(trained: dict[str, Any]) -> Any:
+    champion = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
+    given = {**trained, "champion": champion}
+    return turn("scoring", given, "predictions").read_all()
+
+
+def test_scoring_covers_exactly_the_period_after_the_clock(trained: dict[str, Any]) -> None:
+    """Every row of the ten days from as_of is scored once, without its label."""
+    rows = scored(trained).to_pandas()
+    wanted = events().query("at >= '2024-03-31T00:00Z' and at < '2024-04-10T00:00Z'")
+    assert sorted(rows["id"]) == sorted(wanted["id"])
+    assert not {"y", "y_at"} & set(rows.columns)
+    assert set(rows["scored_on"]) == {f"2024-04-{day:02d}" for day in range(1, 10)} | {"2024-03-31"}
+    assert set(rows["model_version"]) == {"1"}
+
+
+def test_scoring_equals_the_model_on_a_frame(trained: dict[str, Any]) -> None:
+    """Streamed predictions equal the model's own on one frame, bit for bit."""
+    rows = scored(trained).to_pandas()
+    assert (trained["challenger"].predict(rows) == rows["predicted"]).all()
+    assert ((rows["predicted"] >= trained["challenger"].threshold) == rows["decision"]).all()
+
+
+def monitored(trained: dict[str, Any], predictions: pd.DataFrame, as_of: str) -> Any:
+    model = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
+    from fullcircle.pipelines.registry.nodes import take_reference_profile
+
+    given = {
+        **trained,
+        "predictions": ibis.memtable(predictions),
+        "reference_profile": take_reference_profile(model, SPEC),
+        "params:as_of": Clock.model_validate(as_of),
+    }
+    names = ("drift_report", "performance_report", "retrain_decision", "dashboard", "drift_plot")
+    return turn("monitoring", given, *names)
+
+
+def test_monitoring_is_quiet_when_nothing_changed(trained: dict[str, Any]) -> None:
+    """Rows drawn as before raise no alarm, and ask for no retraining."""
+    drift, performance, retrain, page, plot = monitored(
+        trained, scored(trained).to_pandas(), "2024-03-31"
+    )
+    assert drift["drifted"] == []
+    assert performance["windows"][0]["labelled"] == 0
+    assert retrain["retrain"] is False
+    assert "steady" in page
+    assert len(plot.data[0].y) == 3
+
+
+def test_monitoring_names_what_moved(trained: dict[str, Any]) -> None:
+    """A shifted column is named, no other input is, and a retraining is asked for."""
+    moved = scored(trained).to_pandas().assign(size=lambda rows: rows["size"] + 2)
+    drift, _, retrain, page, _ = monitored(trained, moved, "2024-03-31")
+    assert drift["drifted"] == ["size"]
+    assert retrain["reasons"] == ["inputs drifted: size"]
+    assert "1 drifted" in page
+
+
+def test_monitoring_says_when_nothing_was_scored(trained: dict[str, Any]) -> None:
+    """A clock for which nothing was scored is refused instead of reported as quiet."""
+    with pytest.raises(DataError, match="Nothing was scored at as_of=2024-05-01"):
+        monitored(trained, scored(trained).to_pandas(), "2024-05-01")

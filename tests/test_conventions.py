@@ -1,0 +1,106 @@
+"""The conventions of the house, held by a machine."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kedro.framework.project import pipelines
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "fullcircle"
+SHARED = ("core", "datasets", "pipelines", "hooks")
+ROOMS = ["data_processing", "feature_store", "training", "registry", "scoring", "monitoring"]
+
+
+@pytest.fixture(scope="module")
+def everything(circle: Any) -> Any:
+    """Give the default pipeline, which holds every node."""
+    return pipelines["__default__"]
+
+
+def test_there_are_the_six_rooms(everything: Any) -> None:
+    """The pipelines are the six of the design, and the default is their sum."""
+    assert set(pipelines) == {*ROOMS, "__default__"}
+    assert set(everything.nodes) == {node for room in ROOMS for node in pipelines[room].nodes}
+
+
+def test_node_is_named_as_its_function(everything: Any) -> None:
+    """A node carries its function's name, which is a verb and an object without a suffix."""
+    for node in everything.nodes:
+        assert node.name == node.func.__name__
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)+", node.name)
+        assert not node.name.endswith("_node")
+
+
+def test_every_dataset_is_declared(circle: Any, everything: Any) -> None:
+    """Every dataset that a pipeline names is a catalog entry, but for the candidates in memory."""
+    used = {name for name in everything.datasets() if not name.startswith("params:")}
+    declared = {name for name in circle.catalog() if ":" not in name} - {"parameters"}
+    assert used - declared == {"candidates"}
+    assert declared - used == set()
+
+
+def test_every_parameter_is_used(circle: Any, everything: Any) -> None:
+    """Every parameter of the shared files is the input of some node."""
+    used = {name.removeprefix("params:") for name in everything.inputs() if "params:" in name}
+    files = (ROOT / "conf" / "base").glob("parameters*.yml")
+    declared = {key for file in files for key in yaml.safe_load(file.read_text("utf-8"))}
+    assert declared == used
+
+
+def test_every_dataset_has_a_layer() -> None:
+    """Every catalog entry says to which of Kedro's layers it belongs."""
+    catalog = yaml.safe_load((ROOT / "conf" / "base" / "catalog.yml").read_text("utf-8"))
+    layerless = [n for n, e in catalog.items() if n != "raw" and "kedro-viz" not in e["metadata"]]
+    assert layerless == []
+
+
+def test_nodes_are_typed_and_documented(everything: Any) -> None:
+    """Every node function says what it does and the type of each input and of its output."""
+    for node in everything.nodes:
+        assert inspect.getdoc(node.func)
+        signature = inspect.signature(node.func)
+        assert signature.return_annotation is not inspect.Signature.empty
+        assert all(p.annotation is not p.empty for p in signature.parameters.values())
+
+
+def literals(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text("utf-8"))
+    return {
+        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+
+
+def test_shared_code_names_no_problem_and_none_of_its_columns() -> None:
+    """No file under core, datasets, pipelines and hooks holds a problem's name or column."""
+    spoken: set[str] = set()
+    for file in (ROOT / "conf" / "base" / "problems").glob("*/parameters.yml"):
+        for name, problem in yaml.safe_load(file.read_text("utf-8")).items():
+            spoken |= {name}
+            for spec in (value for value in problem.values() if isinstance(value, dict)):
+                spoken |= {spec["label"], *spec["request_columns"]}
+                spoken |= {c for look in spec["feature_lookups"] for c in look["columns"]}
+    assert len(spoken) > 20
+    for room in SHARED:
+        for path in (SOURCE / room).rglob("*.py"):
+            docstring_free = literals(path) & spoken
+            assert docstring_free == set(), f"{path} names {docstring_free}"
+
+
+def test_every_module_is_small_enough_to_be_one_idea() -> None:
+    """No module is longer than 300 lines."""
+    long = [p.name for p in SOURCE.rglob("*.py") if len(p.read_text("utf-8").splitlines()) > 300]
+    assert long == []
+
+
+def test_locks_and_sources_name_no_package_index() -> None:
+    """No tracked text names a package index's address or a path of a machine."""
+    files = [*ROOT.glob("*.lock"), *ROOT.glob("*.md"), *ROOT.glob("*.toml"), *SOURCE.rglob("*.py")]
+    for file in files:
+        text = file.read_text("utf-8")
+        assert not re.search(r"index-url|extra-index|find-links|/simple/", text), file
+        assert not re.search(r"/(home|root|work|Users)/", text), file
