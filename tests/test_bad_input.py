@@ -1,6 +1,5 @@
 """Bad input gets one clear line, a non-zero exit code, and loses nothing."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -241,9 +240,7 @@ def test_shuffled_labels_make_no_champion(new_project: Any) -> None:
     assert "The gate refused" in line
     assert "better_than_baseline" in line
     assert project.catalog().load("incumbent") is None
-    folder = project.path / "data" / "08_reporting" / "telco_churn" / "simulated"
-    decision = json.loads((folder / "promotion_decision.json").read_text(encoding="utf-8"))
-    assert decision["promote"] is False
+    assert project.catalog().load("promotion_decision")["promote"] is False
 
 
 def test_failed_run_is_failed_in_mlflow_and_closed(new_project: Any) -> None:

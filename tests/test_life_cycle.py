@@ -1,6 +1,5 @@
 """The whole circle, turned on the simulator."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ MODEL = "fullcircle.telco_churn.simulated_model"
 
 
 def report(project: Any, name: str) -> Any:
-    folder = project.path / "data" / "08_reporting" / "telco_churn" / "simulated"
-    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return project.catalog().load(name)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The whole circle, turned on IBM's own file."""
 
-import json
 from typing import Any
 
 import pytest
@@ -18,8 +17,7 @@ def real(make: Any, tmp_path_factory: pytest.TempPathFactory, real_data: Any) ->
 
 
 def report(project: Any, name: str) -> Any:
-    folder = project.path / "data" / "08_reporting" / "telco_churn" / "real"
-    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return project.catalog().load(name)
 
 
 def test_no_row_of_the_file_is_lost(real: Any) -> None:

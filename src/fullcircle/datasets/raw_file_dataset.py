@@ -12,7 +12,6 @@ from fullcircle.core.rejection import SOURCE_ROW
 from fullcircle.datasets.engine import connect
 from fullcircle.datasets.provenance import digest_file
 
-
 _SAMPLE_BYTES = 65_536
 
 
