@@ -55,7 +55,7 @@ def test_a_clearly_better_challenger_is_promoted() -> None:
     assert decision.promote is True
     assert passed(decision) == {
         "enough_rows": True,
-        "complete_predictions": True,
+        "complete_evidence": True,
         "every_class_present": True,
         "above_minimum": True,
         "better_than_baseline": True,
@@ -76,15 +76,24 @@ def test_the_first_model_is_compared_with_no_skill_alone() -> None:
 
 GOOD = clear_case()
 SPOILT: dict[str, tuple[dict[str, Any], str]] = {
-    "one NaN": ({"challenger": but(GOOD.challenger, NAN)}, "complete_predictions"),
-    "one infinity": ({"challenger": but(GOOD.challenger, INF)}, "complete_predictions"),
-    "all NaN": ({"challenger": np.full(ROWS, NAN)}, "complete_predictions"),
-    "one short": ({"challenger": GOOD.challenger[:-1]}, "complete_predictions"),
-    "one long": ({"challenger": np.append(GOOD.challenger, 0.5)}, "complete_predictions"),
-    "no predictions": ({"challenger": np.empty(0)}, "complete_predictions"),
-    "absent challenger": ({"challenger": None}, "complete_predictions"),
-    "text predictions": ({"challenger": np.full(ROWS, "high")}, "complete_predictions"),
-    "raising challenger": ({"challenger": Unreadable()}, "complete_predictions"),
+    "one NaN": ({"challenger": but(GOOD.challenger, NAN)}, "complete_evidence"),
+    "NaN champion": ({"champion": np.full(ROWS, NAN)}, "complete_evidence"),
+    "one NaN of the champion": ({"champion": but(GOOD.champion, NAN)}, "complete_evidence"),
+    "NaN truth": ({"truth": but(GOOD.truth.astype(float), NAN)}, "complete_evidence"),
+    "NaN baseline": ({"baseline": np.full(ROWS, NAN)}, "complete_evidence"),
+    "column champion": ({"champion": GOOD.champion[:, None]}, "complete_evidence"),
+    "two-column champion": (
+        {"champion": np.column_stack([GOOD.champion] * 2), "metric": "brier"},
+        "complete_evidence",
+    ),
+    "one infinity": ({"challenger": but(GOOD.challenger, INF)}, "complete_evidence"),
+    "all NaN": ({"challenger": np.full(ROWS, NAN)}, "complete_evidence"),
+    "one short": ({"challenger": GOOD.challenger[:-1]}, "complete_evidence"),
+    "one long": ({"challenger": np.append(GOOD.challenger, 0.5)}, "complete_evidence"),
+    "no predictions": ({"challenger": np.empty(0)}, "complete_evidence"),
+    "absent challenger": ({"challenger": None}, "complete_evidence"),
+    "text predictions": ({"challenger": np.full(ROWS, "high")}, "complete_evidence"),
+    "raising challenger": ({"challenger": Unreadable()}, "complete_evidence"),
     "only class 0": ({"truth": np.zeros(ROWS)}, "every_class_present"),
     "only class 1": ({"truth": np.ones(ROWS)}, "every_class_present"),
     "no truth": ({"truth": np.empty(0)}, "enough_rows"),

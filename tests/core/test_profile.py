@@ -7,6 +7,7 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,3 +135,17 @@ def test_of_several_classes_the_likeliest_is_profiled() -> None:
     profile = take_profile(frame([1.0] * 3, ["a"] * 3), probability)
     assert profile["columns"][PREDICTION]["edges"] == [0.0, 2.0]
     assert profile["columns"][PREDICTION]["counts"] == [1, 2, 0, 0]
+
+
+def test_not_a_number_counts_as_missing() -> None:
+    """A NaN that a file brings is a missing value, as it is in training."""
+    table = ibis.memtable(pa.table({"size": pa.array([1.0, float("nan"), None, 3.0])}))
+    counts = count_bins(table, {"size": {"kind": "number", "edges": [2.0]}})
+    assert counts == {"size": [1, 1, 2]}
+
+
+def test_booleans_count_as_numbers() -> None:
+    """A column that training read as 0 and 1 is counted alike when it comes as booleans."""
+    table = ibis.memtable(pa.table({"flag": pa.array([True, False, None, True])}))
+    counts = count_bins(table, {"flag": {"kind": "number", "edges": [0.0]}})
+    assert counts == {"flag": [1, 2, 1]}

@@ -144,3 +144,12 @@ def test_the_stop_says_how_many_and_where_to_look() -> None:
         "50 of 200 rows were set aside (25.0%; intake.max_rejected_share allows 5.0%). "
         "First: row 3: odd; row 9."
     )
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-Infinity", "1_000", "0x10", "1e", "12,5", "1 2"])
+def test_text_that_only_looks_like_a_number_is_none(text: str) -> None:
+    """Not-a-number, infinities and other spellings that an engine may accept are not numbers."""
+    table = ibis.memtable({"text": [text, "1.5e2", "-.5", "7."]})
+    read = table.select(number=as_number(table.text)).to_pandas()["number"]
+    assert read.isna().tolist() == [True, False, False, False]
+    assert read.tolist()[1:] == [150.0, -0.5, 7.0]

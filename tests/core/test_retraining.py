@@ -20,11 +20,14 @@ QUIET = {
 RULES = RetrainingSettings(max_drifted_columns=1, max_model_age_days=90)
 
 
-def scored(*ends: tuple[float, float] | None, metric: str = "roc_auc") -> dict[str, Any]:
+def scored(
+    *ends: tuple[float, float] | None, metric: str = "roc_auc", version: str = "2"
+) -> dict[str, Any]:
     """A performance report with an interval per period; None waits for labels."""
     windows = [
         {
             "as_of": f"2024-{number:02d}-01",
+            "model_version": version,
             "score": end and {"value": sum(end) / 2, "low": end[0], "high": end[1]},
         }
         for number, end in enumerate(ends, start=1)
@@ -40,7 +43,14 @@ def decide(
     promised: dict[str, float] = PROMISED,
 ) -> dict[str, Any]:
     seen = {**QUIET, **(drift or {})}
-    return decide_retraining(seen, performance or scored(), promised, TRAINED, as_of, rules)
+    reference = {"version": "2", "promised": promised}
+    return decide_retraining(seen, performance or scored(), reference, TRAINED, as_of, rules)
+
+
+def test_only_the_champions_own_periods_are_held_against_it() -> None:
+    """A period that an earlier version scored badly is no reason to replace the newer one."""
+    assert decide(performance=scored((0.1, 0.2), version="1"))["retrain"] is False
+    assert decide(performance=scored((0.1, 0.2), version="2"))["retrain"] is True
 
 
 def test_a_quiet_world_asks_for_nothing() -> None:

@@ -153,3 +153,11 @@ def test_the_engine_and_python_hold_out_the_same(
     assert held == [share >= 1 - scoring for share in shares]
     if sets := split_or_none(frame, problem):
         assert not {s for row, s in set_of_row(sets).items() if held[row]} - {"gate"}
+
+
+def test_row_without_a_moment_is_refused(make_problem: Any) -> None:
+    """A row that no moment places is refused instead of put among the newest."""
+    problem = make_problem()
+    frame = pd.DataFrame({problem.event_time: pd.to_datetime(["2024-01-01", None], utc=True)})
+    with pytest.raises(DataError, match="1 labelled rows have no"):
+        split_rows(frame, problem)

@@ -91,7 +91,7 @@ def decide_promotion(evidence: Evidence, settings: GateSettings) -> Decision:
     """
     questions: list[Question] = [
         enough_rows,
-        complete_predictions,
+        complete_evidence,
         every_class_present,
         above_minimum,
         better_than_baseline,
@@ -134,15 +134,31 @@ def enough_rows(evidence: Evidence, settings: GateSettings) -> tuple[bool, str]:
     return rows >= settings.min_rows, f"{rows} gate rows, at least {settings.min_rows} needed"
 
 
-def complete_predictions(evidence: Evidence, settings: GateSettings) -> tuple[bool, str]:
-    """Did the challenger give a finite prediction for every row?"""
+def complete_evidence(evidence: Evidence, settings: GateSettings) -> tuple[bool, str]:
+    """Is there a finite label, and a finite prediction of each model, for every row?"""
     del settings
-    same_length = len(evidence.challenger) == len(evidence.truth)
-    finite = int(
-        np.isfinite(evidence.challenger).reshape(len(evidence.challenger), -1).all(1).sum()
-    )
-    fine = same_length and finite == len(evidence.truth) and finite > 0
-    return fine, f"{finite} finite predictions for {len(evidence.truth)} rows"
+    rows = len(evidence.truth)
+    vectors = {
+        "label": evidence.truth,
+        "baseline": evidence.baseline,
+        "challenger": evidence.challenger,
+    }
+    if evidence.champion is not None:
+        vectors["champion"] = evidence.champion
+    finite = {
+        name: _count_finite(vector, several=evidence.task == "multiclass" and name != "label")
+        for name, vector in vectors.items()
+    }
+    counted = ", ".join(f"{name} {count}" for name, count in finite.items())
+    return rows > 0 and set(finite.values()) == {rows}, f"finite for {rows} rows: {counted}"
+
+
+def _count_finite(vector: Vector, *, several: bool) -> int:
+    """Count the rows with finite values; a vector of the wrong form has none."""
+    values = np.asarray(vector, dtype=float)
+    if values.ndim != (2 if several else 1):
+        return -1
+    return int(np.isfinite(values.reshape(len(values), -1)).all(axis=1).sum())
 
 
 def every_class_present(evidence: Evidence, settings: GateSettings) -> tuple[bool, str]:

@@ -57,7 +57,7 @@ def count_bins(table: ir.Table, bins: dict[str, dict[str, Any]]) -> dict[str, li
     """
     aggregates = {"rows": table.count()}
     for number, (name, column_bins) in enumerate(bins.items()):
-        column = table[name]
+        column = _as_countable(table[name], column_bins)
         aggregates[f"present_{number}"] = column.count()
         for position, condition in enumerate(_conditions(column, column_bins)):
             aggregates[f"bin_{number}_{position}"] = condition.cast("int64").sum().fill_null(0)
@@ -68,10 +68,18 @@ def count_bins(table: ir.Table, bins: dict[str, dict[str, Any]]) -> dict[str, li
     }
 
 
+def _as_countable(column: ir.Column, bins: dict[str, Any]) -> ir.Column:
+    """Read booleans as numbers, as training does, and NaN as missing."""
+    if bins["kind"] == "text":
+        return column.cast("string")
+    number = column.cast("float64")
+    return ibis.ifelse(number.isnan(), ibis.null("float64"), number)
+
+
 def _conditions(column: ir.Column, bins: dict[str, Any]) -> list[ir.BooleanValue]:
     if bins["kind"] == "number":
         return [column <= ibis.literal(edge, "float64") for edge in bins["edges"]]
-    return [column.cast("string") == category for category in bins["categories"]]
+    return [column == category for category in bins["categories"]]
 
 
 def _complete(bins: dict[str, Any], number: int, counted: dict[str, int]) -> list[int]:

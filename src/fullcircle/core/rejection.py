@@ -11,6 +11,7 @@ from fullcircle.core.errors import DataError
 
 REASON = "rejection_reason"
 SOURCE_ROW = "source_row"
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 class IntakeSettings(Settings):
@@ -24,8 +25,9 @@ class IntakeSettings(Settings):
 
 
 def as_number(column: ir.Column) -> ir.FloatingColumn:
-    """Read a column as numbers; blanks and text that is no number become null."""
-    return as_text(column).try_cast("float64")
+    """Read a column as finite numbers; blanks and text that is no number become null."""
+    text = as_text(column)
+    return ibis.ifelse(text.re_search(_NUMBER), text.try_cast("float64"), ibis.null("float64"))
 
 
 def as_text(column: ir.Column) -> ir.StringColumn:

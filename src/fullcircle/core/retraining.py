@@ -24,7 +24,7 @@ class RetrainingSettings(Settings):
 def decide_retraining(
     drift: dict[str, Any],
     performance: dict[str, Any],
-    promised: dict[str, float],
+    reference: dict[str, Any],
     trained_at: datetime,
     as_of: datetime,
     settings: RetrainingSettings,
@@ -34,7 +34,8 @@ def decide_retraining(
     Args:
         drift: As measure_drift gives it.
         performance: As measure_performance gives it.
-        promised: The champion's score on the selection set, with its interval.
+        reference: The champion's version and what it ``promised``: its score on the selection
+            set, with its interval. Only periods that this version scored are held against it.
         trained_at: The clock at the champion's training.
         as_of: The clock.
         settings: The rules.
@@ -44,7 +45,7 @@ def decide_retraining(
     """
     reasons = [
         *_drift_reasons(drift, settings),
-        *_performance_reasons(performance, promised),
+        *_performance_reasons(performance, reference),
         *_age_reasons(trained_at, as_of, settings),
     ]
     if reasons:
@@ -63,10 +64,15 @@ def _drift_reasons(drift: dict[str, Any], settings: RetrainingSettings) -> list[
     return reasons
 
 
-def _performance_reasons(performance: dict[str, Any], promised: dict[str, float]) -> list[str]:
-    judged = [window for window in performance["windows"] if window["score"]]
+def _performance_reasons(performance: dict[str, Any], reference: dict[str, Any]) -> list[str]:
+    judged = [
+        window
+        for window in performance["windows"]
+        if window["score"] and window["model_version"] == reference["version"]
+    ]
     if not judged:
         return []
+    promised = reference["promised"]
     newest, metric = judged[-1], METRICS[performance["metric"]]
     best_end, worst_promise = (
         (newest["score"]["high"], promised["low"])

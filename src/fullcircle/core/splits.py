@@ -25,9 +25,11 @@ def split_rows(frame: pd.DataFrame, problem: ProblemSpec) -> dict[str, pd.DataFr
         The three sets by name; together they hold every row exactly once.
 
     Raises:
-        DataError: A set would be empty.
+        DataError: A row has no moment to be split by, or a set would be empty.
     """
     split = problem.split
+    if split.by == "time" and (undated := int(frame[str(problem.event_time)].isna().sum())):
+        raise DataError(f"{undated} labelled rows have no {problem.event_time}.")
     assigned = (
         _assign_by_time(frame[str(problem.event_time)], split)
         if split.by == "time"
@@ -64,6 +66,8 @@ def key_digest(key: str, salt: str) -> str:
 
 def is_held_out(table: ir.Table, problem: ProblemSpec) -> ir.BooleanValue:
     """Whether an entity belongs to the share that is scored and never trained on."""
+    if not problem.split.scoring:
+        return ibis.literal(False)
     parts = [table[key].cast("string") for key in problem.entity_keys]
     text = ibis.literal(f"{problem.split.salt}:") + ibis.literal("|").join(parts)
     digest = text.hexdigest("md5").substr(0, _DIGITS)

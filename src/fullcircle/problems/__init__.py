@@ -39,4 +39,6 @@ def load_problem(name: str) -> Problem:
     try:
         return import_module(f"{__name__}.{name}")
     except ModuleNotFoundError as error:
+        if error.name != f"{__name__}.{name}":
+            raise
         raise ConfigurationError(f"There is no package fullcircle.problems.{name}.") from error

@@ -63,7 +63,7 @@ def judge_retraining(
     return decide_retraining(
         drift_report,
         performance_report,
-        promised=reference_profile["promised"],
+        reference=reference_profile,
         trained_at=Clock.model_validate(reference_profile["trained_at"]).moment,
         as_of=as_of.moment,
         settings=retraining,

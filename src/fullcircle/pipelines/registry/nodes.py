@@ -82,7 +82,8 @@ def crown_champion(
 def take_reference_profile(champion: Model, problem: ProblemSpec) -> dict[str, Any]:
     """Give what monitoring compares with: the champion's profile, promise and age."""
     return {
-        "model": str(champion.registration),
+        "model": str(champion),
+        "version": champion.registration.version if champion.registration else "none",
         "promised": champion.scores[problem.primary_metric],
         "trained_at": champion.trained_on["as_of"],
         **champion.profile,

@@ -29,6 +29,7 @@ NUMBERS = {
     "monthly_charges": "MonthlyCharges",
     "total_charges": "TotalCharges",
 }
+SOURCES = {**TEXTS, **NUMBERS, "senior_citizen": "SeniorCitizen"}
 RAW_COLUMNS = (*TEXTS.values(), "SeniorCitizen", *NUMBERS.values(), "Churn")
 
 _REVIEWED, _CHURN_KNOWN = "ReviewedAt", "ChurnKnownAt"
@@ -70,9 +71,12 @@ def clean(raw: ir.Table) -> ir.Table:
             unless(typed[name] >= 0, f"{source} is no number from 0", typed[f"{name}_text"])
             for name, source in NUMBERS.items()
         ),
+        *(unless(typed[name].notnull(), f"{name} is blank") for name in _times(raw)),
         *(unless(typed[name].notnull(), f"{source} is blank") for name, source in TEXTS.items()),
         *(
-            unless(typed[name].isin(allowed), f"{name} is not one of {allowed}", typed[name])
+            unless(
+                typed[name].isin(allowed), f"{SOURCES[name]} is not one of {allowed}", typed[name]
+            )
             for name, allowed in CATEGORIES.items()
         ),
     )
