@@ -14,7 +14,7 @@ TABLES = {"habits": {"keys": ["who"], "event_time": "at"}}
 
 @pytest.fixture
 def dataset(tmp_path: Path) -> FeatureTablesDataset:
-    return FeatureTablesDataset(filepath=str(tmp_path), tables=TABLES)
+    return FeatureTablesDataset(schema="c.s", filepath=str(tmp_path), tables=TABLES)
 
 
 def habits(who: list[str | None], at: list[str]) -> ibis.expr.types.Table:
@@ -38,7 +38,7 @@ def test_repeated_and_null_keys_are_refused_with_their_count(
 ) -> None:
     """A table with null or repeated keys is refused before a byte is written."""
     bad = habits(["a", "a", None], ["2024-01-01", "2024-01-01", "2024-01-02"])
-    with pytest.raises(DatasetError, match="1 rows with a null and 1 repeated keys"):
+    with pytest.raises(DatasetError, match=r"1 rows have no who; 1 keys .who, at. come more"):
         dataset.save({"habits": bad})
     assert not dataset._exists()
 

@@ -73,19 +73,35 @@ class FeatureLookup(Settings):
 
 
 class FeatureTable(Settings):
-    """What a feature table is keyed by and when its rows hold.
+    """What a feature table is keyed by, when its rows hold, and whose it is.
 
     Attributes:
         keys: Columns that identify the entity a row describes.
         event_time: Column with the moment that a row describes; None for a table without history.
         known_time: Column with the moment from which a row was known; defaults to ``event_time``.
         description: What the table holds, in one sentence.
+        owner: Who answers for it.
+        tags: Free facts.
+        partition_by: Columns that divide the table's files.
     """
 
     keys: list[str] = Field(min_length=1)
     event_time: str | None = None
     known_time: str | None = None
     description: str = ""
+    owner: str = ""
+    tags: dict[str, str] = {}
+    partition_by: list[str] = []
+
+    @property
+    def identity(self) -> list[str]:
+        """Columns that no two rows may share: the keys and, with a history, the event time."""
+        return [*self.keys, *filter(None, [self.event_time])]
+
+    @property
+    def times(self) -> list[str]:
+        """Columns that hold moments."""
+        return list(dict.fromkeys(filter(None, [self.event_time, self.known_time])))
 
 
 class Threshold(Settings):
@@ -138,6 +154,7 @@ class ProblemSpec(Settings):
         label_time: Column with the moment at which the label became known.
         request_columns: Columns known at prediction time.
         feature_lookups: Columns found in feature tables.
+        exclude_columns: Request or looked-up columns that no model may use.
         slices: Columns to report errors and fairness by.
         primary_metric: Metric that selects, gates and alarms.
         threshold: How a probability becomes a decision (binary only).
@@ -154,6 +171,7 @@ class ProblemSpec(Settings):
     label_time: str | None = None
     request_columns: list[str] = []
     feature_lookups: list[FeatureLookup] = []
+    exclude_columns: list[str] = []
     slices: list[str] = []
     primary_metric: str
     threshold: Threshold | None = None
@@ -169,6 +187,8 @@ class ProblemSpec(Settings):
             raise ValueError("a split by key needs a share of the entities for 'scoring'")
         if (self.task == "binary") != (self.threshold is not None):
             raise ValueError("a binary task, and no other, needs a 'threshold'")
+        if missing := name_missing(self.exclude_columns, self._available):
+            raise ValueError(f"exclude_columns names {missing}, which is no column")
         if not self.features:
             raise ValueError("name at least one of request_columns and feature_lookups")
         self._refuse_repeated_names()
@@ -183,13 +203,17 @@ class ProblemSpec(Settings):
             )
 
     def _refuse_repeated_names(self) -> None:
-        names = [*self.features, *self.bookkeeping]
+        names = [*self._available, *self.bookkeeping]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"used more than once: {', '.join(repeated)}")
 
     @property
     def features(self) -> list[str]:
         """Input columns of the model, in order: request columns, then looked-up columns."""
+        return [name for name in self._available if name not in self.exclude_columns]
+
+    @property
+    def _available(self) -> list[str]:
         looked_up = [new for lookup in self.feature_lookups for new in lookup.renaming.values()]
         return [*self.request_columns, *looked_up]
 

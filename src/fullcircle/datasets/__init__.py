@@ -2,6 +2,7 @@
 
 from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
 from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
+from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
 from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
 from fullcircle.datasets.model_dataset import ModelDataset
 from fullcircle.datasets.predictions_dataset import PredictionsDataset
@@ -13,6 +14,7 @@ from fullcircle.datasets.simulated_dataset import SimulatedDataset
 __all__ = [
     "CandidateRunsDataset",
     "DeltaTableDataset",
+    "FeatureTableDataset",
     "FeatureTablesDataset",
     "ModelDataset",
     "PredictionsDataset",

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 from kedro.io import AbstractDataset
 
 from fullcircle.core.errors import ConfigurationError, StorageError
@@ -115,19 +115,23 @@ def delta_version(path: Path) -> int:
     return int(DeltaTable(path).version())
 
 
-def read_delta(path: Path) -> ir.Table:
-    """Read a Delta table lazily, as of its newest version.
+def read_delta(path: Path, version: int | str | None = None) -> ir.Table:
+    """Read a Delta table lazily, as of a version, of an ISO moment, or as it is now.
 
     Raises:
-        StorageError: There is no table yet.
+        StorageError: There is no table yet, or no such version.
     """
     try:
         table = DeltaTable(path)
+        if version is not None:
+            table.load_as_version(version)
     except TableNotFoundError as error:
         raise StorageError(
             f"There is no table at {path} yet. Run the pipeline that makes it first; "
             "`kedro run` runs them all."
         ) from error
+    except DeltaError as error:
+        raise StorageError(f"The table at {path} has no version {version!r}.") from error
     connection = connect()
     name = f"delta_{abs(hash(str(path.absolute())))}_v{table.version()}"
     connection.con.register(name, table.to_pyarrow_dataset())
@@ -189,7 +193,15 @@ def clear_storage_errors(path: Path) -> Iterator[None]:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         yield
     except OSError as error:
-        raise StorageError(
-            f"Cannot write to {path}: {error.strerror or error}. "
-            "Check the folder's permissions and free space; what was there before is whole."
-        ) from error
+        raise _cannot_write(path, error.strerror or str(error)) from error
+    except DeltaError as error:
+        if "LocalFileSystem" not in str(error) and "os error" not in str(error):
+            raise
+        raise _cannot_write(path, str(error).splitlines()[0]) from error
+
+
+def _cannot_write(path: Path, reason: str) -> StorageError:
+    return StorageError(
+        f"Cannot write to {path}: {reason}. "
+        "Check the folder's permissions and free space; what was there before is whole."
+    )

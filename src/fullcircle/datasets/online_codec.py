@@ -1,0 +1,198 @@
+"""How an online store spells values: JSON, with a tag where JSON is too poor; no pickle.
+
+None, booleans, whole numbers of any size, finite floats (shortest text that reads back to the same
+bits) and text are plain JSON. ``{"f": bits}`` is a float that is not finite, ``{"t": microseconds}``
+a moment since 1970 in UTC, ``{"d": days}`` a date since 1970.
+"""
+
+import json
+import math
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+
+from fullcircle.core.errors import DataError, StorageError
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_DAY = date(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
+_TYPES = {
+    str(kind): kind
+    for kind in (
+        *(pa.int8(), pa.int16(), pa.int32(), pa.int64()),
+        *(pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
+        *(pa.float32(), pa.float64(), pa.bool_(), pa.string(), pa.date32()),
+        pa.timestamp("us", "UTC"),
+    )
+}
+_write_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Count microseconds since 1970 in UTC.
+
+    Raises:
+        DataError: The moment has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise DataError(f"The moment {moment} has no time zone. Give it in UTC.")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def to_moment(microseconds: int) -> datetime:
+    """Turn microseconds since 1970 into a moment in UTC."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def encode_value(value: Any) -> str:
+    """Spell one value.
+
+    Raises:
+        DataError: The value is of a type that an online store does not hold, or a naive moment.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, str):
+        return _write_text(str(value))
+    if isinstance(value, float):
+        return _encode_float(float(value))
+    if isinstance(value, datetime):
+        return '{"t":%d}' % to_microseconds(value)
+    if isinstance(value, date):
+        return '{"d":%d}' % (value - _FIRST_DAY).days
+    if hasattr(value, "item"):  # a scalar of NumPy
+        return encode_value(value.item())
+    raise DataError(
+        f"An online store holds no {type(value).__name__}: it takes text, numbers, booleans, "
+        "moments in UTC, dates and nulls."
+    )
+
+
+def _encode_float(value: float) -> str:
+    return repr(value) if math.isfinite(value) else f'{{"f":"{struct.pack(">d", value).hex()}"}}'
+
+
+def encode_key(key: Sequence[Any]) -> str | None:
+    """Spell a key tuple; None where a part of it is null, since a null is equal to nothing."""
+    if None in key:
+        return None
+    return "[" + ",".join(map(encode_value, key)) + "]"
+
+
+_UNTAG: dict[str, Callable[[Any], Any]] = {
+    "f": lambda bits: struct.unpack(">d", bytes.fromhex(bits))[0],
+    "t": to_moment,
+    "d": lambda days: _FIRST_DAY + timedelta(days=days),
+}
+
+
+def _untag(tagged: dict[str, Any]) -> Any:
+    [(tag, raw)] = tagged.items()
+    return _UNTAG[tag](raw)
+
+
+_decode = json.JSONDecoder(object_hook=_untag).decode
+
+
+def decode_lists(texts: Iterable[str]) -> list[list[Any]]:
+    """Read lists that were spelled by this module.
+
+    Raises:
+        StorageError: A text is not one of them.
+    """
+    try:
+        lists: list[list[Any]] = _decode("[" + ",".join(texts) + "]")
+    except (ValueError, LookupError, TypeError, struct.error, OverflowError) as error:
+        raise StorageError(
+            "The online store holds a row that cannot be read; drop the table there and publish "
+            f"it again ({error})."
+        ) from error
+    return lists
+
+
+def plain_type(name: str, kind: pa.DataType) -> pa.DataType:
+    """Give the type as which a column is stored; text, moments and dates have one spelling each.
+
+    Raises:
+        DataError: The column's type cannot be stored online, or it holds naive moments.
+    """
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_timestamp(kind):
+        if kind.tz is None:
+            raise DataError(f"Column {name!r} holds moments without a time zone. Give them in UTC.")
+        return pa.timestamp("us", "UTC")
+    if str(kind) in ("large_string", "string_view"):
+        return pa.string()
+    kind = {"date64[ms]": pa.date32(), "halffloat": pa.float32()}.get(str(kind), kind)
+    if str(kind) not in _TYPES:
+        raise DataError(
+            f"Column {name!r} is of type {kind}, which an online store does not hold: it takes "
+            "text, numbers, booleans, moments in UTC and dates."
+        )
+    return kind
+
+
+def named_type(name: str) -> pa.DataType:
+    """Give the stored type of that name."""
+    return _TYPES[name]
+
+
+@cache
+def kind_of(type_name: str) -> str:
+    """Say in the user's words what a stored type holds; keys of one kind can be equal."""
+    if type_name.startswith("timestamp"):
+        return "moments"
+    names = {"string": "text", "bool": "booleans", "date32[day]": "dates"}
+    return names.get(type_name, "numbers")
+
+
+def encode_column(name: str, values: pa.Array) -> list[str]:
+    """Spell a column, value by value, as ``encode_value`` would.
+
+    Raises:
+        DataError: The column cannot be stored online without loss.
+    """
+    kind = plain_type(name, values.type)
+    try:
+        values = values.cast(kind)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"Column {name!r} cannot be stored online exactly: {error}.") from error
+    write = _writer_of(kind)
+    if pa.types.is_timestamp(kind):
+        values = values.cast(pa.int64())
+    elif pa.types.is_date(kind):
+        values = values.cast(pa.int32())
+    if values.null_count:
+        return ["null" if value is None else write(value) for value in values.to_pylist()]
+    return list(map(write, _as_list(values)))
+
+
+def _writer_of(kind: pa.DataType) -> Callable[[Any], str]:
+    if pa.types.is_timestamp(kind):
+        return '{{"t":{}}}'.format
+    if pa.types.is_date(kind):
+        return '{{"d":{}}}'.format
+    if pa.types.is_floating(kind):
+        return _encode_float
+    if pa.types.is_integer(kind):
+        return int.__repr__
+    return encode_value if pa.types.is_boolean(kind) else _write_text
+
+
+def _as_list(values: pa.Array) -> list[Any]:
+    numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    return values.to_numpy(zero_copy_only=False).tolist() if numeric else values.to_pylist()
+
+
+def join_columns(columns: Sequence[Sequence[str]]) -> list[str]:
+    """Join spelled columns to one spelled list per row."""
+    return [f"[{row}]" for row in map(",".join, zip(*columns, strict=True))]
