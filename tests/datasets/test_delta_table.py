@@ -124,7 +124,7 @@ def test_process_killed_while_writing_leaves_the_old_table_whole(folder: Path) -
     started = context.Event()
     writer = context.Process(target=_write_slowly, args=(str(folder), started))
     writer.start()
-    assert started.wait(60)
+    assert started.wait(240)
     os.kill(writer.pid, signal.SIGKILL)
     writer.join()
     assert dataset.load()["key"].tolist() == [1, 2]

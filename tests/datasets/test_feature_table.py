@@ -211,7 +211,7 @@ def test_process_killed_during_merges_leaves_a_whole_table(tmp_path: Path) -> No
     started = context.Event()
     writer = context.Process(target=_merge_forever, args=(str(tmp_path / "t"), started))
     writer.start()
-    assert started.wait(120)
+    assert started.wait(240)
     time.sleep(0.37)
     os.kill(writer.pid, signal.SIGKILL)
     writer.join()
@@ -238,7 +238,7 @@ def test_full_disk_is_said_and_leaves_the_old_table_whole(tmp_path: Path) -> Non
     outcome = context.Queue()
     writer = context.Process(target=_save_with_little_room, args=(str(tmp_path), outcome))
     writer.start()
-    said = outcome.get(timeout=120)
+    said = outcome.get(timeout=240)
     writer.join()
     assert "Cannot write to" in said
     assert content(table(tmp_path)) == [("a", 0, 1.0)]

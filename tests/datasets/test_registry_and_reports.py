@@ -24,16 +24,14 @@ NAME = "catalog.schema.model"
 def _tracking(tmp_path: Path, database: Path) -> Iterator[None]:
     """Track to a database of the test's own."""
     shutil.copy(database, tmp_path)
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    mlflow.set_registry_uri(f"sqlite:///{tmp_path}/mlflow.db")
     identity = mlflow.create_experiment("test", artifact_location=(tmp_path / "art").as_uri())
     mlflow.set_experiment(experiment_id=identity)
     yield
     while mlflow.active_run():
         mlflow.end_run()
-    mlflow.set_tracking_uri(before[0])
-    mlflow.set_registry_uri(before[1])
+    mlflow.set_tracking_uri(before)
 
 
 def model(candidate: str = "logistic_regression", task: str = "binary") -> Model:

@@ -40,6 +40,7 @@ class Model:
         trained_on: Rows, first and last moment of the train set.
         profile: Distribution of inputs and predictions at training (see profile.py).
         example: First rows of the inputs, for signature and input example.
+        event_time: Column with the moment of a request; None for a snapshot without history.
         registration: Its place in the registry, once it has one.
     """
 
@@ -54,6 +55,7 @@ class Model:
     trained_on: dict[str, Any]
     profile: dict[str, Any]
     example: pd.DataFrame
+    event_time: str | None = None
     registration: Registration | None = None
 
     def __str__(self) -> str:
@@ -86,6 +88,7 @@ class Model:
             "task": self.task,
             "features": self.features,
             "lookups": [lookup.model_dump(mode="json") for lookup in self.lookups],
+            "event_time": self.event_time,
             "threshold": self.threshold,
             "settings": self.settings,
             "scores": self.scores,

@@ -94,6 +94,13 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
         """Version of the table as it is now, for lineage; None where there is no table."""
         return f"delta v{delta_version(self._path)}" if is_delta(self._path) else None
 
+    def written_by(self, version: int) -> str | None:
+        """Id of the run that wrote a version, for lineage; None where it is not known."""
+        for commit in DeltaTable(self._path).history() if is_delta(self._path) else []:
+            if commit["version"] == version:
+                return None if commit.get("run_id") in (None, "none") else str(commit["run_id"])
+        return None
+
     def _exists(self) -> bool:
         return is_delta(self._path)
 

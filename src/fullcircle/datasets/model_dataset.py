@@ -1,6 +1,7 @@
 """A model of the registry, by alias."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ class ModelDataset(AbstractDataset[Model, Model | None]):
                 f"The registry has no {self._alias} of {self._name} yet. "
                 "Train and promote one first: kedro run."
             )
-        return _read(version)
+        return read_model(version)
 
     def save(self, data: Model) -> None:
         """Register the model if it is new, and let the alias name it."""
@@ -163,7 +164,27 @@ def _requirements() -> list[str]:
     return [f"{library}=={version(library)}" for library in wanted]
 
 
-def _read(version: Any) -> Model:
+def find_version(uri: str) -> Any:
+    """Find the registered version that ``models:/name@alias`` or ``models:/name/version`` names.
+
+    Raises:
+        ModelError: The address has another form, or names nothing.
+    """
+    from mlflow import MlflowClient, MlflowException
+
+    form = re.fullmatch(r"models:/([^@/]+)(?:@([^/]+)|/(\d+))", uri)
+    if form is None:
+        raise ModelError(f"{uri!r} is neither models:/name@alias nor models:/name/version.")
+    name, alias, number = form.groups()
+    try:
+        if alias:
+            return MlflowClient().get_model_version_by_alias(name, alias)
+        return MlflowClient().get_model_version(name, number)
+    except MlflowException as error:
+        raise ModelError(f"The registry has no {uri}.") from error
+
+
+def read_model(version: Any) -> Model:
     """Fetch a version's files and rebuild the model, trusting only our own list of types."""
     import mlflow
     import pandas as pd

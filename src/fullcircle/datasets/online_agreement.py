@@ -1,6 +1,7 @@
 """Whether the online store says what the feature table says."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -86,13 +87,19 @@ def compare_online_offline(
 
 
 def _summarise(differences: Iterator[Difference | None]) -> Agreement:
-    counts = {"equal": 0, "differing": 0, "missing online": 0, "missing offline": 0}
-    examples = []
+    counts = Counter[str]()
+    examples: list[Difference] = []
     for difference in differences:
         counts[difference.what if difference else "equal"] += 1
         if difference and len(examples) < _MOST_EXAMPLES:
             examples.append(difference)
-    return Agreement(*counts.values(), examples)
+    return Agreement(
+        equal=counts["equal"],
+        differing=counts["differing"],
+        missing_online=counts["missing online"],
+        missing_offline=counts["missing offline"],
+        examples=examples,
+    )
 
 
 def _walk(
@@ -108,11 +115,11 @@ def _walk(
             yield Difference(_read_key(theirs), "differing", columns)
         else:  # a column that only one of the two layouts has is null in the other
             yield None
-    seen = set()  # a scan may give a row twice
-    for mine, theirs in _pair(online, offline, name, oldest):
-        if theirs is None and mine.key not in seen:
-            seen.add(mine.key)
-            yield Difference(_read_key(mine), "missing offline", {})
+    seen: set[str] = set()  # a scan may give a row twice
+    for row, found in _pair(online, offline, name, oldest):
+        if found is None and row.key not in seen:
+            seen.add(row.key)
+            yield Difference(_read_key(row), "missing offline", {})
 
 
 def _pair(
@@ -132,7 +139,7 @@ def _read_key(row: StoredRow) -> tuple[Any, ...]:
 def _read(store: OnlineStore, name: str, row: StoredRow) -> dict[str, Any]:
     [read] = decode_rows(table_state(store, name), [row], [()])
     assert read is not None  # noqa: S101 - a row was given
-    return {"described_at": read.described_at, "known_at": read.known_at, **read.values}
+    return {"described_at": read.described_at, "known_at": read.known_at, **read.features}
 
 
 def _differing_columns(

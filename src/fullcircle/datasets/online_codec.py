@@ -1,8 +1,8 @@
 """How an online store spells values: JSON, with a tag where JSON is too poor; no pickle.
 
-None, booleans, whole numbers of any size, finite floats (shortest text that reads back to the same
-bits) and text are plain JSON. ``{"f": bits}`` is a float that is not finite, ``{"t": microseconds}``
-a moment since 1970 in UTC, ``{"d": days}`` a date since 1970.
+None, booleans, whole numbers of any size, finite floats (the shortest text that reads back to the
+same bits) and text are plain JSON. ``{"f": bits}`` is a float that is not finite,
+``{"t": microseconds}`` a moment since 1970 in UTC, ``{"d": days}`` a date since 1970.
 """
 
 import json
@@ -48,36 +48,37 @@ def to_moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def _encode_float(value: float) -> str:
+    value = float(value)
+    return repr(value) if math.isfinite(value) else f'{{"f":"{struct.pack(">d", value).hex()}"}}'
+
+
+_WRITERS: tuple[tuple[type, Callable[[Any], str]], ...] = (
+    (type(None), lambda _: "null"),
+    (bool, lambda value: "true" if value else "false"),
+    (int, int.__repr__),
+    (str, lambda value: _write_text(str(value))),
+    (float, _encode_float),
+    (datetime, lambda value: f'{{"t":{to_microseconds(value)}}}'),
+    (date, lambda value: f'{{"d":{(value - _FIRST_DAY).days}}}'),
+)
+
+
 def encode_value(value: Any) -> str:
     """Spell one value.
 
     Raises:
         DataError: The value is of a type that an online store does not hold, or a naive moment.
     """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return int.__repr__(value)
-    if isinstance(value, str):
-        return _write_text(str(value))
-    if isinstance(value, float):
-        return _encode_float(float(value))
-    if isinstance(value, datetime):
-        return '{"t":%d}' % to_microseconds(value)
-    if isinstance(value, date):
-        return '{"d":%d}' % (value - _FIRST_DAY).days
+    for base, write in _WRITERS:
+        if isinstance(value, base):
+            return write(value)
     if hasattr(value, "item"):  # a scalar of NumPy
         return encode_value(value.item())
     raise DataError(
         f"An online store holds no {type(value).__name__}: it takes text, numbers, booleans, "
         "moments in UTC, dates and nulls."
     )
-
-
-def _encode_float(value: float) -> str:
-    return repr(value) if math.isfinite(value) else f'{{"f":"{struct.pack(">d", value).hex()}"}}'
 
 
 def encode_key(key: Sequence[Any]) -> str | None:
@@ -190,7 +191,7 @@ def _writer_of(kind: pa.DataType) -> Callable[[Any], str]:
 
 def _as_list(values: pa.Array) -> list[Any]:
     numeric = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
-    return values.to_numpy(zero_copy_only=False).tolist() if numeric else values.to_pylist()
+    return list(values.to_numpy().tolist() if numeric else values.to_pylist())
 
 
 def join_columns(columns: Sequence[Sequence[str]]) -> list[str]:

@@ -1,22 +1,15 @@
-"""Reading the online store: many keys at once, and lookups as the point-in-time join does them."""
+"""Reading many keys of a table in the online store at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from fullcircle.core.contract import FeatureLookup, FeatureTable, require_columns
-from fullcircle.core.errors import DataError, name_missing
-from fullcircle.datasets.online_codec import (
-    decode_lists,
-    encode_key,
-    kind_of,
-    named_type,
-)
+from fullcircle.core.errors import DataError
+from fullcircle.datasets.online_codec import decode_lists, encode_key, kind_of
 from fullcircle.datasets.online_store import (
     NO_MOMENT,
     OnlineStore,
@@ -25,9 +18,6 @@ from fullcircle.datasets.online_store import (
     as_moment,
     require_published,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _KINDS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("booleans", (bool, np.bool_)),
@@ -44,42 +34,17 @@ class OnlineRow:
 
     Attributes:
         key: The key tuple, as it was asked for.
-        values: Value by column, without the key columns.
+        features: Value by column, without the key columns.
         described_at: Moment that the row describes, in UTC; None for a table without history.
         known_at: Moment from which it was known, likewise.
         version: Table version that it was published from.
     """
 
     key: tuple[Any, ...]
-    values: dict[str, Any]
+    features: dict[str, Any]
     described_at: datetime | None
     known_at: datetime | None
     version: int
-
-
-@dataclass(frozen=True)
-class LookupCounts:
-    """What one lookup found.
-
-    Attributes:
-        table: Feature table.
-        columns: Columns that it added.
-        rows: Requests.
-        missing: Requests without a row: key null or unseen, row past its time to live, or known
-            only after the moment of the request.
-        stale: Requests whose row describes a moment longer ago than the lookup's ``max_age_days``.
-    """
-
-    table: str
-    columns: tuple[str, ...]
-    rows: int
-    missing: int
-    stale: int
-
-    @property
-    def found(self) -> int:
-        """Requests whose features could be used."""
-        return self.rows - self.missing - self.stale
 
 
 def read_features(
@@ -104,12 +69,13 @@ def read_features(
         DataError: The table was never published, or keys are of another type or number than its.
         StorageError: The store cannot be read.
     """
-    return _read(store, table, keys, moment or datetime.now(UTC))[1]
+    return read_with_state(store, table, keys, moment or datetime.now(UTC))[1]
 
 
-def _read(
+def read_with_state(
     store: OnlineStore, table: str, keys: Sequence[tuple[Any, ...]], moment: datetime
 ) -> tuple[TableState, list[OnlineRow | None]]:
+    """Read as ``read_features`` does, and give what the store knows of the table besides."""
     state, stored = store.read(table, [encode_key(key) for key in keys])
     state = require_published(store, table, state)
     _refuse_foreign_keys(table, state, keys)
@@ -144,7 +110,7 @@ def _decode_row(
     layout, *values = content
     return OnlineRow(
         key=key,
-        values=dict(zip(state.layouts[layout], values, strict=True)),
+        features=dict(zip(state.layouts[layout], values, strict=True)),
         described_at=as_moment(row.described),
         known_at=as_moment(row.known),
         version=row.version,
@@ -170,128 +136,3 @@ def _refuse_foreign_keys(table: str, state: TableState, keys: Sequence[tuple[Any
                     f"Key {name!r} of feature table {table!r} holds {kind_of(wanted)}, but {kind} "
                     f"({given.__name__}) were given. Convert one of them."
                 )
-
-
-def lookup_online(
-    store: OnlineStore,
-    requests: "pd.DataFrame",
-    lookups: list[FeatureLookup],
-    declared: Mapping[str, FeatureTable],
-    moment: datetime,
-) -> tuple["pd.DataFrame", list[LookupCounts]]:
-    """Add looked-up feature columns to each request, as ``join_features`` would at a moment.
-
-    Args:
-        store: Where the features were published.
-        requests: One row per thing to predict, with the lookups' key columns.
-        lookups: Columns to add.
-        declared: Keys and times by feature table.
-        moment: Moment of the requests. The store holds the newest row per key only: a row known
-            after the moment counts as missing.
-
-    Returns:
-        The requests with a column per looked-up feature (null where unknown), and what each
-        lookup found.
-
-    Raises:
-        DataError: A lookup names a table or column that does not exist, or keys differ in type.
-        StorageError: The store cannot be read.
-    """
-    keys = {key for lookup in lookups for key in lookup.key_mapping}
-    require_columns([str(name) for name in requests.columns], sorted(keys), "requests")
-    given = {key: _as_key_values(key, requests[key]) for key in keys}
-    found, report = look_up(store, given, lookups, declared, moment, len(requests))
-    features = {name: values.to_pandas().set_axis(requests.index) for name, values in found.items()}
-    return requests.assign(**features), report
-
-
-def _as_key_values(name: str, column: "pd.Series") -> list[Any]:
-    """Give a request column as Python values; a frame's NaN is a null."""
-    try:
-        return list(pa.Array.from_pandas(column).to_pylist())
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(f"The key column {name!r} of the requests mixes types: {error}.") from error
-
-
-def look_up(
-    store: OnlineStore,
-    keys: Mapping[str, Sequence[Any]],
-    lookups: list[FeatureLookup],
-    declared: Mapping[str, FeatureTable],
-    moment: datetime,
-    rows: int,
-) -> tuple[dict[str, pa.Array], list[LookupCounts]]:
-    """Look features up for key columns of plain values: ``lookup_online`` without a frame.
-
-    Returns:
-        Per feature an array of ``rows`` values, and what each lookup found.
-    """
-    columns: dict[str, pa.Array] = {}
-    report = []
-    for lookup in lookups:
-        table = _require_declared(lookup, declared)
-        wanted = {other: key for key, other in lookup.key_mapping.items()}
-        tuples = [
-            tuple(map(_whole, key))
-            for key in zip(*(keys[wanted[name]] for name in table.keys), strict=True)
-        ]
-        state, found = _read(store, lookup.table, tuples, moment)
-        require_columns(
-            list(state.columns), list(lookup.renaming), f"Feature table {lookup.table!r}"
-        )
-        visible = [row if row and _is_known(row, moment) else None for row in found]
-        fresh = [row if row and not _is_stale(row, lookup, moment) else None for row in visible]
-        columns |= _take_columns(state, fresh, lookup)
-        report.append(
-            LookupCounts(
-                table=lookup.table,
-                columns=tuple(lookup.renaming.values()),
-                rows=rows,
-                missing=visible.count(None),
-                stale=fresh.count(None) - visible.count(None),
-            )
-        )
-    return columns, report
-
-
-def _require_declared(lookup: FeatureLookup, declared: Mapping[str, FeatureTable]) -> FeatureTable:
-    if missing := name_missing([lookup.table], declared):
-        raise DataError(f"A feature lookup names the unknown table {missing}.")
-    table = declared[lookup.table]
-    if sorted(lookup.key_mapping.values()) != sorted(table.keys):
-        raise DataError(
-            f"A lookup in the online store needs all keys of {lookup.table!r} "
-            f"({', '.join(table.keys)}), and it gives ({', '.join(lookup.key_mapping.values())})."
-        )
-    return table
-
-
-def _whole(value: Any) -> Any:
-    """Turn a whole number that pandas made a float, because others of its column are null, back."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _is_known(row: OnlineRow, moment: datetime) -> bool:
-    return row.known_at is None or row.known_at <= moment
-
-
-def _is_stale(row: OnlineRow, lookup: FeatureLookup, moment: datetime) -> bool:
-    if lookup.max_age_days is None or row.described_at is None:
-        return False
-    return row.described_at < moment - timedelta(days=lookup.max_age_days)
-
-
-def _take_columns(
-    state: TableState, rows: Sequence[OnlineRow | None], lookup: FeatureLookup
-) -> dict[str, pa.Array]:
-    positions = {name: number for number, name in enumerate(state.keys)}
-    types = state.columns
-
-    def take(name: str) -> pa.Array:
-        if name in positions:
-            values = [row.key[positions[name]] if row else None for row in rows]
-        else:
-            values = [row.values.get(name) if row else None for row in rows]
-        return pa.array(values, named_type(types[name]))
-
-    return {new: take(old) for old, new in lookup.renaming.items()}

@@ -204,7 +204,7 @@ class RedisStore(OnlineStore):
             yield
         except (self._redis.RedisError, OSError) as error:
             raise StorageError(
-                f"The online store {self._place} cannot be used: {error}. Check that a Redis "
+                f"The online store {self._place} cannot be used: {str(error).rstrip(".")}. Check that a Redis "
                 "server answers there, the password, and its memory."
             ) from error
 

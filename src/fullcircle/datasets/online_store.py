@@ -61,9 +61,14 @@ class PublishCounts:
     already_published: bool = False
 
     def __add__(self, other: "PublishCounts") -> "PublishCounts":
-        pairs = zip(asdict(self).values(), asdict(other).values(), strict=True)
-        *counts, already = (mine + theirs for mine, theirs in pairs)
-        return PublishCounts(*counts, already_published=bool(already))
+        return PublishCounts(
+            self.written + other.written,
+            self.unchanged + other.unchanged,
+            self.older + other.older,
+            self.set_aside + other.set_aside,
+            self.not_yet_known + other.not_yet_known,
+            self.already_published or other.already_published,
+        )
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ def choose_challenger(
         task=problem.task,
         features=problem.features,
         lookups=problem.feature_lookups,
+        event_time=problem.event_time,
         threshold=threshold,
         settings=_settings(estimator, training.seed),
         scores={**leader["scores"], problem.primary_metric: interval},
