@@ -28,7 +28,10 @@ _SEEN = {_DESCRIBED: "__seen_described_at", _KNOWN: "__seen_known_at"}
 _CORRECTED = "__corrected_at"
 _MOMENT = "__moment"
 _IS_SPINE = "__is_spine"
+_WINS = "__wins"
 _WITH_ASOF = {"duckdb"}
+# Ibis runs Spark's sessions in UTC, and tells its moments from local times by no type.
+_ALWAYS_UTC = {"pyspark"}
 
 
 @dataclass(frozen=True)
@@ -112,14 +115,14 @@ def _with_private_names(
     if declared.event_time:
         columns[_DESCRIBED] = rows[declared.event_time]
     if declared.event_time and declared.known_time:
-        known = rows[declared.known_time]
-        columns |= {
-            _KNOWN: ibis.ifelse(known >= columns[_DESCRIBED], known, columns[_DESCRIBED]),
-            _CORRECTED: known,
-        }
-    rows = rows.filter(*(column.notnull() for column in columns.values()))
+        columns[_CORRECTED] = rows[declared.known_time]
     features = {new: rows[old] for old, new in lookup.renaming.items()}
-    return rows.select(**columns, **features), private
+    named = rows.filter(*(column.notnull() for column in columns.values())).select(
+        **columns, **features
+    )
+    if _CORRECTED in columns:
+        named = named.mutate(**{_KNOWN: ibis.greatest(named[_CORRECTED], named[_DESCRIBED])})
+    return named, private
 
 
 def _keep_winners(moments: ir.Table, keys: list[str]) -> ir.Table:
@@ -134,7 +137,9 @@ def _keep_winners(moments: ir.Table, keys: list[str]) -> ir.Table:
         group_by=keys, order_by=[_KNOWN, ibis.desc(_DESCRIBED)]
     )
     newest = moments[_DESCRIBED].max().over(known_in_order)
-    return moments.filter(moments[_DESCRIBED] >= newest)
+    # A column of its own, because a filter by a window is not translated well for Spark.
+    judged = moments.mutate(**{_WINS: moments[_DESCRIBED] >= newest})
+    return judged.filter(judged[_WINS]).drop(_WINS)
 
 
 def _see_by_asof(
@@ -185,10 +190,9 @@ def _forget_stale(seen: ir.Table, lookup: FeatureLookup, event_time: str) -> ir.
     if lookup.max_age_days is None:
         return seen
     described = seen[_SEEN[_DESCRIBED]]
-    # Seconds, because a day of an interval may have 23 or 25 hours where clocks change.
-    oldest = seen[event_time] - ibis.interval(
-        seconds=round(timedelta(days=lookup.max_age_days).total_seconds())
-    )
+    # Not in days: where clocks change, a day of an interval has 23 or 25 hours.
+    age = timedelta(days=lookup.max_age_days) // timedelta(microseconds=1)
+    oldest = seen[event_time] - ibis.interval(microseconds=age)
     return seen.mutate(**{_SEEN[_DESCRIBED]: (described >= oldest).ifelse(described, ibis.null())})
 
 
@@ -211,7 +215,8 @@ def _fetch(
     alike = ibis.window(
         group_by=list(matching.values()), order_by=[*tie_break, *lookup.renaming.values()]
     )
-    one = wanted.filter(ibis.row_number().over(alike) == 0)
+    judged = wanted.mutate(**{_WINS: ibis.row_number().over(alike) == 0})
+    one = judged.filter(judged[_WINS])
     return seen.left_join(one, [seen[a] == one[b] for a, b in matching.items()])
 
 
@@ -225,7 +230,7 @@ def _refuse_bad_lookups(
     given = dict(spine.schema().items())
     if event_time is not None:
         require_columns(list(given), [event_time], "events")
-        _refuse_local_time(given, event_time, "events")
+        _refuse_local_time(spine, event_time, "events")
     for lookup in lookups:
         if missing := name_missing([lookup.table], tables):
             raise DataError(f"A feature lookup names the unknown table {missing}.")
@@ -248,7 +253,7 @@ def _refuse_bad_table(table: KeyedTable, lookup: FeatureLookup, event_time: str 
     if declared.event_time is not None and event_time is None:
         raise DataError(f"{what} has a history, but events have no event_time.")
     for time in times:
-        _refuse_local_time(dict(table.rows.schema().items()), time, what)
+        _refuse_local_time(table.rows, time, what)
 
 
 def _refuse_bad_keys(
@@ -275,9 +280,12 @@ def _are_comparable(left: dt.DataType, right: dt.DataType) -> bool:
     return (left.is_integer() and right.is_integer()) or type(left) is type(right)
 
 
-def _refuse_local_time(given: Mapping[str, dt.DataType], name: str, what: str) -> None:
-    kind = given[name]
-    if not (kind.is_timestamp() and kind.timezone):
+def _refuse_local_time(table: ir.Table, name: str, what: str) -> None:
+    kind = table[name].type()
+    is_utc = kind.is_timestamp() and (
+        kind.timezone is not None or ibis.get_backend(table).name in _ALWAYS_UTC
+    )
+    if not is_utc:
         raise DataError(
             f"{what}: {name!r} is {kind}, which does not say which moment is meant. Moments must "
             "be timestamps in UTC."

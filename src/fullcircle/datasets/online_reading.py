@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fullcircle.core.errors import DataError
+from fullcircle.core.errors import DataError, StorageError
 from fullcircle.datasets.online_codec import decode_lists, encode_key, kind_of
 from fullcircle.datasets.online_store import (
     NO_MOMENT,
@@ -98,10 +98,16 @@ def decode_rows(
         StorageError: A row cannot be read.
     """
     contents = iter(decode_lists(row.payload for row in stored if row))
-    return [
-        _decode_row(state, row, key, next(contents)) if row else None
-        for row, key in zip(stored, keys, strict=True)
-    ]
+    try:
+        return [
+            _decode_row(state, row, key, next(contents)) if row else None
+            for row, key in zip(stored, keys, strict=True)
+        ]
+    except (LookupError, TypeError, ValueError) as error:
+        raise StorageError(
+            "The online store holds a row whose columns it does not know; drop the table there "
+            f"and publish it again ({error!r})."
+        ) from error
 
 
 def _decode_row(

@@ -203,8 +203,9 @@ class RedisStore(OnlineStore):
         try:
             yield
         except (self._redis.RedisError, OSError) as error:
+            reason = str(error).rstrip(".")
             raise StorageError(
-                f"The online store {self._place} cannot be used: {str(error).rstrip(".")}. Check that a Redis "
+                f"The online store {self._place} cannot be used: {reason}. Check that a Redis "
                 "server answers there, the password, and its memory."
             ) from error
 
