@@ -98,7 +98,8 @@ def _join(
     lookups: list[FeatureLookup],
 ) -> pd.DataFrame:
     joined = join_features(ibis.memtable(spine), tables, lookups, model.event_time)
-    return joined.order_by(_ORDER).drop(_ORDER).to_pandas()
+    rows: pd.DataFrame = joined.order_by(_ORDER).drop(_ORDER).to_pandas()
+    return rows
 
 
 def _predictions(model: Model, predicted: Any) -> dict[str, Any]:
@@ -122,6 +123,6 @@ def _load_feature_tables() -> Mapping[str, KeyedTable]:
     if project is None:
         raise DataError("There is no Kedro project here; give 'feature_tables', or go to one.")
     bootstrap_project(project)
-    with KedroSession.create(project) as session:
-        tables: Mapping[str, KeyedTable] = session.load_context().catalog.load("feature_tables")
+    context = KedroSession.create(project).load_context()
+    tables: Mapping[str, KeyedTable] = context.catalog.load("feature_tables")
     return tables

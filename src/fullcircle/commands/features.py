@@ -17,8 +17,7 @@ def _open_project() -> Any:
     """Give the project's context, its tracking set up."""
     from kedro.framework.session import KedroSession
 
-    with KedroSession.create() as session:
-        return session.load_context()
+    return KedroSession.create().load_context()
 
 
 def _declared_tables(context: Any) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def _join(
         visible = _keep_winners(rows.select(*keys.values(), *moments), list(keys.values()))
         see = _see_by_asof if _have_asof(spine, rows) else _see_by_window
         seen = see(spine, visible, keys, event_time)
-        seen = _forget_stale(seen, lookup, event_time)
+        seen = _forget_what_does_not_count(seen, lookup, event_time)
         found = _fetch(seen, rows, keys | {_SEEN[moment]: moment for moment in moments}, lookup)
     return found.select(*spine.columns, *lookup.renaming.values())
 
@@ -133,9 +133,7 @@ def _keep_winners(moments: ir.Table, keys: list[str]) -> ir.Table:
     """
     if _KNOWN not in moments.columns:
         return moments
-    known_in_order = ibis.cumulative_window(
-        group_by=keys, order_by=[_KNOWN, ibis.desc(_DESCRIBED)]
-    )
+    known_in_order = ibis.cumulative_window(group_by=keys, order_by=[_KNOWN, ibis.desc(_DESCRIBED)])
     newest = moments[_DESCRIBED].max().over(known_in_order)
     # A column of its own, because a filter by a window is not translated well for Spark.
     judged = moments.mutate(**{_WINS: moments[_DESCRIBED] >= newest})
@@ -168,32 +166,42 @@ def _see_by_window(
     known = visible[_KNOWN if _KNOWN in visible.columns else _DESCRIBED]
     own = spine.mutate(
         **{private: spine[key] for key, private in keys.items()},
-        **{name: ibis.null(time.type()) for name, time in seen.items()},
+        **{name: ibis.null() for name in seen},
         **{_MOMENT: spine[event_time], _IS_SPINE: True},
     )
     others = visible.select(
-        **{name: ibis.null(spine[name].type()) for name in spine.columns},
+        **{name: ibis.null() for name in spine.columns},
         **{private: visible[private] for private in keys.values()},
         **seen,
         **{_MOMENT: known, _IS_SPINE: ibis.literal(False)},
     )
-    line = ibis.union(own, others, distinct=False)
+    line = _stack(own, others)
     so_far = ibis.cumulative_window(group_by=list(keys.values()), order_by=[_MOMENT, _IS_SPINE])
     line = line.mutate(**{name: line[name].max().over(so_far) for name in seen})
-    # Engines differ in where a null moment sorts; a row without a moment sees nothing.
-    dated = {name: line[_MOMENT].notnull().ifelse(line[name], ibis.null()) for name in seen}
-    return line.filter(line[_IS_SPINE]).select(*spine.columns, **dated)
+    return line.filter(line[_IS_SPINE]).select(*spine.columns, *seen)
 
 
-def _forget_stale(seen: ir.Table, lookup: FeatureLookup, event_time: str) -> ir.Table:
-    """Turn what is seen to null where it describes a moment too long ago."""
-    if lookup.max_age_days is None:
-        return seen
-    described = seen[_SEEN[_DESCRIBED]]
-    # Not in days: where clocks change, a day of an interval has 23 or 25 hours.
-    age = timedelta(days=lookup.max_age_days) // timedelta(microseconds=1)
-    oldest = seen[event_time] - ibis.interval(microseconds=age)
-    return seen.mutate(**{_SEEN[_DESCRIBED]: (described >= oldest).ifelse(described, ibis.null())})
+def _stack(upper: ir.Table, lower: ir.Table) -> ir.Table:
+    """Lay two tables of equal columns on top of each other, each column as the wider type."""
+    kinds = {
+        name: dt.highest_precedence([upper[name].type(), lower[name].type()]).copy(nullable=True)
+        for name in upper.columns
+    }
+    return ibis.union(upper.cast(kinds), lower.cast(kinds), distinct=False)
+
+
+def _forget_what_does_not_count(seen: ir.Table, lookup: FeatureLookup, event_time: str) -> ir.Table:
+    """Turn what is seen to null where it is too old, or where the row has no moment of its own.
+
+    Engines differ in where a null moment sorts: a window, and DuckDB's ASOF join of many rows,
+    may let it see everything.
+    """
+    counts, described = seen[event_time].notnull(), seen[_SEEN[_DESCRIBED]]
+    if lookup.max_age_days is not None:
+        # Not in days: where clocks change, a day of an interval has 23 or 25 hours.
+        age = timedelta(days=lookup.max_age_days) // timedelta(microseconds=1)
+        counts &= described >= seen[event_time] - ibis.interval(microseconds=age)
+    return seen.mutate(**{_SEEN[_DESCRIBED]: counts.ifelse(described, ibis.null())})
 
 
 def _fetch(

@@ -14,6 +14,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import ConfigurationError, StorageError
 from fullcircle.datasets.engine import connect
@@ -94,6 +95,10 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
         """Version of the table as it is now, for lineage; None where there is no table."""
         return f"delta v{delta_version(self._path)}" if is_delta(self._path) else None
 
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Give the first rows, for kedro-viz."""
+        return preview_rows(read_delta(self._path), nrows)
+
     def written_by(self, version: int) -> str | None:
         """Id of the run that wrote a version, for lineage; None where it is not known."""
         for commit in DeltaTable(self._path).history() if is_delta(self._path) else []:
@@ -110,6 +115,12 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
             "replace_by": self._replace_by,
             "load_as": self._load_as,
         }
+
+
+def preview_rows(rows: ir.Table, number: int) -> TablePreview:
+    """Give the first rows in the form that kedro-viz draws as a table."""
+    frame = rows.limit(number).to_pandas().astype(str)
+    return TablePreview(frame.to_dict(orient="split"))
 
 
 def is_delta(path: Path) -> bool:

@@ -10,11 +10,17 @@ import pandas as pd
 import pyarrow as pa
 from deltalake import DeltaTable
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.contract import FeatureTable
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.point_in_time import KeyedTable
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors, is_delta, read_delta
+from fullcircle.datasets.delta_table_dataset import (
+    clear_storage_errors,
+    is_delta,
+    preview_rows,
+    read_delta,
+)
 from fullcircle.datasets.delta_writes import append_rows, merge_rows, replace_rows
 
 Mode: TypeAlias = Literal["overwrite", "merge", "append"]
@@ -114,6 +120,10 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
             append_rows(self.path, rows, self.declared.partition_by)
         else:
             merge_rows(self.path, rows, self.declared.identity, self.declared.partition_by)
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Give the first rows, for kedro-viz."""
+        return preview_rows(self.load().rows, nrows)
 
     def history(self) -> list[dict[str, Any]]:
         """List the versions, newest first: version, moment, operation, rows, run id, commit."""

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import ibis.expr.types as ir
+import pandas as pd
 from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.point_in_time import KeyedTable
@@ -67,6 +69,20 @@ class FeatureTablesDataset(AbstractDataset[Mapping[str, ir.Table], dict[str, Key
         for name, rows in checked.items():
             with clear_storage_errors(self.tables[name].path):
                 self.tables[name].write(rows)
+
+    def preview(self) -> TablePreview:
+        """List the tables with what is declared of them, for kedro-viz."""
+        facts = [
+            {
+                "table": table.name,
+                "keys": ", ".join(table.declared.keys),
+                "event time": table.declared.event_time or "none",
+                "version": table.data_version() or "not computed yet",
+                "columns": ", ".join(table.load().rows.columns) if table.exists() else "",
+            }
+            for table in self.tables.values()
+        ]
+        return TablePreview(pd.DataFrame(facts).to_dict(orient="split"))
 
     def data_version(self) -> str | None:
         """Versions of the tables as they are now, for lineage."""

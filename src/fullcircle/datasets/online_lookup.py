@@ -54,25 +54,38 @@ def lookup_online(
     Args:
         store: Where the features were published.
         requests: One row per thing to predict, with the lookups' key columns.
-        lookups: Columns to add.
+        lookups: Columns to add; a later lookup may take its keys from an earlier one.
         declared: Keys and times by feature table.
-        moment: Moment of the requests. The store holds the newest row per key only: a row known
-            after the moment counts as missing.
+        moment: Moment of the requests. The store holds the newest row per key only: where
+            that was known after the moment, the features count as missing.
 
     Returns:
         The requests with a column per looked-up feature (null where unknown), and what each
         lookup found.
 
     Raises:
-        DataError: A lookup names a table or column that does not exist, or keys differ in type.
+        DataError: A lookup names a table or column that does not exist, keys differ in type or are
+            not the table's, or the name of a feature is taken.
         StorageError: The store cannot be read.
     """
-    keys = {key for lookup in lookups for key in lookup.key_mapping}
-    require_columns([str(name) for name in requests.columns], sorted(keys), "requests")
-    given = {key: _as_key_values(key, requests[key]) for key in keys}
-    found, report = look_up(store, given, lookups, declared, moment, len(requests))
+    wanted = {key for lookup in lookups for key in lookup.key_mapping}
+    given = {key: _as_key_values(key, requests[key]) for key in wanted if key in requests}
+    _refuse_bad_names([str(name) for name in requests.columns], lookups)
+    found, report = look_up(store, given, lookups, declared, moment)
     features = {name: values.to_pandas().set_axis(requests.index) for name, values in found.items()}
     return requests.assign(**features), report
+
+
+def _refuse_bad_names(present: list[str], lookups: list[FeatureLookup]) -> None:
+    """Refuse keys that are not there and features whose name is taken, lookup by lookup."""
+    for lookup in lookups:
+        require_columns(present, list(lookup.key_mapping), "requests")
+        if taken := sorted({*present} & {*lookup.renaming.values()}):
+            raise DataError(
+                f"Feature lookup of {lookup.table!r}: the requests have a column {taken[0]!r} "
+                "already. Give the feature another name in the lookup's 'columns'."
+            )
+        present = [*present, *lookup.renaming.values()]
 
 
 def _as_key_values(name: str, column: "pd.Series") -> list[Any]:
@@ -85,43 +98,60 @@ def _as_key_values(name: str, column: "pd.Series") -> list[Any]:
 
 def look_up(
     store: OnlineStore,
-    keys: Mapping[str, Sequence[Any]],
+    given: Mapping[str, Sequence[Any]],
     lookups: list[FeatureLookup],
     declared: Mapping[str, FeatureTable],
     moment: datetime,
-    rows: int,
 ) -> tuple[dict[str, pa.Array], list[LookupCounts]]:
     """Look features up for key columns of plain values: ``lookup_online`` without a frame.
 
+    Args:
+        store: Where the features were published.
+        given: Key columns of the requests, each with one value per request.
+        lookups: Columns to add; a later lookup may take its keys from an earlier one.
+        declared: Keys and times by feature table.
+        moment: Moment of the requests.
+
     Returns:
-        Per feature an array of ``rows`` values, and what each lookup found.
+        Per feature an array with one value per request, and what each lookup found.
     """
+    values = dict(given)
+    later_keys = {key for lookup in lookups for key in lookup.key_mapping}
     columns: dict[str, pa.Array] = {}
     report = []
     for lookup in lookups:
         table = _require_declared(lookup, declared)
-        wanted = {other: key for key, other in lookup.key_mapping.items()}
-        tuples = [
-            tuple(map(_whole, key))
-            for key in zip(*(keys[wanted[name]] for name in table.keys), strict=True)
-        ]
-        state, found = read_with_state(store, lookup.table, tuples, moment)
-        require_columns(
-            list(state.columns), list(lookup.renaming), f"Feature table {lookup.table!r}"
-        )
-        visible = [row if row and _is_known(row, moment) else None for row in found]
-        fresh = [row if row and not _is_stale(row, lookup, moment) else None for row in visible]
-        columns |= _take_columns(state, fresh, lookup)
-        report.append(
-            LookupCounts(
-                table=lookup.table,
-                columns=tuple(lookup.renaming.values()),
-                rows=rows,
-                missing=visible.count(None),
-                stale=fresh.count(None) - visible.count(None),
-            )
-        )
+        found, counts = _look_up_one(store, _as_tuples(values, lookup, table), lookup, moment)
+        columns |= found
+        values |= {name: column.to_pylist() for name, column in found.items() if name in later_keys}
+        report.append(counts)
     return columns, report
+
+
+def _as_tuples(
+    values: Mapping[str, Sequence[Any]], lookup: FeatureLookup, table: FeatureTable
+) -> list[tuple[Any, ...]]:
+    """Give key tuples in the order of the table's keys."""
+    source = {theirs: mine for mine, theirs in lookup.key_mapping.items()}
+    parts = [[_whole(value) for value in values[source[key]]] for key in table.keys]
+    return list(zip(*parts, strict=True))
+
+
+def _look_up_one(
+    store: OnlineStore, keys: list[tuple[Any, ...]], lookup: FeatureLookup, moment: datetime
+) -> tuple[dict[str, pa.Array], LookupCounts]:
+    state, found = read_with_state(store, lookup.table, keys, moment)
+    require_columns(list(state.columns), list(lookup.renaming), f"Feature table {lookup.table!r}")
+    visible = [row if row and _is_visible(row, moment) else None for row in found]
+    fresh = [row if row and not _is_stale(row, lookup, moment) else None for row in visible]
+    counts = LookupCounts(
+        table=lookup.table,
+        columns=tuple(lookup.renaming.values()),
+        rows=len(keys),
+        missing=visible.count(None),
+        stale=fresh.count(None) - visible.count(None),
+    )
+    return _take_columns(state, fresh, lookup), counts
 
 
 def _require_declared(lookup: FeatureLookup, declared: Mapping[str, FeatureTable]) -> FeatureTable:
@@ -141,8 +171,9 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _is_known(row: OnlineRow, moment: datetime) -> bool:
-    return row.known_at is None or row.known_at <= moment
+def _is_visible(row: OnlineRow, moment: datetime) -> bool:
+    """Whether both the moment described and the moment known have come."""
+    return all(time is None or time <= moment for time in (row.described_at, row.known_at))
 
 
 def _is_stale(row: OnlineRow, lookup: FeatureLookup, moment: datetime) -> bool:

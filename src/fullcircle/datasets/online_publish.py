@@ -51,8 +51,8 @@ def publish_table(
     """Push the newest row of each key to the online store.
 
     Rows may come in any order, with any history, and more than once; the outcome is the same. A
-    publish that was cut off is repeated as it was. A row that becomes known only after ``as_of`` is
-    withheld; once it is known, publishing the same version again is no longer a matter of nothing.
+    publish that was cut off is repeated as it was. A row that may be seen only after ``as_of`` is
+    withheld; from then on, publishing the same version again reads its rows again.
 
     Args:
         store: Where to.
@@ -122,8 +122,7 @@ def _register(
                 "Publish it as a record batch reader."
             )
         return ""
-    times = filter(None, (declared.event_time, declared.known_time))
-    require_columns(schema.names, [*declared.keys, *times], f"Feature table {name!r}")
+    require_columns(schema.names, [*declared.keys, *declared.times], f"Feature table {name!r}")
     types = {each.name: str(plain_type(each.name, each.type)) for each in schema}
     keys = {key: types.pop(key) for key in declared.keys}
     if unfit := [key for key, kind in keys.items() if kind in _FLOATS]:
@@ -204,11 +203,12 @@ class _Piece:
 
 
 def _encode_piece(batch: pa.RecordBatch, declared: FeatureTable, moment: int) -> _Piece:
-    needed = [batch[name] for name in (*declared.keys, declared.event_time) if name]
+    needed = [batch[name] for name in (*declared.keys, *declared.times)]
     complete = functools.reduce(pc.and_, (column.is_valid() for column in needed))
     usable = batch.filter(complete)
     described, known = _find_moments(usable, declared)
-    visible = known <= moment
+    visible_from = np.maximum(described, known)
+    visible = visible_from <= moment
     rows = usable.filter(pa.array(visible))
     features = [name for name in sorted(rows.schema.names) if name not in declared.keys]
     return _Piece(
@@ -217,29 +217,28 @@ def _encode_piece(batch: pa.RecordBatch, declared: FeatureTable, moment: int) ->
         described=described[visible].tolist(),
         known=known[visible].tolist(),
         set_aside=batch.num_rows - usable.num_rows,
-        withheld=known[~visible].tolist(),
+        withheld=visible_from[~visible].tolist(),
     )
 
 
 def _find_moments(
     rows: pa.RecordBatch, declared: FeatureTable
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Moments described and known, in microseconds; a row is not known before what it describes."""
+    """Moments described and known, in microseconds since 1970."""
     if declared.event_time is None:
         nothing = np.full(rows.num_rows, NO_MOMENT, dtype=np.int64)
         return nothing, nothing
+    known_time = declared.known_time or declared.event_time
     described = _as_microseconds(declared.event_time, rows[declared.event_time])
-    if declared.known_time is None:
-        return described.to_numpy(), described.to_numpy()
-    known = _as_microseconds(declared.known_time, rows[declared.known_time])
-    return described.to_numpy(), pc.max_element_wise(described, known).to_numpy()
+    return described, _as_microseconds(known_time, rows[known_time])
 
 
-def _as_microseconds(name: str, column: pa.Array) -> pa.Array:
+def _as_microseconds(name: str, column: pa.Array) -> npt.NDArray[np.int64]:
     kind = plain_type(name, column.type)
     if kind_of(str(kind)) not in ("moments", "dates"):
         raise DataError(f"The time column {name!r} holds {kind_of(str(kind))}, not moments in UTC.")
-    return column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+    moments = column.cast(pa.timestamp("us", "UTC"), safe=False).cast(pa.int64())
+    return np.asarray(moments, dtype=np.int64)
 
 
 def _keep_newest(piece: _Piece, version: int, layout: str) -> list[StoredRow]:

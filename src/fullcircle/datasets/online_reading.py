@@ -36,7 +36,7 @@ class OnlineRow:
         key: The key tuple, as it was asked for.
         features: Value by column, without the key columns.
         described_at: Moment that the row describes, in UTC; None for a table without history.
-        known_at: Moment from which it was known, likewise.
+        known_at: Moment at which it became known, likewise; a row is never seen before both.
         version: Table version that it was published from.
     """
 

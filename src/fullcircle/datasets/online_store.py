@@ -2,7 +2,7 @@
 
 Two stores do the same: a file that many processes read while one writes, and a Redis server. A row
 replaces another of its key only if it is newer: it describes a later moment, or the same moment and
-was known later, or both are equal and its table version is higher; exact ties are broken by the
+became known later, or both are equal and its table version is higher; exact ties are broken by the
 rows' text. So the outcome does not depend on the order in which rows arrive, on how often they
 arrive, or on how many writers bring them.
 """
@@ -27,7 +27,7 @@ class StoredRow(NamedTuple):
     Attributes:
         key: The key tuple, spelled as a JSON list.
         described: Moment described, in microseconds since 1970; NO_MOMENT without history.
-        known: Moment from which the row was known, likewise.
+        known: Moment at which the row became known, likewise.
         version: Table version that it was published from.
         payload: JSON list of the layout's name and the values in the layout's order.
     """
@@ -47,9 +47,8 @@ class PublishCounts:
         written: Rows that are new or replaced an older row.
         unchanged: Rows that the store held already, value by value.
         older: Rows that lost against a newer row of their key.
-        set_aside: Rows with a null key or without the moment that they describe: no lookup, offline
-            or online, ever sees them.
-        not_yet_known: Rows that become known only after the moment of publishing.
+        set_aside: Rows with a null key or moment: no lookup, offline or online, ever sees them.
+        not_yet_known: Rows that describe a moment after that of publishing, or are known after it.
         already_published: Whether the version had been published before, so that none was read.
     """
 
@@ -79,7 +78,7 @@ class TableState:
         keys: Stored type by key column, in the order of the key tuples.
         version: Newest version that was published to its end; None while the first is under way.
         ttl_days: Age in days, by the moment described, past which a row counts as missing.
-        pending_from: Earliest moment, in microseconds, at which a row withheld so far is known.
+        pending_from: Earliest moment, in microseconds, from which a withheld row may be seen.
         layouts: Stored type by column, by name of the layout.
         latest: The newest layout; None for a table of which no row was ever seen.
     """

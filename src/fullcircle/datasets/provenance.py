@@ -58,9 +58,8 @@ def describe_writer() -> dict[str, str]:
 
 def active_run_id() -> str | None:
     """Id of the MLflow run that is open in this thread, if one is."""
-    import mlflow
-
-    run: Any = mlflow.active_run()
+    mlflow: Any = sys.modules.get("mlflow")  # where nobody has imported it, no run is open
+    run: Any = mlflow.active_run() if mlflow else None
     return run.info.run_id if run else None
 
 

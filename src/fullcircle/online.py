@@ -1,0 +1,40 @@
+"""The online store's whole interface in one place, for commands, the endpoint and notebooks."""
+
+from fullcircle.datasets.online_agreement import Agreement, Difference, compare_online_offline
+from fullcircle.datasets.online_lookup import LookupCounts, look_up, lookup_online
+from fullcircle.datasets.online_publish import publish_table
+from fullcircle.datasets.online_reading import OnlineRow, read_features
+from fullcircle.datasets.online_store import (
+    Freshness,
+    OnlineStore,
+    PublishCounts,
+    TableState,
+    describe_freshness,
+    drop_table,
+    open_store,
+    published_version,
+    purge_table,
+    table_state,
+)
+
+__all__ = [
+    "Agreement",
+    "Difference",
+    "Freshness",
+    "LookupCounts",
+    "OnlineRow",
+    "OnlineStore",
+    "PublishCounts",
+    "TableState",
+    "compare_online_offline",
+    "describe_freshness",
+    "drop_table",
+    "look_up",
+    "lookup_online",
+    "open_store",
+    "publish_table",
+    "published_version",
+    "purge_table",
+    "read_features",
+    "table_state",
+]
