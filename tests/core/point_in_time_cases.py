@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -120,7 +120,7 @@ def _find(row: Row, table: list[Row], lookup: FeatureLookup) -> Row | None:
 
     # Python's sort is stable, so the last one sorted by decides first.
     for old in reversed(lookup.renaming):
-        seen.sort(key=lambda o: (o[old] is None, o[old] or 0))
+        seen.sort(key=lambda o: (o[old] is not None, o[old] or 0), reverse=True)
     if declared.known_time is not None:
         seen.sort(key=lambda o: o[declared.known_time], reverse=True)
         seen.sort(key=lambda o: known_from(o, declared), reverse=True)
@@ -154,7 +154,7 @@ def count(rows: list[Row]) -> Counter[tuple[tuple[str, Any], ...]]:
 def until_now(case: Case) -> Case:
     """Delete every row of the spine that is not dated by now."""
     dated = [row for row in case.spine if row["at"] is not None and row["at"] <= case.now]
-    return Case(dated, case.tables, case.now)
+    return replace(case, spine=dated)
 
 
 def forget_the_future(case: Case) -> Case:
@@ -163,7 +163,7 @@ def forget_the_future(case: Case) -> Case:
         name: [row for row in table if _is_known(row, DECLARED[name], case.now)]
         for name, table in case.tables.items()
     }
-    return Case(case.spine, tables, case.now)
+    return replace(case, tables=tables)
 
 
 def _is_known(row: Row, declared: FeatureTable, now: datetime) -> bool:
@@ -171,21 +171,45 @@ def _is_known(row: Row, declared: FeatureTable, now: datetime) -> bool:
     return known is not None and known <= now
 
 
-def in_one(cases: list[Case]) -> Case:
-    """Lay cases side by side, so that one query answers them all: their customers never meet."""
+def apart(cases: list[Case]) -> list[Case]:
+    """Name the customers of each case differently, so that they never meet."""
 
     def move(row: Row, number: int) -> Row:
         names = {"customer", "payer", "owner"} & row.keys()
         return row | {n: row[n] and f"{number}/{row[n]}" for n in names}
 
-    return Case(
-        [move(row, n) for n, case in enumerate(cases) for row in case.spine],
-        {
-            name: [move(row, n) for n, case in enumerate(cases) for row in case.tables[name]]
-            for name in SCHEMAS
-        },
-        START,
-    )
+    return [
+        Case(
+            [move(row, n) for row in case.spine],
+            {name: [move(row, n) for row in table] for name, table in case.tables.items()},
+            case.now,
+        )
+        for n, case in enumerate(cases)
+    ]
+
+
+def in_one(cases: list[Case]) -> Case:
+    """Lay cases side by side, so that one query answers them all."""
+    cases = apart(cases)
+    names = cases[0].tables if cases else {}
+    tables = {name: [row for case in cases for row in case.tables[name]] for name in names}
+    return Case([row for case in cases for row in case.spine], tables, START)
+
+
+def expect_each(cases: list[Case], lookups: list[FeatureLookup]) -> list[Row]:
+    """Oracle for cases that are laid in one."""
+    return [row for case in apart(cases) for row in expect(case.spine, case.tables, lookups)]
+
+
+def fill(case: Case) -> Case:
+    """Put a value in the place of each null feature."""
+
+    def full(row: Row) -> Row:
+        names = {"minutes", "calls", "sum", "plan"} & row.keys()
+        return row | {name: -1 for name in names if row[name] is None}
+
+    tables = {name: [full(row) for row in table] for name, table in case.tables.items()}
+    return replace(case, tables=tables)
 
 
 customers = st.sampled_from(["ann", "bob", "cy", None])

@@ -6,22 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import Any
-from unittest import mock
 
 import ibis
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from fullcircle.core import point_in_time
-from fullcircle.core.contract import Clock, FeatureLookup, FeatureTable, ProblemSpec
-from fullcircle.core.errors import DataError
-from fullcircle.core.point_in_time import KeyedTable, join_features
-from fullcircle.pipelines.feature_store.nodes import build_training_set
 from tests.core.point_in_time_cases import (
     BILL_LOOKUP,
-    BILLS,
     DECLARED,
     LOOKUPS,
     PLAN_LOOKUP,
@@ -35,6 +27,8 @@ from tests.core.point_in_time_cases import (
     day,
     draw_cases,
     expect,
+    expect_each,
+    fill,
     forget_the_future,
     in_one,
     spine,
@@ -43,20 +37,24 @@ from tests.core.point_in_time_cases import (
     usage_lookup,
 )
 
+from fullcircle.core import point_in_time
+from fullcircle.core.contract import Clock, FeatureLookup, ProblemSpec
+from fullcircle.core.errors import DataError
+from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.pipelines.feature_store.nodes import build_training_set
+
 EVENTS = SPINE.append(pa.field("returned", pa.int64())).append(pa.field("returned_known_at", TIME))
 connect = cache(ibis.duckdb.connect)
-# DuckDB joins few rows in a loop and many by sorting; engines without an ASOF join get a window.
-WAYS = ("loop", "sort", "window")
+# DuckDB joins few rows in a loop and many by sorting.
+WAYS = ("loop", "sort")
 
 
 @contextmanager
 def answered_by(way: str) -> Iterator[None]:
-    """Make the join go one of its ways, however few the rows."""
-    loop_up_to = {"loop": 10**6, "sort": 0, "window": 64}[way]
-    connect().raw_sql(f"SET asof_loop_join_threshold = {loop_up_to}")
-    engines = set() if way == "window" else {"duckdb"}
-    with mock.patch.object(point_in_time, "_WITH_ASOF", engines):
-        yield
+    """Make DuckDB join one of its ways, however few the rows."""
+    connect().raw_sql(f"SET asof_loop_join_threshold = {10**6 if way == 'loop' else 0}")
+    yield
+    connect().raw_sql("RESET asof_loop_join_threshold")
 
 
 def lay(table: list[Row], schema: pa.Schema) -> Any:
@@ -96,10 +94,25 @@ def test_the_join_equals_brute_force(case: Case, way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_the_join_equals_brute_force_many_times(way: str) -> None:
     """Hundreds of cases side by side in one query each get their own answer."""
-    case = in_one(draw_cases(300))
+    drawn = draw_cases(300)
+    case = in_one(drawn)
     with answered_by(way):
         joined = join(case.spine, case.tables, LOOKUPS)
-    assert count(joined) == count(expect(case.spine, case.tables, LOOKUPS))
+    assert count(joined) == count(expect_each(drawn, LOOKUPS))
+
+
+@pytest.fixture
+def without_asof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the ASOF join away, as on Spark."""
+    monkeypatch.setattr(point_in_time, "_WITH_ASOF", set())
+
+
+@pytest.mark.usefixtures("without_asof")
+def test_the_join_without_asof_equals_brute_force() -> None:
+    """The plan for Spark gives the same rows; DuckDB orders nulls otherwise, so there are none."""
+    drawn = [fill(case) for case in draw_cases(300)]
+    case = in_one(drawn)
+    assert count(join(case.spine, case.tables, LOOKUPS)) == count(expect_each(drawn, LOOKUPS))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -258,16 +271,30 @@ def test_a_lookup_may_take_its_key_from_an_earlier_one() -> None:
     assert [row["billed"] for row in joined] == [30, None]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_columns_that_are_never_null_join_as_others(way: str) -> None:
+@pytest.mark.usefixtures("without_asof")
+def test_columns_that_are_never_null_join_as_others() -> None:
     """A column declared without nulls, and a key of another width, are the same key."""
-    declared = pa.schema([field.with_nullable(False) for field in SPINE])
-    left = lay(spine(("ann", 1, 1)), declared)
-    table = lay([{"payer": "ann", "area": 1, "billed_at": day(1), "sum": 30}], SCHEMAS["bills"])
-    with answered_by(way):
-        joined = join_features(
-            left, {"bills": KeyedTable(table, DECLARED["bills"])}, [BILL_LOOKUP], "at"
-        )
-    assert connect().to_pyarrow(joined).to_pylist() == [
-        spine(("ann", 1, 1))[0] | {"minutes_billed": 30}
-    ]
+    rows = spine(("ann", 1, 1))
+    left = lay(rows, pa.schema([field.with_nullable(False) for field in SPINE]))
+    bill = {"payer": "ann", "area": 1, "billed_at": day(1), "sum": 30}
+    joined = join_features(left, key({"bills": [bill]}), [BILL_LOOKUP], "at")
+    assert connect().to_pyarrow(joined).to_pylist() == [rows[0] | {"minutes_billed": 30}]
+
+
+@pytest.mark.parametrize("name", ["usage", "plans"], ids=["history", "no history"])
+def test_work_grows_as_the_lookups_do(name: str) -> None:
+    """Each lookup adds a few steps to DuckDB's plan, and none is computed over and over."""
+    case, database = in_one(draw_cases(300)), ibis.duckdb.connect()
+    left = database.create_table("spine", pa.Table.from_pylist(case.spine, SPINE))
+    table = pa.Table.from_pylist(case.tables[name], SCHEMAS[name])
+    tables = {name: KeyedTable(database.create_table(name, table), DECLARED[name])}
+
+    def steps(lookups: int) -> int:
+        keys = {"customer": DECLARED[name].keys[0]}
+        columns = [{SCHEMAS[name].names[-2]: f"new_{number}"} for number in range(lookups)]
+        given = [FeatureLookup(table=name, keys=keys, columns=new) for new in columns]
+        query = database.compile(join_features(left, tables, given, "at"))
+        [[_, plan]] = database.raw_sql(f"EXPLAIN (FORMAT json) {query}").fetchall()
+        return str(plan).count('"name"')
+
+    assert steps(6) <= 4 * steps(2)
