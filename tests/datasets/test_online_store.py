@@ -725,6 +725,7 @@ def start_climbing(*arguments: Any, start: Any = None) -> tuple[Any, Any]:
     step = children.Semaphore(0)
     start = start or children.Barrier(1)
     process = children.Process(target=climb, args=(*arguments, start, step))
+    process.kept_alive = start  # the child has yet to open what the parent must not collect
     process.start()
     return process, step
 

@@ -109,7 +109,7 @@ def _may_count(
     Engines differ in where a null moment sorts: a window, and DuckDB's ASOF join of many rows,
     may let it see everything.
     """
-    counts = ibis.literal(True)
+    counts = at.notnull()
     if lookup.max_age_days is not None:
         # Not in days: where clocks change, a day of an interval has 23 or 25 hours.
         age = timedelta(days=lookup.max_age_days) // timedelta(microseconds=1)
@@ -204,7 +204,7 @@ def _join_by_window(
     comes out once, however many are alike, and each table is read once. Spark takes a null for
     less than any value within a structure, as the ASOF plan does where it settles ties.
     """
-    deciding = [_DESCRIBED, _CORRECTED, *lookup.renaming.values()]
+    deciding = [_CORRECTED, _DESCRIBED, *lookup.renaming.values()]
     newest = ibis.struct({name: rows[name] for name in deciding if name in rows.columns})
     own = spine.mutate(
         **{private: spine[key] for key, private in keys.items()},
