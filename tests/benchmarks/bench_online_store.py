@@ -46,7 +46,7 @@ def make_batches(keys: int) -> Iterator[pa.RecordBatch]:
 
 def report(what: str, measured: str) -> None:
     """Print one measurement."""
-    print(f"{what:<34} {measured}", flush=True)  # noqa: T201
+    print(f"{what:<34} {measured}", flush=True)
 
 
 def measure_publish(name: str, store: OnlineStore, keys: int) -> None:
