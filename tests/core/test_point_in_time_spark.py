@@ -96,20 +96,20 @@ def join(spark: Any, tmp_path: Path) -> Callable[..., list[Row]]:
 
 def test_the_join_equals_brute_force(join: Callable[..., list[Row]]) -> None:
     """Hundreds of random cases in one query each get what a row-by-row search gives them."""
-    drawn = draw_cases(300)
+    drawn = draw_cases(200)
     assert count(join(in_one(drawn))) == count(expect_each(drawn, LOOKUPS))
 
 
 def test_the_future_changes_nothing(join: Callable[..., list[Row]]) -> None:
     """Deleting every feature row known after a moment changes no row of the spine up to it."""
-    whole = [until_now(case) for case in draw_cases(300)]
+    whole = [until_now(case) for case in draw_cases(200)]
     after = in_one([forget_the_future(case) for case in whole])
     assert count(join(in_one(whole))) == count(join(after))
 
 
 def test_a_snapshot_sees_tables_without_history(join: Callable[..., list[Row]]) -> None:
     """Without a moment of its own, a row takes what the table says now, once."""
-    drawn = [replace(c, tables={"plans": c.tables["plans"]}) for c in draw_cases(300)]
+    drawn = [replace(c, tables={"plans": c.tables["plans"]}) for c in draw_cases(200)]
     assert count(join(in_one(drawn), [PLAN_LOOKUP], None)) == count(
         expect_each(drawn, [PLAN_LOOKUP])
     )

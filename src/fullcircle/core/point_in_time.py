@@ -204,7 +204,7 @@ def _join_by_window(
     comes out once, however many are alike, and each table is read once. Spark takes a null for
     less than any value within a structure, as the ASOF plan does where it settles ties.
     """
-    deciding = [_CORRECTED, _DESCRIBED, *lookup.renaming.values()]
+    deciding = [_DESCRIBED, _CORRECTED, *lookup.renaming.values()]
     newest = ibis.struct({name: rows[name] for name in deciding if name in rows.columns})
     own = spine.mutate(
         **{private: spine[key] for key, private in keys.items()},

@@ -33,7 +33,7 @@ from fullcircle.datasets.online_store import (
 
 Rows: TypeAlias = Iterator[pa.RecordBatch] | pa.RecordBatchReader
 
-_PIECE_ROWS = 10_000
+_PIECE_ROWS = 50_000
 _FLOATS = ("float", "double")
 
 
@@ -254,9 +254,7 @@ def _keep_newest(piece: _Piece, version: int, layout: str) -> list[StoredRow]:
         n for n, (key, rank) in enumerate(zip(piece.keys, ranks, strict=True)) if best[key] == rank
     ]
     rows = piece.rows.take(pa.array(chosen))
-    texts = join_columns(
-        [[f'"{layout}"'] * len(chosen), *(encode_column(n, rows[n]) for n in rows.schema.names)]
-    )
+    texts = join_columns([f'"{layout}"', *(encode_column(n, rows[n]) for n in rows.schema.names)])
     newest: dict[str, StoredRow] = {}
     for number, text in zip(chosen, texts, strict=True):
         key = piece.keys[number]

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from fullcircle.core.errors import StorageError
 from fullcircle.datasets.online_store import (
@@ -22,17 +23,17 @@ from fullcircle.datasets.online_store import (
 
 _APPLICATION_ID = 0x46756C43  # marks the file as an online store, so that no other is written to
 _WAIT_SECONDS = 60.0
-_PIECE_ROWS = 5_000
+_PIECE_ROWS = 10_000
 
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 PRAGMA application_id = {_APPLICATION_ID};
 CREATE TABLE IF NOT EXISTS tables (id INTEGER PRIMARY KEY, name TEXT UNIQUE, state TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rows (
-    table_id INTEGER NOT NULL, key TEXT NOT NULL, described INTEGER NOT NULL,
-    known INTEGER NOT NULL, version INTEGER NOT NULL, payload TEXT NOT NULL,
-    PRIMARY KEY (table_id, key)
-) WITHOUT ROWID;
+    id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL, key TEXT NOT NULL,
+    described INTEGER NOT NULL, known INTEGER NOT NULL, version INTEGER NOT NULL,
+    payload TEXT NOT NULL, UNIQUE (table_id, key)
+);
 COMMIT;
 """
 _STATE = "SELECT id, state FROM tables WHERE name = ?"
@@ -58,10 +59,13 @@ ON CONFLICT (table_id, key) DO UPDATE SET
 WHERE (excluded.described, excluded.known, excluded.version, excluded.payload)
     > (rows.described, rows.known, rows.version, rows.payload)
 """
+# The plus keeps SQLite from going by the table's index, which would visit the file in all places.
+_SCAN = """
+SELECT key, described, known, version, payload, id FROM rows
+WHERE id > ? AND +table_id = (SELECT id FROM tables WHERE name = ?) ORDER BY id LIMIT ?
+"""
 _PURGE = """
-DELETE FROM rows WHERE table_id = :id AND key IN (
-    SELECT key FROM rows WHERE table_id = :id AND described > :none AND described < :oldest
-    LIMIT :piece)
+DELETE FROM rows WHERE id > ? AND id <= ? AND +table_id = ? AND described > ? AND described < ?
 """
 
 
@@ -117,43 +121,36 @@ class SqliteStore(OnlineStore):
         with self._writing() as connection:
             connection.execute(_INCOMING)
             connection.execute("DELETE FROM temp.incoming")
-            connection.executemany("INSERT INTO temp.incoming VALUES (?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT INTO temp.incoming VALUES (?, ?, ?, ?, ?)", sorted(rows))
             table_id = self._id_of(connection, table)
             unchanged, older = connection.execute(_COUNT, (table_id,)).fetchone()
             connection.execute(_UPSERT, (table_id,))
         return PublishCounts(len(rows) - unchanged - older, unchanged, older)
 
     def scan(self, table: str) -> Iterator[list[StoredRow]]:
-        """Stream all rows of a table in order of key; each piece is one moment's."""
-        last = ""
+        """Stream all rows of a table in the order of the file; each piece is one moment's."""
+        last = 0
         while piece := self._read_after(table, last):
-            yield piece
-            last = piece[-1].key
+            yield [StoredRow._make(row[:-1]) for row in piece]
+            last = piece[-1][-1]
 
-    def _read_after(self, table: str, last: str) -> list[StoredRow]:
+    def _read_after(self, table: str, last: int) -> list[tuple[Any, ...]]:
         with self._clear_errors():
             connection = self._connect()
             if connection is None:
                 return []
-            found = connection.execute(
-                "SELECT key, described, known, version, payload FROM rows "
-                "WHERE table_id = (SELECT id FROM tables WHERE name = ?) AND key > ? "
-                "ORDER BY key LIMIT ?",
-                (table, last, _PIECE_ROWS),
-            )
-            return [StoredRow._make(row) for row in found]
+            return connection.execute(_SCAN, (last, table, _PIECE_ROWS)).fetchall()
 
     def purge(self, table: str, oldest: int) -> int:
         """Delete rows that describe a moment before ``oldest``, piece by piece, and count them."""
-        total = 0
-        while True:
+        deleted, start, last = 0, 0, 1
+        while start < last:
             with self._writing() as connection:
-                wanted = {"id": self._id_of(connection, table), "oldest": oldest}
-                limits = {"none": NO_MOMENT, "piece": _PIECE_ROWS}
-                deleted = connection.execute(_PURGE, wanted | limits).rowcount
-            total += deleted
-            if deleted < _PIECE_ROWS:
-                return total
+                [last] = connection.execute("SELECT coalesce(max(id), 0) FROM rows").fetchone()
+                table_id, end = self._id_of(connection, table), start + _PIECE_ROWS
+                found = connection.execute(_PURGE, (start, end, table_id, NO_MOMENT, oldest))
+                deleted, start = deleted + found.rowcount, end
+        return deleted
 
     def drop(self, table: str) -> None:
         """Delete a table with all that is known of it, in one transaction."""
@@ -210,6 +207,7 @@ class SqliteStore(OnlineStore):
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA cache_size = -65536")  # kibibytes
         connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA wal_autocheckpoint = 16384")  # pages of 4 KiB
         if not objects:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.executescript(_SCHEMA)
