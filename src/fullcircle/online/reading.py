@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fullcircle.core.errors import DataError, StorageError
-from fullcircle.datasets.online_codec import decode_lists, encode_key, kind_of
-from fullcircle.datasets.online_store import (
+from fullcircle.online.codec import decode_lists, encode_key, kind_of
+from fullcircle.online.store import (
     NO_MOMENT,
     OnlineStore,
     StoredRow,

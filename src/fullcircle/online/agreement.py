@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.contract import FeatureTable
-from fullcircle.datasets.online_codec import decode_lists, encode_value
-from fullcircle.datasets.online_publish import Rows, publish_table
-from fullcircle.datasets.online_reading import decode_rows, is_expired
-from fullcircle.datasets.online_sqlite import SqliteStore
-from fullcircle.datasets.online_store import OnlineStore, StoredRow, table_state
+from fullcircle.online.codec import decode_lists, encode_value
+from fullcircle.online.publish import Rows, publish_table
+from fullcircle.online.reading import decode_rows, is_expired
+from fullcircle.online.sqlite import SqliteStore
+from fullcircle.online.store import OnlineStore, StoredRow, table_state
 
 _MOST_EXAMPLES = 5
 

@@ -16,14 +16,14 @@ import pyarrow.compute as pc
 
 from fullcircle.core.contract import FeatureTable, require_columns
 from fullcircle.core.errors import DataError, StorageError
-from fullcircle.datasets.online_codec import (
+from fullcircle.online.codec import (
     encode_column,
     join_columns,
     kind_of,
     plain_type,
     to_microseconds,
 )
-from fullcircle.datasets.online_store import (
+from fullcircle.online.store import (
     NO_MOMENT,
     OnlineStore,
     PublishCounts,

@@ -30,17 +30,17 @@ from fullcircle.core.contract import FeatureLookup, FeatureTable
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError
 from fullcircle.core.point_in_time import KeyedTable, join_features
 from fullcircle.datasets.engine import connect
-from fullcircle.datasets.online_agreement import compare_online_offline
-from fullcircle.datasets.online_codec import (
+from fullcircle.online.agreement import compare_online_offline
+from fullcircle.online.codec import (
     decode_lists,
     encode_column,
     encode_key,
     encode_value,
 )
-from fullcircle.datasets.online_lookup import lookup_online
-from fullcircle.datasets.online_publish import publish_table
-from fullcircle.datasets.online_reading import OnlineRow, read_features
-from fullcircle.datasets.online_store import (
+from fullcircle.online.lookup import lookup_online
+from fullcircle.online.publish import publish_table
+from fullcircle.online.reading import OnlineRow, read_features
+from fullcircle.online.store import (
     Freshness,
     OnlineStore,
     PublishCounts,

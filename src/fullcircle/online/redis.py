@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.datasets.online_store import (
+from fullcircle.online.store import (
     NO_MOMENT,
     OnlineStore,
     PublishCounts,

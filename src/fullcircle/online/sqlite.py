@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.online_store import (
+from fullcircle.online.store import (
     NO_MOMENT,
     OnlineStore,
     PublishCounts,

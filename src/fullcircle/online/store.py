@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
-from fullcircle.datasets.online_codec import to_microseconds, to_moment
+from fullcircle.online.codec import to_microseconds, to_moment
 
 NO_MOMENT = to_microseconds(datetime.min.replace(tzinfo=UTC)) - 1
 
@@ -166,7 +166,7 @@ def open_store(address: str) -> OnlineStore:
     """
     scheme, separator, rest = address.partition("://")
     if separator and scheme in ("redis", "rediss", "unix"):
-        from fullcircle.datasets.online_redis import RedisStore
+        from fullcircle.online.redis import RedisStore
 
         return RedisStore(address)
     path = rest.removeprefix("/") if separator else address
@@ -175,7 +175,7 @@ def open_store(address: str) -> OnlineStore:
             f"The online store's address {address!r} is neither a file (a path, or "
             "sqlite:///path) nor a server (redis://, rediss:// or unix://)."
         )
-    from fullcircle.datasets.online_sqlite import SqliteStore
+    from fullcircle.online.sqlite import SqliteStore
 
     return SqliteStore(path)
 

@@ -1,10 +1,10 @@
 """The online store's whole interface in one place, for commands, the endpoint and notebooks."""
 
-from fullcircle.datasets.online_agreement import Agreement, Difference, compare_online_offline
-from fullcircle.datasets.online_lookup import LookupCounts, look_up, lookup_online
-from fullcircle.datasets.online_publish import publish_table
-from fullcircle.datasets.online_reading import OnlineRow, read_features
-from fullcircle.datasets.online_store import (
+from fullcircle.online.agreement import Agreement, Difference, compare_online_offline
+from fullcircle.online.lookup import LookupCounts, look_up, lookup_online
+from fullcircle.online.publish import publish_table
+from fullcircle.online.reading import OnlineRow, read_features
+from fullcircle.online.store import (
     Freshness,
     OnlineStore,
     PublishCounts,

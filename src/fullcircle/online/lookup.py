@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from fullcircle.core.contract import FeatureLookup, FeatureTable, require_columns
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.datasets.online_codec import named_type
-from fullcircle.datasets.online_reading import OnlineRow, read_with_state
-from fullcircle.datasets.online_store import OnlineStore, TableState
+from fullcircle.online.codec import named_type
+from fullcircle.online.reading import OnlineRow, read_with_state
+from fullcircle.online.store import OnlineStore, TableState
 
 if TYPE_CHECKING:
     import pandas as pd
