@@ -37,10 +37,10 @@ def test_node_is_named_as_its_function(everything: Any) -> None:
 
 
 def test_every_dataset_is_declared(circle: Any, everything: Any) -> None:
-    """Every dataset that a pipeline names is a catalog entry, but for the candidates in memory."""
+    """Every dataset that a pipeline names is a catalog entry, but for fitted models in memory."""
     used = {name for name in everything.datasets() if not name.startswith("params:")}
     declared = {name for name in circle.catalog() if ":" not in name} - {"parameters"}
-    assert used - declared == {"candidates"}
+    assert used - declared == {"candidates", "winner"}
     assert declared - used == set()
 
 

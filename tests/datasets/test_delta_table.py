@@ -17,6 +17,7 @@ from kedro.io import DatasetError
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.datasets import DeltaTableDataset, PredictionsDataset
 from fullcircle.datasets.delta_table_dataset import write_version
+from fullcircle.datasets.engine import connect
 
 
 @pytest.fixture
@@ -149,3 +150,16 @@ def test_preview_gives_the_first_rows(folder: Path) -> None:
     shown = dataset.preview(nrows=2)
     assert shown["columns"] == ["key", "day"]
     assert [row[0] for row in shown["data"]] == ["1", "2"]
+
+
+def test_sums_of_integers_are_stored_as_they_are(tmp_path: Path) -> None:
+    """A sum, which the engine widens to 128 bits, is read back as the very same whole number."""
+    rows = connect().create_table(
+        "sums_of_integers", pd.DataFrame({"k": [1, 1, 2], "v": [2**40, 3, 5]}), temp=True
+    )
+    totals = rows.group_by("k").aggregate(total=rows.v.sum())
+    table = DeltaTableDataset(filepath=str(tmp_path / "table"), load_as="pandas")
+    table.save(totals)
+    found = table.load().sort_values("k")
+    assert found["total"].tolist() == [2**40 + 3, 5]
+    assert found["total"].dtype == "int64"

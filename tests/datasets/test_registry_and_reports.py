@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
-from fullcircle.core.candidates import CANDIDATES, as_inputs, fit
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.model import Model
+from fullcircle.core.preparation import PreparationSettings, diagnose_columns
+from fullcircle.core.training.candidates import CANDIDATES
+from fullcircle.core.training.estimators import as_inputs, assemble, fit
 from fullcircle.datasets import CandidateRunsDataset, ModelDataset, ReportDataset
 
 NAME = "catalog.schema.model"
@@ -38,10 +40,15 @@ def model(candidate: str = "logistic_regression", task: str = "binary") -> Model
     """Fit a small model."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"size": rng.normal(size=80), "colour": rng.choice(["r", "b"], 80)})
-    label = pd.Series((frame["size"] > 0).astype(int), name="y")
+    noise = rng.normal(size=80)
+    label = pd.Series((frame["size"] + noise > 0).astype(int), name="y")
+    if task == "multiclass":
+        label += (frame["colour"] == "r").astype(int)
     inputs = as_inputs(frame, ["size", "colour"])
+    settings = PreparationSettings()
+    plan = diagnose_columns(inputs, label, task, settings)
     return Model(
-        estimator=fit(candidate, task, 1, inputs, label),
+        estimator=fit(assemble(candidate, task, 1, {}, plan, settings), inputs, label),
         candidate=candidate,
         task=task,
         features=["size", "colour"],
@@ -59,8 +66,15 @@ def dataset(alias: str, *, optional: bool = False) -> ModelDataset:
     return ModelDataset(model_name=NAME, alias=alias, optional=optional)
 
 
-@pytest.mark.parametrize("candidate", CANDIDATES)
-@pytest.mark.parametrize("task", ["binary", "regression"])
+@pytest.mark.parametrize(
+    ("candidate", "task"),
+    [
+        (name, task)
+        for name, family in CANDIDATES.items()
+        for task in ("binary", "multiclass", "regression")
+        if family.fits(task, ordered=True)
+    ],
+)
 def test_registered_model_predicts_as_before(candidate: str, task: str) -> None:
     """A model loaded back from the registry gives the very same predictions and facts."""
     original = model(candidate, task)

@@ -11,7 +11,6 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from fullcircle.core.candidates import TrainingSettings
 from fullcircle.core.contract import Clock, FeatureTable, ProblemSpec
 from fullcircle.core.drift import DriftSettings
 from fullcircle.core.errors import DataError, GateRefusedError
@@ -21,9 +20,12 @@ from fullcircle.core.performance import PerformanceSettings
 from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.core.rejection import IntakeSettings
 from fullcircle.core.retraining import RetrainingSettings
+from fullcircle.core.training.settings import SearchSettings, TrainingSettings
+from fullcircle.core.training.trials import NoJournal
 from fullcircle.problems.telco_churn.simulator import ChurnSimulator
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
+SETS = ("train_set", "selection_set", "gate_set")
 SPEC = ProblemSpec.model_validate(
     {
         "name": "telco_churn",
@@ -80,8 +82,17 @@ def values() -> dict[str, Any]:
         "params:as_of": AS_OF,
         "params:intake": IntakeSettings(max_rejected_share=0.1),
         "params:training": TrainingSettings(
-            seed=1, candidates=["logistic_regression"], bootstrap_resamples=100, confidence=0.9
+            seed=1,
+            candidates=["baseline", "logistic_regression"],
+            search=SearchSettings(trials=2),
+            bootstrap_resamples=100,
+            confidence=0.9,
         ),
+        "search_journal": NoJournal(),
+        "data_versions": {
+            **{name: {"path": name, "version": 0, "rows": 1} for name in SETS},
+            "promotion_decision": {"path": "promotion_decision.json"},
+        },
         "params:gate": GateSettings(min_rows=50, bootstrap_resamples=100, confidence=0.95, seed=1),
         "params:drift": DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=50),
         "params:performance": PerformanceSettings(
@@ -197,7 +208,8 @@ def test_challenger_knows_its_features_and_threshold(trained: dict[str, Any]) ->
     assert model.lookups[0].table == "habits"
     assert 0 < model.threshold < 1
     assert set(model.profile["columns"]) == {"size", "colour", "predicted"}
-    assert model.scores["roc_auc"]["value"] == trained["leaderboard"][0]["value"]
+    [chosen] = [row for row in trained["leaderboard"] if row["chosen"]]
+    assert model.scores["roc_auc"]["value"] == chosen["value"]
 
 
 def test_registry_promotes_a_good_model_and_says_why(trained: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from fullcircle.core.contract import FeatureLookup, FeatureTable, ProblemSpec
 from fullcircle.core.errors import DataError, StorageError
 from fullcircle.core.point_in_time import KeyedTable, join_features
 from fullcircle.core.rejection import REASON, SOURCE_ROW
-from fullcircle.datasets import RawParquetDataset
+from fullcircle.datasets import FeatureTablesDataset, RawParquetDataset
 from fullcircle.datasets.engine import connect
 from fullcircle.problems.nyc_taxi import RAW_COLUMNS, clean, features
 from fullcircle.problems.nyc_taxi.cleaning import (
@@ -278,6 +278,17 @@ def test_the_window_forgets():
     newest = table.sort_values("summarised_at").iloc[-1]
     assert WINDOW_DAYS == 28
     assert (newest["trips"], newest["mean_minutes"]) == (2, 25.0)
+
+
+def test_a_stored_count_is_the_count(tmp_path: Path):
+    """Counts come back from the feature store as they were computed, row by row."""
+    declared = yaml.safe_load((SPEC.parent / "catalog.yml").read_text())
+    tables = declared["_nyc_taxi"]["feature_tables"]["real"]
+    computed = features(ibis.memtable(judge(*({"PULocationID": 70 + n // 3} for n in range(12)))))
+    store = FeatureTablesDataset(schema="a.b", filepath=str(tmp_path), tables=tables)
+    store.save(computed)
+    stored = store.load()["pickup_zone_statistics"].rows.order_by("pickup_zone")
+    assert connect().execute(stored)["trips"].tolist() == [3, 3, 3, 3]
 
 
 def simulate(**changes: object) -> TripSimulator:

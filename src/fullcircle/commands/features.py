@@ -124,6 +124,7 @@ def _online_address(context: Any) -> str:
 def _publish(address: str, name: str, table: Any, force: bool, check: bool) -> dict[str, Any]:
     from dataclasses import asdict
 
+    from fullcircle.datasets.engine import stream_rows
     from fullcircle.online import compare_online_offline, open_store, publish_table
 
     store = open_store(address)
@@ -131,16 +132,14 @@ def _publish(address: str, name: str, table: Any, force: bool, check: bool) -> d
     counts = publish_table(
         store,
         name,
-        keyed.rows.to_pyarrow_batches(),
+        stream_rows(keyed.rows),
         keyed.declared,
         version=int(table.data_version().removeprefix("v")),
         force=force,
     )
     facts: dict[str, Any] = {"table": name, **asdict(counts)}
     if check:
-        agreement = compare_online_offline(
-            store, name, keyed.rows.to_pyarrow_batches(), keyed.declared
-        )
+        agreement = compare_online_offline(store, name, stream_rows(keyed.rows), keyed.declared)
         facts["agrees"] = agreement.holds
     return facts
 

@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from kedro import KedroDeprecationWarning
@@ -11,6 +11,7 @@ from kedro import KedroDeprecationWarning
 from fullcircle.explain import explain_error
 
 _TRACEBACK = "fullcircle.traceback"
+_INTERRUPTED = 130  # 128 and the number of SIGINT, as shells count
 
 
 def _note_traceback(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -42,15 +43,27 @@ class OneLineErrors(click.Command):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
-        except KeyboardInterrupt:
-            from fullcircle.hooks.tracking import close_runs
-
-            close_runs("KILLED")
-            raise
+        except KeyboardInterrupt as interrupt:
+            _end_interrupted(interrupt)
         except Exception as error:
+            from fullcircle.hooks.tracking import was_interrupted
+
+            if was_interrupted(error):
+                _end_interrupted(error)
             if ctx.meta.get(_TRACEBACK):
                 raise
             raise click.ClickException(explain_error(error)) from error
+
+
+def _end_interrupted(error: BaseException) -> NoReturn:
+    """Close what is open, say so in one line, and end with the status a shell expects of Ctrl-C."""
+    from fullcircle.hooks.progress import stop_bars
+    from fullcircle.hooks.tracking import close_runs
+
+    stop_bars()
+    close_runs("KILLED")
+    click.echo("Interrupted. What was finished before stays.", err=True)
+    raise click.exceptions.Exit(_INTERRUPTED) from error
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Answer in JSON, for machines.")

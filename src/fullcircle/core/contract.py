@@ -104,16 +104,24 @@ class FeatureTable(Settings):
         return list(dict.fromkeys(filter(None, [self.event_time, self.known_time])))
 
 
+class DecisionCosts(Settings):
+    """What wrong decisions cost, in any unit; right ones cost nothing."""
+
+    false_positive: float = Field(ge=0)
+    false_negative: float = Field(ge=0)
+
+
 class Threshold(Settings):
-    """How a probability becomes a decision: a fixed value, or the best for a metric."""
+    """How a probability becomes a decision: a fixed value, the best for a metric or for a cost."""
 
     value: Share | None = None
     maximise: Literal["f1", "accuracy", "balanced_accuracy"] | None = None
+    minimise_cost: DecisionCosts | None = None
 
     @model_validator(mode="after")
     def _choose_one(self) -> Self:
-        if (self.value is None) == (self.maximise is None):
-            raise ValueError("give either 'value' or 'maximise'")
+        if [self.value, self.maximise, self.minimise_cost].count(None) != 2:
+            raise ValueError("give one of 'value', 'maximise' and 'minimise_cost'")
         return self
 
 

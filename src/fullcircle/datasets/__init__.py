@@ -1,25 +1,31 @@
 """Custom datasets: thin load, save and describe; every side effect of the project lives here."""
 
 from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
+from fullcircle.datasets.data_versions_dataset import DataVersionsDataset
 from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
 from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
+from fullcircle.datasets.figures_dataset import FiguresDataset
 from fullcircle.datasets.model_dataset import ModelDataset
 from fullcircle.datasets.predictions_dataset import PredictionsDataset
 from fullcircle.datasets.raw_file_dataset import RawFileDataset
 from fullcircle.datasets.raw_parquet_dataset import RawParquetDataset
 from fullcircle.datasets.report_dataset import ReportDataset
+from fullcircle.datasets.search_journal_dataset import SearchJournalDataset
 from fullcircle.datasets.simulated_dataset import SimulatedDataset
 
 __all__ = [
     "CandidateRunsDataset",
+    "DataVersionsDataset",
     "DeltaTableDataset",
     "FeatureTableDataset",
     "FeatureTablesDataset",
+    "FiguresDataset",
     "ModelDataset",
     "PredictionsDataset",
     "RawFileDataset",
     "RawParquetDataset",
     "ReportDataset",
+    "SearchJournalDataset",
     "SimulatedDataset",
 ]

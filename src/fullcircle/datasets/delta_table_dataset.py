@@ -17,7 +17,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.datasets.engine import connect
+from fullcircle.datasets.engine import connect, stream_rows
 from fullcircle.datasets.provenance import describe_writer
 
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader
@@ -178,7 +178,7 @@ def write_version(
 def as_batches(data: Rows) -> pa.RecordBatchReader:
     """Give rows as a stream of record batches; text is plain, moments are UTC microseconds."""
     if isinstance(data, ir.Table):
-        return data.to_pyarrow_batches()
+        return stream_rows(data)
     if isinstance(data, pd.DataFrame):
         data = pa.Table.from_pandas(data, preserve_index=False)
     return data.to_reader() if isinstance(data, pa.Table) else data

@@ -11,6 +11,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from fullcircle.core.errors import StorageError
+from fullcircle.datasets.engine import stream_rows
 from fullcircle.datasets.provenance import describe_writer
 
 _ATTEMPTS = 12
@@ -23,7 +24,7 @@ def replace_rows(path: Path, rows: ir.Table, partition_by: list[str]) -> None:
     stamp = _stamp(rows)
     write_deltalake(
         path,
-        rows.to_pyarrow_batches(),
+        stream_rows(rows),
         mode="overwrite",
         schema_mode="overwrite",
         partition_by=partition_by or None,
@@ -37,7 +38,7 @@ def append_rows(path: Path, rows: ir.Table, partition_by: list[str]) -> None:
     _create_if_absent(path, rows, partition_by)
 
     def append() -> None:
-        write_deltalake(path, rows.to_pyarrow_batches(), mode="append", commit_properties=stamp)
+        write_deltalake(path, stream_rows(rows), mode="append", commit_properties=stamp)
 
     _retry(path, append)
 
@@ -50,7 +51,7 @@ def merge_rows(path: Path, rows: ir.Table, identity: list[str], partition_by: li
 
     def merge() -> None:
         merger = DeltaTable(path).merge(
-            rows.to_pyarrow_batches(),
+            stream_rows(rows),
             predicate,
             source_alias="new",
             target_alias="old",

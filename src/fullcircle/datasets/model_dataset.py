@@ -3,6 +3,7 @@
 import json
 import re
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,22 @@ _DESCRIPTION = "fullcircle.json"
 # Types beyond skops' own list that our estimators are made of. The list lies here, not in the
 # model: a model that could name its own trusted types could name any code.
 TRUSTED_TYPES = [
+    "collections.OrderedDict",
+    "fullcircle.core.evaluation.calibration.CalibratedClassifier",
+    "fullcircle.core.training.candidates.LastValueRegressor",
+    "fullcircle.core.preparation.encoders.ColumnGroup",
+    "fullcircle.core.preparation.encoders.Folds",
+    "fullcircle.core.preparation.encoders.TextEncoder",
+    "fullcircle.core.preparation.reader.ColumnReader",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
     "numpy.dtype",
-    "sklearn.compose._column_transformer.make_column_selector",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "skrub._string_encoder.StringEncoder",
+    "skrub._to_str.ToStr",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
     "xgboost.sklearn.XGBRegressor",
@@ -116,6 +130,11 @@ class ModelDataset(AbstractDataset[Model, Model | None]):
 
 def _register(model: Model, name: str) -> Registration:
     """Log the model to the current run and register it as the next version."""
+    return _add_version(name, log_model(model), {"candidate": model.candidate})
+
+
+def log_model(model: Model) -> Any:
+    """Log the model to the current run, with signature, input example and requirements."""
     import mlflow
     from mlflow import MlflowClient
     from mlflow.models import infer_signature
@@ -138,7 +157,7 @@ def _register(model: Model, name: str) -> Registration:
         description = Path(folder) / _DESCRIPTION
         description.write_text(json.dumps(model.describe(), indent=1), encoding="utf-8")
         MlflowClient().log_model_artifact(info.model_id, str(description))
-    return _add_version(name, info, {"candidate": model.candidate})
+    return info
 
 
 def _add_version(name: str, info: Any, tags: dict[str, str]) -> Registration:
@@ -158,10 +177,13 @@ def _add_version(name: str, info: Any, tags: dict[str, str]) -> Registration:
 
 
 def _requirements() -> list[str]:
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    wanted = ("scikit-learn", "skops", "xgboost-cpu", "pandas", "numpy")
-    return [f"{library}=={version(library)}" for library in wanted]
+    found = []
+    for library in ("scikit-learn", "skops", "skrub", "xgboost-cpu", "lightgbm", "pandas", "numpy"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{library}=={version(library)}")
+    return found
 
 
 def find_version(uri: str) -> Any:

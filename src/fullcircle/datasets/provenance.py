@@ -2,19 +2,27 @@
 
 import hashlib
 import platform
+import re
 import subprocess
 import sys
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 _LIBRARIES = (
     "kedro",
+    "kedro-mlflow",
     "mlflow",
     "scikit-learn",
     "xgboost-cpu",
+    "skops",
+    "numpy",
     "pandas",
+    "pyarrow",
+    "deltalake",
     "ibis-framework",
     "duckdb",
 )
@@ -49,6 +57,36 @@ def describe_environment() -> dict[str, str]:
     """Python, platform and the versions of the libraries that shape a result."""
     libraries = {f"version.{name}": version(name) for name in _LIBRARIES}
     return {"python": sys.version.split()[0], "platform": platform.platform(), **libraries}
+
+
+@cache
+def describe_hardware() -> dict[str, str]:
+    """CPU model, cores and memory: what the seconds of a run, and at times its bits, depend on."""
+    usable = psutil.Process().cpu_affinity() if hasattr(psutil.Process, "cpu_affinity") else None
+    cores = psutil.cpu_count() or 1
+    return {
+        "hardware.cpu": _name_cpu(),
+        "hardware.cores": str(cores),
+        "hardware.cores_usable": str(len(usable) if usable else cores),
+        "hardware.memory_gib": f"{psutil.virtual_memory().total / 2**30:.1f}",
+    }
+
+
+def _name_cpu() -> str:
+    """Model of the CPU as Linux tells it; elsewhere, and on some ARM boards, its architecture."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        told = ""
+    named = re.search(r"^model name\s*: (.+)$", told, flags=re.MULTILINE)
+    return named[1] if named else platform.processor() or platform.machine()
+
+
+@cache
+def list_packages() -> dict[str, str]:
+    """Name and version of every package that is installed, to rebuild the environment from."""
+    found = {str(package.name): package.version for package in distributions() if package.name}
+    return dict(sorted(found.items(), key=lambda pair: pair[0].lower()))
 
 
 def describe_writer() -> dict[str, str]:

@@ -30,6 +30,7 @@ class ReportDataset(AbstractDataset[Any, Any]):
         *,
         filepath: str,
         metrics: list[str] | None = None,
+        artifact_folder: str | None = None,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Declare the report.
@@ -37,10 +38,12 @@ class ReportDataset(AbstractDataset[Any, Any]):
         Args:
             filepath: The JSON file.
             metrics: Dotted paths of numbers in the report that become MLflow metrics.
+            artifact_folder: Folder among the run's artifacts; None for their root.
             metadata: Free facts for kedro-viz and other plugins.
         """
         self._path = Path(filepath)
         self._metrics = metrics or []
+        self._artifact_folder = artifact_folder
         self.metadata = metadata
 
     def load(self) -> Any:
@@ -68,7 +71,7 @@ class ReportDataset(AbstractDataset[Any, Any]):
     def _log(self, data: Any) -> None:
         import mlflow
 
-        mlflow.log_artifact(str(self._path))
+        mlflow.log_artifact(str(self._path), self._artifact_folder)
         flat = flatten(data) if isinstance(data, dict) else {}
         numbers = {
             f"{self._path.stem}.{name}": float(flat[name])

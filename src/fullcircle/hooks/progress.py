@@ -1,16 +1,97 @@
-"""A progress bar over the nodes of a run; in a log file, one line per node."""
+"""A progress bar over the nodes of a run and the work within them; in a log file, lines."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from fullcircle.hooks.timing import RunTimer
 
 _logger = logging.getLogger(__name__)
+_WORK = logging.getLogger("fullcircle.progress")
+_shown: list[Progress] = []
+
+
+class WorkBar(logging.Handler):
+    """Shows what long work within a node says of itself as one more line of a progress bar.
+
+    A message of the logger ``fullcircle.progress`` may carry ``share``, how much of the work is
+    done, from 0 to 1.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()
+        self._progress = progress
+        self._task: TaskID | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a message."""
+        share = getattr(record, "share", None)
+        if self._task is None:
+            self._task = self._progress.add_task("", total=100)
+        self._progress.update(
+            self._task,
+            description=record.getMessage(),
+            completed=None if share is None else 100 * share,
+        )
+
+    def clear(self) -> None:
+        """Take the line away: the work is done."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+
+
+@contextmanager
+def watch_work(progress: Progress) -> Iterator[WorkBar]:
+    """Show messages of long work in a progress bar instead of logging them."""
+    bar = WorkBar(progress)
+    _WORK.addHandler(bar)
+    _WORK.propagate = False
+    try:
+        yield bar
+    finally:
+        _WORK.removeHandler(bar)
+        _WORK.propagate = True
+
+
+def _new_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+@contextmanager
+def show_work() -> Iterator[None]:
+    """Show long work as a progress bar, if a person is watching."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    progress = _new_bar(console)
+    _shown.append(progress)
+    with progress, watch_work(progress):
+        yield
 
 
 class ProgressHook:
@@ -19,6 +100,8 @@ class ProgressHook:
     def __init__(self, timer: RunTimer) -> None:
         self._timer = timer
         self._progress: Progress | None = None
+        self._watching = ExitStack()
+        self._work: WorkBar | None = None
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
@@ -26,16 +109,11 @@ class ProgressHook:
         console = Console(stderr=True)
         if not console.is_terminal:
             return
-        self._progress = Progress(
-            TextColumn("{task.description:<24}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
+        self._progress = _new_bar(console)
         self._progress.add_task("starting", total=len(pipeline.nodes))
         self._progress.start()
+        _shown.append(self._progress)
+        self._work = self._watching.enter_context(watch_work(self._progress))
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -48,6 +126,8 @@ class ProgressHook:
         """Count the node that is done."""
         if self._progress is not None:
             self._progress.advance(self._progress.task_ids[0])
+            if self._work is not None:
+                self._work.clear()
         else:
             _logger.info("%s %.1f s", node.name, self._timer.node_seconds.get(node.name, 0.0))
 
@@ -62,6 +142,13 @@ class ProgressHook:
         self._stop()
 
     def _stop(self) -> None:
+        self._watching.close()
         if self._progress is not None:
-            self._progress.stop()
+            stop_bars()
             self._progress = None
+
+
+def stop_bars() -> None:
+    """Take every bar away and show the cursor again: Kedro tells no hook of an interrupt."""
+    while _shown:
+        _shown.pop().stop()

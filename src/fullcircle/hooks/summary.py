@@ -1,5 +1,6 @@
 """What a run did, what it decided and why, and where to look next."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,17 +50,50 @@ def tell_intake(report: dict[str, Any]) -> RenderableType:
     return "\n".join([head, *reasons[:_MAX_REASONS]])
 
 
+def tell_preparation(plan: list[dict[str, Any]]) -> RenderableType:
+    """Say how many columns are used and name those that are not, with the reason."""
+    dropped = [entry for entry in plan if entry["action"] == "drop"]
+    head = f"{len(plan) - len(dropped)} of {len(plan)} columns used"
+    lines = [
+        f"  {entry['column']} left out as {entry['kind']}: {entry['why']}" for entry in dropped
+    ]
+    return Text("\n".join([head, *lines[:_MAX_REASONS]]))
+
+
+def tell_search(report: dict[str, Any]) -> RenderableType:
+    """Say what the search tried and where its time went."""
+    states = Counter(trial["state"] for trial in report["trials"])
+    told = ", ".join(f"{count} {state}" for state, count in states.items())
+    seconds = report["seconds"]
+    return (
+        f"{len(report['trials'])} trials on {report['rows']:,} rows in {report['folds']} folds "
+        f"({told}), {seconds['wall']:.1f} s, {seconds['outside_fitting']:.0%} of them outside "
+        "fitting"
+    )
+
+
 def tell_leaderboard(rows: list[dict[str, Any]]) -> RenderableType:
-    """Show the candidates, best first."""
+    """Show the candidates, best first, and say why the chosen one was."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("candidate")
-    table.add_column(rows[0]["metric"], justify="right")
-    table.add_column(f"{rows[0]['confidence']:.0%} interval")
+    table.add_column("candidate", overflow="fold")
+    table.add_column(rows[0]["metric"], justify="right", no_wrap=True)
+    table.add_column(f"{rows[0]['confidence']:.0%} interval", no_wrap=True)
+    table.add_column("search", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for row in rows:
         table.add_row(
-            row["candidate"], f"{row['value']:.4f}", f"{row['low']:.4f} to {row['high']:.4f}"
+            row["candidate"],
+            f"{row['value']:.4f}",
+            f"{row['low']:.4f} to {row['high']:.4f}",
+            f"{row['cv_score']:.4f}",
+            "chosen" if row["chosen"] else "",
+            style="bold" if row["chosen"] else None,
         )
-    return table
+    [chosen] = [row for row in rows if row["chosen"]]
+    if not chosen["behind"]:
+        return table
+    tie = f"{chosen['candidate']} ties with the best and is simpler"
+    return Group(table, Text(f"{tie}: {chosen['behind']:.4f} ± {chosen['standard_error']:.4f}"))
 
 
 def tell_decision(decision: dict[str, Any]) -> RenderableType:
@@ -116,6 +150,8 @@ def tell_retraining(decision: dict[str, Any]) -> RenderableType:
 
 SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
     "intake_report": ("Intake", tell_intake),
+    "preparation_report": ("Columns", tell_preparation),
+    "search_report": ("Search", tell_search),
     "leaderboard": ("Leaderboard", tell_leaderboard),
     "promotion_decision": ("Gate", tell_decision),
     "drift_report": ("Drift", tell_drift),

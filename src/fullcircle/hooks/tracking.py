@@ -1,5 +1,6 @@
 """One Kedro run is one MLflow run that says all that is needed to understand and repeat it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,21 +11,29 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from fullcircle.core.contract import flatten
-from fullcircle.datasets.provenance import describe_code, describe_environment
+from fullcircle.datasets.provenance import (
+    describe_code,
+    describe_environment,
+    describe_hardware,
+    list_packages,
+)
 from fullcircle.hooks.timing import RunTimer
 
 _SQLITE = "sqlite:///"
 _MAX_LENGTH = 6000
+_NOTE = "params:note"
+_INTERRUPTED = re.compile(r"Query interrupted|INTERRUPT Error")
 
 
 class TrackingHook(MlflowHook):
     """kedro-mlflow's hook, extended.
 
     It names the run for its problem, pipelines and clock; logs parameters one by one; records the
-    code, the environment, the versions of the data read and the seconds per node; and leaves no run
-    open behind it.
+    note given with ``--params note="..."``, the code, the environment, the hardware, the versions
+    of the data read and the seconds per node; and leaves no run open behind it.
     """
 
     def __init__(self, timer: RunTimer) -> None:
@@ -43,33 +52,30 @@ class TrackingHook(MlflowHook):
         context.config_loader["mlflow"] = config
         super().after_context_created(context)
         self._project_path = context.project_path
+        self._data_source = str(context.config_loader["globals"].get("data_source", "unknown"))
 
     @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
         """Open the run under its name and record what it starts from."""
-        parameters = {
-            name.removeprefix("params:"): catalog.load(name)
-            for name in sorted(pipeline.inputs())
-            if name.startswith("params:")
-        }
         pipelines = "+".join(run_params["pipeline_names"] or ["all"])
         problem, as_of = catalog.load("params:problem").name, str(catalog.load("params:as_of"))
         self.mlflow_config.tracking.run.name = f"{problem} {pipelines} {as_of}"
         self._catalog = catalog
         super().before_pipeline_run(run_params, pipeline, catalog)
-        mlflow.set_tags(
-            {
-                "problem": problem,
-                "pipelines": pipelines,
-                "as_of": as_of,
-                **describe_code(Path(self._project_path)),
-                **describe_environment(),
-            }
-        )
-        flat = {name: str(value)[:_MAX_LENGTH] for name, value in flatten(parameters).items()}
-        mlflow.log_params(flat)
+        if not self._is_mlflow_enabled:
+            return
+        given = {"problem": problem, "pipelines": pipelines, "as_of": as_of}
+        mlflow.set_tags({**given, "data_source": self._data_source, **read_note(catalog)})
+        mlflow.log_params(read_parameters(pipeline, catalog))
+        self._record_surroundings()
+
+    def _record_surroundings(self) -> None:
+        """Tag the run with code, libraries and hardware; list every package in an artifact."""
+        surroundings = {**describe_environment(), **describe_hardware()}
+        mlflow.set_tags({**describe_code(Path(self._project_path)), **surroundings})
+        mlflow.log_dict({**surroundings, "packages": list_packages()}, "environment.json")
 
     @hook_impl
     def before_node_run(
@@ -107,13 +113,40 @@ class TrackingHook(MlflowHook):
         pipeline: Pipeline,
         catalog: DataCatalog,
     ) -> None:
-        """Mark the run as failed, whichever thread it was opened in."""
-        del error, run_params, pipeline, catalog
+        """Mark the run as failed or interrupted, whichever thread it was opened in."""
+        del run_params, pipeline, catalog
         if not self._is_mlflow_enabled or self._already_active_mlflow:
             return
-        close_runs("FAILED")
+        status = "KILLED" if was_interrupted(error) else "FAILED"
+        close_runs(status)
         if self.run_id is not None:
-            mlflow.MlflowClient().set_terminated(self.run_id, "FAILED")
+            mlflow.MlflowClient().set_terminated(self.run_id, status)
+
+
+def read_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
+    """Give the parameters that the pipelines take, one by one under dotted names."""
+    taken = {
+        name.removeprefix("params:"): catalog.load(name)
+        for name in sorted(pipeline.inputs())
+        if name.startswith("params:")
+    }
+    return {name: str(value)[:_MAX_LENGTH] for name, value in flatten(taken).items()}
+
+
+def read_note(catalog: DataCatalog) -> dict[str, str]:
+    """Give the note on a run as its description and as a tag; nothing where there is none."""
+    given = catalog.load(_NOTE) if _NOTE in catalog else None
+    note = "" if given is None else str(given).strip()[:_MAX_LENGTH]
+    return {MLFLOW_RUN_NOTE: note, "note": note} if note else {}
+
+
+def was_interrupted(error: BaseException | None) -> bool:
+    """Tell whether an error comes from Ctrl-C, which DuckDB turns into an error of its own."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt) or _INTERRUPTED.search(str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def close_runs(status: str) -> None:

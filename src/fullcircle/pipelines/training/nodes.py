@@ -1,127 +1,355 @@
 """From a training set to a challenger, chosen on rows that did not train it."""
 
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from fullcircle.core.candidates import TrainingSettings, as_inputs, fit, predict
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.evaluation import bootstrap_metric, choose_threshold
+from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
+from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Model
+from fullcircle.core.notebook import NotebookFacts, write_notebook
+from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.profile import take_profile
 from fullcircle.core.splits import split_rows
+from fullcircle.core.statistics import describe_columns, take_head
+from fullcircle.core.training.estimators import as_inputs, predict, refuse_single_class
+from fullcircle.core.training.finalists import find_winner
+from fullcircle.core.training.recipes import Recipe
+from fullcircle.core.training.settings import TrainingSettings
+from fullcircle.core.training.workshop import Workshop, name_finalists
 
 
 def split_training_set(
     training_set: pd.DataFrame, problem: ProblemSpec
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Divide the training set into train, selection and gate rows, each row in one of them."""
-    ordered = training_set.sort_values(problem.row_id, ignore_index=True)
-    sets = split_rows(ordered, problem)
+    order = [*filter(None, [problem.event_time]), problem.row_id]
+    sets = split_rows(training_set.sort_values(order, ignore_index=True), problem)
     return sets["train"], sets["selection"], sets["gate"]
 
 
-def fit_candidates(
+def describe_train_set(train_set: pd.DataFrame) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Give the first rows of the train set, and what each column holds."""
+    return take_head(train_set), describe_columns(train_set)
+
+
+def diagnose_train_set(
     train_set: pd.DataFrame, problem: ProblemSpec, training: TrainingSettings
-) -> dict[str, Any]:
-    """Fit every candidate on the train set."""
-    inputs = as_inputs(train_set, problem.features)
+) -> list[dict[str, Any]]:
+    """Say of each feature what it is, what becomes of it, and why.
+
+    Raises:
+        DataError: The label has a single class, no column is of use, or one that gives the label
+            away is refused by policy.
+    """
     label = train_set[problem.label]
+    refuse_single_class(problem.task, label)
+    return diagnose_columns(
+        train_set[problem.features],
+        label,
+        problem.task,
+        training.preparation,
+        event_time=train_set[problem.event_time] if problem.event_time else None,
+    )
+
+
+def search_candidates(
+    train_set: pd.DataFrame,
+    preparation_report: list[dict[str, Any]],
+    search_journal: Any,
+    problem: ProblemSpec,
+    training: TrainingSettings,
+) -> dict[str, Any]:
+    """Search families and parameters under cross-validation on the train set.
+
+    Returns:
+        Trials, the finalists' recipes (the simplest first), and where the seconds went.
+    """
+    from fullcircle.core.training.search import Search
+
+    workshop = Workshop(train_set, problem, training, preparation_report).bounded()
+    validation = workshop.cross_validate()
+    families = training.families(problem.task, ordered=problem.split.by == "time")
+    journal = search_journal.open(workshop.fingerprint())
+    search = Search(validation, families, training.search, training.seed, journal)
+    trials = search.run()
+    seconds = search.account_for_time()
+    finalists = name_finalists(trials, validation, training)
     return {
-        name: fit(name, problem.task, training.seed, inputs, label) for name in training.candidates
+        "rows": len(workshop.rows),
+        "folds": validation.count,
+        "metric": problem.primary_metric,
+        "trials": [asdict(trial) for trial in trials],
+        "finalists": [recipe.as_dict() for recipe in finalists],
+        "seconds": seconds,
     }
+
+
+def fit_finalists(
+    train_set: pd.DataFrame,
+    preparation_report: list[dict[str, Any]],
+    search_report: dict[str, Any],
+    problem: ProblemSpec,
+    training: TrainingSettings,
+) -> dict[str, Any]:
+    """Fit every finalist on the train set, the simplest first."""
+    workshop = Workshop(train_set, problem, training, preparation_report)
+    recipes = [Recipe.from_dict(values) for values in search_report["finalists"]]
+    return {recipe.name: workshop.fit(recipe) for recipe in recipes}
 
 
 def compare_candidates(
     candidates: dict[str, Any],
+    search_report: dict[str, Any],
     selection_set: pd.DataFrame,
     problem: ProblemSpec,
     training: TrainingSettings,
 ) -> list[dict[str, Any]]:
-    """Score every candidate on the selection set, best first; of equals the simpler leads.
+    """Score every finalist on the selection set and choose, of those that tie, the simplest.
 
     Returns:
-        One row per candidate: its name, the primary metric with its interval, all metrics.
+        One row per finalist, best first: its name, the primary metric with its interval, all
+        metrics, its score in the search, how far it is behind and whether it was ``chosen``.
     """
     inputs = as_inputs(selection_set, problem.features)
     truth = selection_set[problem.label].to_numpy()
-    rows = []
-    for name, estimator in candidates.items():
-        predicted = predict(estimator, problem.task, inputs)
-        estimate = bootstrap_metric(
-            problem.primary_metric,
-            truth,
-            predicted,
-            resamples=training.bootstrap_resamples,
-            confidence=training.confidence,
-            seed=training.seed,
-        )
-        rows.append(
-            {
-                "candidate": name,
-                "metric": problem.primary_metric,
-                **estimate.as_dict(),
-                "scores": score_all(problem.task, truth, predicted),
-            }
-        )
+    predicted = {name: predict(each, problem.task, inputs) for name, each in candidates.items()}
+    recipes = [Recipe.from_dict(values) for values in search_report["finalists"]]
+    winner, standing = find_winner(
+        recipes,
+        predicted,
+        truth,
+        problem.primary_metric,
+        standard_errors=training.tie_standard_errors,
+        resamples=training.bootstrap_resamples,
+        seed=training.seed,
+    )
+    in_search = {recipe.name: recipe.cv_score for recipe in recipes}
+    rows = [
+        {
+            "candidate": name,
+            "chosen": name == winner,
+            "metric": problem.primary_metric,
+            **_estimate(problem, training, truth, vector).as_dict(),
+            "cv_score": in_search[name],
+            **standing[name],
+            "scores": score_all(problem.task, truth, vector),
+        }
+        for name, vector in predicted.items()
+    ]
     sign = -1 if METRICS[problem.primary_metric].greater_is_better else 1
     return sorted(rows, key=lambda row: sign * row["value"])
 
 
+def _estimate(
+    problem: ProblemSpec, training: TrainingSettings, truth: np.ndarray, predicted: np.ndarray
+) -> Any:
+    return bootstrap_metric(
+        problem.primary_metric,
+        truth,
+        predicted,
+        resamples=training.bootstrap_resamples,
+        confidence=training.confidence,
+        seed=training.seed,
+    )
+
+
 def record_candidates(
-    candidates: dict[str, Any], leaderboard: list[dict[str, Any]], training: TrainingSettings
-) -> dict[str, dict[str, Any]]:
-    """Give each candidate's parameters and scores, for one nested run each."""
-    return {
-        row["candidate"]: {
-            "parameters": _settings(candidates[row["candidate"]], training.seed),
+    search_report: dict[str, Any], leaderboard: list[dict[str, Any]], training: TrainingSettings
+) -> dict[str, Any]:
+    """Give each finalist's parameters and scores and its family's trials, for one nested run each.
+
+    A family's trials go to its tuned self, where there is one.
+    """
+    rows = {row["candidate"]: row for row in leaderboard}
+    records: dict[str, Any] = {}
+    families: dict[str, str] = {}
+    for recipe in search_report["finalists"]:
+        row = rows[recipe["name"]]
+        records[recipe["name"]] = {
+            "parameters": {"seed": training.seed, **recipe["parameters"]},
             "metrics": row["scores"],
+            "tags": {"family": recipe["candidate"], "chosen": str(row["chosen"]).lower()},
+            "metric": search_report["metric"],
         }
-        for row in leaderboard
+        if not recipe["dropped"]:
+            families[recipe["candidate"]] = recipe["name"]
+    for family, name in families.items():
+        trials = [trial for trial in search_report["trials"] if trial["candidate"] == family]
+        records[name]["trials"] = [{**trial, "params": trial["parameters"]} for trial in trials]
+    return records
+
+
+def choose_winner(
+    candidates: dict[str, Any],
+    leaderboard: list[dict[str, Any]],
+    search_report: dict[str, Any],
+    preparation_report: list[dict[str, Any]],
+    train_set: pd.DataFrame,
+    selection_set: pd.DataFrame,
+    problem: ProblemSpec,
+    training: TrainingSettings,
+) -> dict[str, Any]:
+    """Give the chosen finalist with calibrated probabilities and its decision threshold.
+
+    Returns:
+        ``estimator`` (fitted on the train set, calibrated), ``recipe``, ``calibration`` (method
+        and evidence), ``out_of_fold`` (labels and predictions that calibrated it), ``threshold``
+        and ``scores`` on the selection set.
+    """
+    [row] = [row for row in leaderboard if row["chosen"]]
+    estimator = candidates[row["candidate"]]
+    [recipe] = [
+        Recipe.from_dict(values)
+        for values in search_report["finalists"]
+        if values["name"] == row["candidate"]
+    ]
+    inputs = as_inputs(selection_set, problem.features)
+    truth = selection_set[problem.label].to_numpy()
+    winner: dict[str, Any] = {
+        "recipe": recipe,
+        "calibration": {"method": "none"},
+        "out_of_fold": (),
+    }
+    if problem.task != "regression":
+        workshop = Workshop(train_set, problem, training, preparation_report).bounded()
+        known, held_out = workshop.predict_out_of_fold(recipe)
+        winner["calibration"] = _choose_method(
+            training, known, held_out, truth, predict(estimator, problem.task, inputs)
+        )
+        winner["out_of_fold"] = (known, held_out)
+        estimator = calibrate(estimator, winner["calibration"]["method"], held_out, known)
+    predicted = predict(estimator, problem.task, inputs)
+    estimate = _estimate(problem, training, truth, predicted)
+    scores = score_all(problem.task, truth, predicted)
+    return {
+        **winner,
+        "estimator": estimator,
+        "threshold": choose_threshold(problem.threshold, truth, predicted)
+        if problem.threshold
+        else None,
+        "scores": {**scores, problem.primary_metric: estimate.as_dict()},
     }
 
 
-def choose_challenger(
-    candidates: dict[str, Any],
+def _choose_method(
+    training: TrainingSettings,
+    known: np.ndarray,
+    held_out: np.ndarray,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+) -> dict[str, Any]:
+    if training.calibration != "auto":
+        return {"method": training.calibration, "evidence": "declared"}
+    return choose_calibration(
+        known,
+        held_out,
+        truth,
+        predicted,
+        resamples=training.bootstrap_resamples,
+        confidence=training.confidence,
+        seed=training.seed,
+    )
+
+
+def assess_winner(
+    winner: dict[str, Any],
     leaderboard: list[dict[str, Any]],
+    search_report: dict[str, Any],
+    preparation_report: list[dict[str, Any]],
+    train_set: pd.DataFrame,
+    selection_set: pd.DataFrame,
+    problem: ProblemSpec,
+    training: TrainingSettings,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Report on the winner by the selection rows, and draw what the report says."""
+    from fullcircle.core.evaluation.assessment import assess, draw_figures
+
+    workshop = Workshop(train_set, problem, training, preparation_report).bounded()
+    report = assess(workshop, winner, selection_set)
+    inputs = as_inputs(selection_set, problem.features)
+    figures = draw_figures(
+        report,
+        problem.task,
+        selection_set[problem.label].to_numpy(),
+        predict(winner["estimator"], problem.task, inputs),
+        leaderboard,
+        search_report["trials"],
+    )
+    return report, figures
+
+
+def make_challenger(
+    winner: dict[str, Any],
+    preparation_report: list[dict[str, Any]],
     train_set: pd.DataFrame,
     selection_set: pd.DataFrame,
     problem: ProblemSpec,
     training: TrainingSettings,
     as_of: Clock,
+    *,
+    profiled: bool = True,
 ) -> Model:
-    """Make the leader a model: with its threshold, its profile and where its features come from."""
-    leader = leaderboard[0]
-    estimator = candidates[leader["candidate"]]
-    inputs = as_inputs(train_set, problem.features)
-    selected = predict(estimator, problem.task, as_inputs(selection_set, problem.features))
-    threshold = None
-    if problem.threshold is not None:
-        truth = selection_set[problem.label].to_numpy()
-        threshold = choose_threshold(problem.threshold, truth, selected)
-    interval = {key: leader[key] for key in ("value", "low", "high", "confidence")}
+    """Make the winner a model: fitted on all rows but the gate's, with all that is known of it.
+
+    Without a profile of its inputs nobody can monitor it, and it is made faster.
+    """
+    recipe: Recipe = winner["recipe"]
+    rows = pd.concat([train_set, selection_set], ignore_index=True) if training.refit else train_set
+    workshop = Workshop(rows, problem, training, preparation_report)
+    estimator = winner["estimator"]
+    if training.refit:
+        estimator = workshop.fit(recipe)
+        if winner["out_of_fold"]:
+            known, held_out = winner["out_of_fold"]
+            estimator = calibrate(estimator, winner["calibration"]["method"], held_out, known)
+    inputs = workshop.inputs
     return Model(
         estimator=estimator,
-        candidate=leader["candidate"],
+        candidate=recipe.candidate,
         task=problem.task,
         features=problem.features,
         lookups=problem.feature_lookups,
         event_time=problem.event_time,
-        threshold=threshold,
-        settings=_settings(estimator, training.seed),
-        scores={**leader["scores"], problem.primary_metric: interval},
-        trained_on=_describe_rows(train_set, problem, as_of),
-        profile=take_profile(inputs, predict(estimator, problem.task, inputs)),
+        threshold=winner["threshold"],
+        settings={
+            "seed": training.seed,
+            "recipe": recipe.as_dict(),
+            "calibration": winner["calibration"]["method"],
+            "refit": training.refit,
+        },
+        scores=winner["scores"],
+        trained_on=_describe_rows(rows, problem, as_of),
+        profile=take_profile(inputs, predict(estimator, problem.task, inputs)) if profiled else {},
         example=inputs.head(5),
     )
 
 
-def _settings(estimator: Any, seed: int) -> dict[str, Any]:
-    """Parameters of the estimator's last step that say something, as plain values."""
-    parameters = estimator[-1].get_params(deep=False)
-    plain = {n: v for n, v in parameters.items() if isinstance(v, bool | int | float | str)}
-    return {"seed": seed, **plain}
+def write_challenger_notebook(
+    challenger: Model,
+    preparation_report: list[dict[str, Any]],
+    leaderboard: list[dict[str, Any]],
+    data_versions: dict[str, dict[str, Any]],
+    problem: ProblemSpec,
+    training: TrainingSettings,
+    gate: GateSettings,
+) -> str:
+    """Write the challenger as a notebook that a person can run, read and edit."""
+    facts = NotebookFacts(
+        model=challenger,
+        plan=preparation_report,
+        leaderboard=leaderboard,
+        places=data_versions,
+        problem=problem,
+        training=training,
+        gate=gate,
+    )
+    return write_notebook(facts)
 
 
 def _describe_rows(rows: pd.DataFrame, problem: ProblemSpec, as_of: Clock) -> dict[str, Any]:

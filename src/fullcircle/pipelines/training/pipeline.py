@@ -1,12 +1,14 @@
-"""training_set → train_set, selection_set, gate_set → leaderboard, challenger."""
+"""training_set → train_set, selection_set, gate_set → leaderboard, challenger and their papers."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
 from fullcircle.pipelines.training import nodes
 
+_DECLARED = ["params:problem", "params:training"]
+
 
 def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's signature
-    """Split, fit, compare and choose."""
+    """Split, diagnose, search, compare, choose; then say what was chosen and how good it is."""
     return pipeline(
         [
             node(
@@ -16,36 +18,94 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="split_training_set",
             ),
             node(
-                nodes.fit_candidates,
-                ["train_set", "params:problem", "params:training"],
+                nodes.describe_train_set,
+                "train_set",
+                ["train_set_head", "train_set_statistics"],
+                name="describe_train_set",
+            ),
+            node(
+                nodes.diagnose_train_set,
+                ["train_set", *_DECLARED],
+                "preparation_report",
+                name="diagnose_train_set",
+            ),
+            node(
+                nodes.search_candidates,
+                ["train_set", "preparation_report", "search_journal", *_DECLARED],
+                "search_report",
+                name="search_candidates",
+            ),
+            node(
+                nodes.fit_finalists,
+                ["train_set", "preparation_report", "search_report", *_DECLARED],
                 "candidates",
-                name="fit_candidates",
+                name="fit_finalists",
             ),
             node(
                 nodes.compare_candidates,
-                ["candidates", "selection_set", "params:problem", "params:training"],
+                ["candidates", "search_report", "selection_set", *_DECLARED],
                 "leaderboard",
                 name="compare_candidates",
             ),
             node(
                 nodes.record_candidates,
-                ["candidates", "leaderboard", "params:training"],
+                ["search_report", "leaderboard", "params:training"],
                 "candidate_runs",
                 name="record_candidates",
             ),
             node(
-                nodes.choose_challenger,
+                nodes.choose_winner,
                 [
                     "candidates",
                     "leaderboard",
+                    "search_report",
+                    "preparation_report",
                     "train_set",
                     "selection_set",
-                    "params:problem",
-                    "params:training",
+                    *_DECLARED,
+                ],
+                "winner",
+                name="choose_winner",
+            ),
+            node(
+                nodes.assess_winner,
+                [
+                    "winner",
+                    "leaderboard",
+                    "search_report",
+                    "preparation_report",
+                    "train_set",
+                    "selection_set",
+                    *_DECLARED,
+                ],
+                ["evaluation_report", "evaluation_figures"],
+                name="assess_winner",
+            ),
+            node(
+                nodes.make_challenger,
+                [
+                    "winner",
+                    "preparation_report",
+                    "train_set",
+                    "selection_set",
+                    *_DECLARED,
                     "params:as_of",
                 ],
                 "challenger",
-                name="choose_challenger",
+                name="make_challenger",
+            ),
+            node(
+                nodes.write_challenger_notebook,
+                [
+                    "challenger",
+                    "preparation_report",
+                    "leaderboard",
+                    "data_versions",
+                    *_DECLARED,
+                    "params:gate",
+                ],
+                "challenger_notebook",
+                name="write_challenger_notebook",
             ),
         ],
         tags="training",

@@ -71,6 +71,7 @@ def clean(raw: ir.Table) -> ir.Table:
         trip_minutes=_minutes_between(typed.picked_up_at, typed.dropped_off_at),
         route=typed.pickup_zone + ibis.literal(" to ") + typed.dropoff_zone,
         pickup_hour=typed.picked_up_at.hour().cast("int64"),
+        pickup_minute=(typed.picked_up_at.hour() * 60 + typed.picked_up_at.minute()).cast("int64"),
         weekday=typed.picked_up_at.day_of_week.index().cast("int64"),
     )
     typed = typed.mutate(row_id=_row_id(typed), day_part=_day_part(typed.pickup_hour))

@@ -20,6 +20,7 @@ EVENTS = pa.DataFrameSchema(
         "vendor": pa.Column(str, nullable=True),
         "passengers": pa.Column(float, pa.Check.ge(1), nullable=True),
         "pickup_hour": pa.Column(int, pa.Check.in_range(0, 23)),
+        "pickup_minute": pa.Column(int, pa.Check.in_range(0, 1439)),
         "weekday": pa.Column(int, pa.Check.in_range(0, 6)),
         "day_part": pa.Column(str),
         "trip_miles": pa.Column(float, pa.Check.in_range(0, MAX_TRIP_MILES), nullable=True),

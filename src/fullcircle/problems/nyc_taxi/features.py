@@ -3,17 +3,20 @@
 import ibis
 import ibis.expr.types as ir
 
+from fullcircle.problems.nyc_taxi.geometry import place_and_measure
+
 WINDOW_DAYS = 28
 _DAY_SECONDS = 86_400
 
 
 def features(events: ir.Table) -> dict[str, ir.Table]:
-    """Give trailing statistics by route, by either end's zone and by hour of the week."""
+    """Give trailing statistics by route, end and hour of the week, and where zones lie."""
     return {
         "route_statistics": summarise_trips(events, ["pickup_zone", "dropoff_zone"]),
         "pickup_zone_statistics": summarise_trips(events, ["pickup_zone"]),
         "dropoff_zone_statistics": summarise_trips(events, ["dropoff_zone"]),
         "hour_statistics": summarise_trips(events, ["weekday", "pickup_hour"]),
+        **place_and_measure(events),
     }
 
 

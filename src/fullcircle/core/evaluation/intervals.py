@@ -1,11 +1,12 @@
 """Scores with their uncertainty, and the decision threshold of a binary model."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from fullcircle.core.contract import Threshold
+from fullcircle.core.contract import DecisionCosts, Threshold
 from fullcircle.core.metrics import DECISION_METRICS, METRICS, Vector
 
 
@@ -103,7 +104,21 @@ def choose_threshold(threshold: Threshold, truth: Vector, probability: Vector) -
     """
     if threshold.value is not None:
         return threshold.value
-    score = DECISION_METRICS[threshold.maximise or "f1"]
+    score = _cheapness(threshold.minimise_cost) or DECISION_METRICS[str(threshold.maximise)]
     candidates = np.arange(1, 200) / 200
     scores = [score(truth, (probability >= value).astype(int)) for value in candidates]
     return float(candidates[int(np.argmax(scores))])
+
+
+def _cheapness(costs: DecisionCosts | None) -> Callable[[Vector, Vector], float] | None:
+    """Give the score that is greatest where wrong decisions cost least."""
+    if costs is None:
+        return None
+
+    def score(truth: Vector, decided: Vector) -> float:
+        false_positives = np.sum((decided == 1) & (truth == 0)) * costs.false_positive
+        return -float(
+            false_positives + np.sum((decided == 0) & (truth == 1)) * costs.false_negative
+        )
+
+    return score

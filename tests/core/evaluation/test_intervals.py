@@ -8,7 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullcircle.core.contract import Threshold
-from fullcircle.core.evaluation import Estimate, bootstrap_gain, bootstrap_metric, choose_threshold
+from fullcircle.core.evaluation.intervals import (
+    Estimate,
+    bootstrap_gain,
+    bootstrap_metric,
+    choose_threshold,
+)
 from fullcircle.core.metrics import METRICS
 
 DRAWS = {"resamples": 200, "confidence": 0.95, "seed": 1}

@@ -1,0 +1,93 @@
+"""What one may say of a search, where the defaults do not suit."""
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, PositiveFloat, ValidationError, field_validator, model_validator
+
+from fullcircle.core.contract import Settings
+from fullcircle.core.errors import ConfigurationError, name_missing
+from fullcircle.core.metrics import METRICS
+from fullcircle.core.preparation import PreparationSettings
+from fullcircle.core.training.candidates import CANDIDATES
+from fullcircle.core.training.settings import SearchSettings, TrainingSettings
+
+
+class Options(Settings):
+    """How to search, where the defaults do not suit.
+
+    Attributes:
+        seconds: Seconds of search; None for no limit.
+        trials: Trials of search beyond the untuned families; None for as many as the seconds allow.
+            A search limited by trials alone gives the same result each time.
+        metric: Metric that selects; by default roc_auc, multiclass_log_loss or rmse.
+        time: Column with each row's moment: later rows then judge what earlier ones trained.
+        key: Column that says what a row is about: no key is then on two sides of a split.
+        candidates: Families to try; all by default.
+        blend: Number of families whose best are averaged as one more candidate; 0 for none.
+        tie_standard_errors: Within so many of the best, a simpler model wins.
+        preparation: How columns are recognised, kept out and prepared.
+        seed: Seed of every random choice.
+        track: Whether the search becomes an MLflow run.
+        folder: Where the winner's notebook and its rows go; None for nowhere.
+        note: What the search is to find out, for the MLflow run.
+    """
+
+    seconds: PositiveFloat | None = 60.0
+    trials: int | None = Field(default=None, ge=0)
+    metric: Literal[tuple(METRICS)] | None = None  # type: ignore[valid-type]
+    time: str | None = None
+    key: str | None = None
+    candidates: list[str] = Field(default=list(CANDIDATES))
+    blend: int = Field(default=0, ge=0)
+    tie_standard_errors: float = Field(default=0.5, ge=0)
+    preparation: PreparationSettings = PreparationSettings()
+    seed: int = 42
+    track: bool = True
+    folder: Path | None = Path("automl")
+    note: str = ""
+
+    @field_validator("candidates")
+    @classmethod
+    def _be_known(cls, names: list[str]) -> list[str]:
+        if missing := name_missing(names, CANDIDATES):
+            raise ValueError(f"unknown candidate {missing}; known: {', '.join(CANDIDATES)}")
+        return names
+
+    @model_validator(mode="after")
+    def _limit_something(self) -> Self:
+        if self.trials is None and self.seconds is None:
+            raise ValueError("give 'trials', 'seconds' or both, or the search never ends")
+        return self
+
+    def settle(self) -> TrainingSettings:
+        """Give what a project would declare of training."""
+        return TrainingSettings(
+            seed=self.seed,
+            candidates=self.candidates,
+            preparation=self.preparation,
+            search=SearchSettings(trials=self.trials, seconds=self.seconds),
+            blend=self.blend,
+            tie_standard_errors=self.tie_standard_errors,
+            bootstrap_resamples=500,
+            confidence=0.95,
+        )
+
+
+def read_options(given: dict[str, Any]) -> Options:
+    """Read options by name.
+
+    Raises:
+        ConfigurationError: In one line, each option that does not exist or cannot be meant.
+    """
+    if unknown := name_missing(list(given), Options.model_fields):
+        raise ConfigurationError(f"There is no option {unknown}.")
+    try:
+        return Options(**given)
+    except ValidationError as error:
+        said = [
+            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}, "
+            f"given {each['input']!r}"
+            for each in error.errors()
+        ]
+        raise ConfigurationError(f"An option cannot be meant. {'; '.join(said)}.") from error

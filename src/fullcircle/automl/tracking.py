@@ -1,0 +1,50 @@
+"""One search as one MLflow run."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fullcircle.automl.options import Options
+from fullcircle.core.contract import flatten
+from fullcircle.core.evaluation import Estimate
+from fullcircle.core.model import Model
+from fullcircle.pipelines.training import nodes
+
+
+def track_search(
+    target: str,
+    options: Options,
+    plan: list[dict[str, Any]],
+    search: dict[str, Any],
+    board: list[dict[str, Any]],
+    model: Model,
+    score: Estimate,
+    notebook: Path | None,
+) -> str:
+    """Log a search to MLflow: options, finalists and trials, scores, reports and the model.
+
+    Where no tracking address was given, the runs go to ``mlflow.db`` in the working directory.
+
+    Returns:
+        The run's id.
+    """
+    import mlflow
+
+    from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
+    from fullcircle.datasets.model_dataset import log_model
+
+    mlflow.set_experiment("automl")
+    tags = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}
+    with mlflow.start_run(run_name=f"automl {target}", tags=tags) as run:
+        mlflow.log_params(flatten(options.model_dump(mode="json")))
+        mlflow.log_metrics({**board[0]["scores"], f"gate_{search['metric']}": score.value})
+        mlflow.log_dict(plan, "preparation_report.json")
+        mlflow.log_dict(search, "search_report.json")
+        mlflow.log_table(pd.DataFrame(board).drop(columns="scores"), "leaderboard.json")
+        records = nodes.record_candidates(search, board, options.settle())
+        CandidateRunsDataset().save(records)
+        log_model(model)
+        if notebook is not None:
+            mlflow.log_artifact(str(notebook))
+    return str(run.info.run_id)

@@ -1,0 +1,131 @@
+"""The search over one frame, from rows to a result."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.automl.handover import hand_over
+from fullcircle.automl.options import Options, read_options
+from fullcircle.automl.result import AutoMLResult
+from fullcircle.automl.rows import (
+    LABEL,
+    as_events,
+    declare_problem,
+    refuse_odd_classes,
+    split_events,
+    take_rows,
+)
+from fullcircle.automl.tracking import track_search
+from fullcircle.core.contract import Clock
+from fullcircle.core.errors import DataError
+from fullcircle.core.evaluation import bootstrap_metric
+from fullcircle.core.gate import GateSettings
+from fullcircle.core.notebook import NotebookFacts
+from fullcircle.core.training.trials import NoJournal
+from fullcircle.pipelines.training import nodes
+
+
+def classify(frame: pd.DataFrame, target: str, **options: Any) -> AutoMLResult:
+    """Find a good classifier for a target of two or more classes.
+
+    Args:
+        frame: One row per thing to predict; all columns but target, ``key`` and ``time`` may
+            become features.
+        target: Column to predict; rows where it is null are set aside.
+        **options: See ``Options``.
+
+    Raises:
+        DataError: In one line, what about the frame makes it impossible.
+    """
+    chosen = read_options(options)
+    rows = take_rows(frame, target, chosen)
+    texts = rows[target].map(str)
+    counts = texts.value_counts()
+    refuse_odd_classes(target, counts)
+    names = sorted(counts.index)
+    label = texts.map({name: code for code, name in enumerate(names)})
+    first = rows[target].groupby(texts).first()
+    return _train(rows, label, target, chosen, [first[name] for name in names], len(frame))
+
+
+def regress(frame: pd.DataFrame, target: str, **options: Any) -> AutoMLResult:
+    """Find a good model for a target that is a number; arguments and errors as in ``classify``."""
+    chosen = read_options(options)
+    rows = take_rows(frame, target, chosen)
+    label = pd.to_numeric(rows[target], errors="coerce").astype("float64")
+    if label.isna().any():
+        raise DataError(
+            f"The target {target!r} holds values that are no numbers, such as "
+            f"{rows[target][label.isna()].iloc[0]!r}. Clean them, or use classify."
+        )
+    rows, label = rows[np.isfinite(label)], label[np.isfinite(label)]
+    if label.nunique() < 2:
+        raise DataError(f"The target {target!r} has the same value in every row.")
+    return _train(rows, label, target, chosen, [], len(frame))
+
+
+def _train(
+    rows: pd.DataFrame,
+    label: pd.Series,
+    target: str,
+    options: Options,
+    classes: list[Any],
+    given: int,
+) -> AutoMLResult:
+    task = {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
+    features = [name for name in rows.columns if name not in (target, options.time, options.key)]
+    problem = declare_problem(task, features, options)
+    training = options.settle()
+    sets = split_events(as_events(rows, label, options), problem, options)
+    plan = nodes.diagnose_train_set(sets["train"], problem, training)
+    search = nodes.search_candidates(sets["train"], plan, NoJournal(), problem, training)
+    candidates = nodes.fit_finalists(sets["train"], plan, search, problem, training)
+    board = nodes.compare_candidates(candidates, search, sets["selection"], problem, training)
+    winner = nodes.choose_winner(
+        candidates, board, search, plan, sets["train"], sets["selection"], problem, training
+    )
+    clock = Clock.model_validate(pd.Timestamp.now("UTC").isoformat())
+    challenger, final = (
+        nodes.make_challenger(
+            winner, plan, sets["train"], more, problem, training, clock, profiled=False
+        )
+        for more in (
+            sets["selection"],
+            pd.concat([sets["selection"], sets["gate"]], ignore_index=True),
+        )
+    )
+    gate = sets["gate"]
+    score = bootstrap_metric(
+        problem.primary_metric,
+        gate[LABEL].to_numpy(),
+        challenger.predict(gate),
+        resamples=training.bootstrap_resamples,
+        confidence=training.confidence,
+        seed=training.seed,
+    )
+    model = replace(final, scores=challenger.scores)
+    notebook, run_id = None, None
+    if options.folder is not None:
+        judging = GateSettings(
+            min_rows=1,
+            bootstrap_resamples=training.bootstrap_resamples,
+            confidence=training.confidence,
+            seed=training.seed,
+        )
+        facts = NotebookFacts(challenger, plan, board, {}, problem, training, judging)
+        notebook = hand_over(options.folder, target, sets, facts, score)
+    if options.track:
+        run_id = track_search(target, options, plan, search, board, model, score, notebook)
+    return AutoMLResult(
+        leaderboard=pd.DataFrame(board).drop(columns="scores"),
+        model=model,
+        classes=classes,
+        score=score,
+        columns=pd.DataFrame(plan)[["column", "kind", "action", "why"]],
+        search=search,
+        set_aside=given - len(rows),
+        run_id=run_id,
+        notebook=notebook,
+    )

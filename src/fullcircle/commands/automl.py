@@ -1,0 +1,82 @@
+"""``kedro automl``: training that chooses, for one file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+
+
+@click.command(cls=OneLineErrors)
+@click.option(
+    "--file",
+    "path",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Rows to learn from: .csv, .csv.gz or .parquet.",
+)
+@click.option("--target", required=True, help="Column to predict.")
+@click.option(
+    "--task",
+    type=click.Choice(["classify", "regress"]),
+    help="What the target is; told by its values where left out.",
+)
+@click.option("--seconds", type=float, default=60.0, show_default=True, help="Seconds of search.")
+@click.option("--trials", type=int, help="Trials of search, instead of seconds.")
+@click.option("--metric", help="Metric that selects.")
+@click.option("--time", help="Column with each row's moment: later rows judge earlier ones.")
+@click.option("--key", help="Column that says what a row is about: never on both sides of a split.")
+@click.option("--seed", type=int, default=42, show_default=True)
+@click.option("--note", default="", help="What the search is to find out, for the MLflow run.")
+@json_option
+def automl(
+    path: Path,
+    target: str,
+    task: str | None,
+    seconds: float,
+    trials: int | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Find a good model for a column of a file, and say how good it is."""
+    from fullcircle import automl as search
+    from fullcircle.automl.files import read_rows
+    from fullcircle.automl.rows import is_class
+    from fullcircle.hooks.progress import show_work
+
+    frame = read_rows(path)
+    classes = task == "classify" or (task is None and is_class(frame, target))
+    given = {name: value for name, value in options.items() if value is not None}
+    budget = {"seconds": seconds} if trials is None else {"seconds": None, "trials": trials}
+    with show_work():
+        result = (search.classify if classes else search.regress)(frame, target, **budget, **given)
+    answer(result.as_dict(), as_json=as_json, show=lambda _: _as_panel(result))
+
+
+def _as_panel(result: Any) -> Any:
+    """Set what was found for a terminal."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from fullcircle.hooks.summary import tell_leaderboard, tell_preparation, tell_search
+
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column()
+    plan = result.columns.to_dict("records")
+    for title, told in (
+        ("Columns", tell_preparation(plan)),
+        ("Search", tell_search(result.search)),
+        ("Leaderboard", tell_leaderboard(result.leaderboard.to_dict("records"))),
+        ("Score", Text(f"{result.search['metric']} {result.score} on rows that chose nothing")),
+    ):
+        facts.add_row(title, told)
+    if result.set_aside:
+        facts.add_row("Set aside", f"{result.set_aside} rows without a target")
+    if result.notebook:
+        facts.add_row("Notebook", Text(str(result.notebook)))
+    if result.run_id:
+        facts.add_row("Run", Text(f"{result.run_id} (mlflow ui)"))
+    return Group(facts)

@@ -1,0 +1,10 @@
+"""How good a model is, how sure that is, for whom, and what it leans on."""
+
+from fullcircle.core.evaluation.intervals import (
+    Estimate,
+    bootstrap_gain,
+    bootstrap_metric,
+    choose_threshold,
+)
+
+__all__ = ["Estimate", "bootstrap_gain", "bootstrap_metric", "choose_threshold"]

@@ -1,0 +1,123 @@
+"""Parts of the preparation that scikit-learn lacks: which columns go where, folds, free text."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.model_selection import KFold
+
+from fullcircle.core.preparation.kinds import are_sentences
+from fullcircle.core.preparation.reader import Vector
+
+_SKEWED = 1.0
+_FEW_VALUES = 10
+
+
+class ColumnGroup:
+    """Choose the columns of one group in the rows to fit; a class, since skops keeps no lambda.
+
+    Attributes:
+        name: numbers, or its halves even and skewed; of the texts few, many or free.
+        high_cardinality: More distinct texts are many.
+        max_one_hot: Beyond so many distinct texts in all, columns of the most count as many.
+    """
+
+    def __init__(
+        self, name: str, high_cardinality: int = 0, max_one_hot: int | None = None
+    ) -> None:
+        self.name = name
+        self.high_cardinality = high_cardinality
+        self.max_one_hot = max_one_hot
+
+    def __call__(self, frame: pd.DataFrame) -> list[str]:
+        """Name the group's columns, in the order of the frame."""
+        numbers = frame.select_dtypes("number")
+        if self.name == "numbers":
+            return list(numbers.columns)
+        if self.name in ("even", "skewed"):
+            skewed = _find_skewed(numbers)
+            return [n for n in numbers.columns if (n in skewed) == (self.name == "skewed")]
+        texts = frame.drop(columns=numbers.columns)
+        groups = self._divide(texts)
+        return [name for name in texts.columns if groups[name] == self.name]
+
+    def _divide(self, texts: pd.DataFrame) -> dict[str, str]:
+        distinct = {name: texts[name].dropna().unique() for name in texts.columns}
+        room = np.inf if self.max_one_hot is None else self.max_one_hot
+        groups = {}
+        for name in sorted(distinct, key=lambda name: len(distinct[name])):
+            width = len(distinct[name]) + 1
+            if len(distinct[name]) > self.high_cardinality:
+                groups[name] = "free" if are_sentences(list(distinct[name])) else "many"
+            else:
+                groups[name] = "few" if width <= room else "many"
+                room -= width
+        return groups
+
+
+def _find_skewed(numbers: pd.DataFrame) -> set[str]:
+    """Columns of more than ten values whose skewness passes 1 either way."""
+    skew = numbers.skew().abs()
+    skewed = [str(name) for name in numbers.columns[(skew > _SKEWED).to_numpy()]]
+    return {name for name in skewed if numbers[name].nunique() > _FEW_VALUES}
+
+
+class Folds:
+    """Five seeded folds, fewer where there are fewer rows; a single row is its own fold."""
+
+    def __init__(self, n_splits: int = 5, seed: int = 0) -> None:
+        self.n_splits = n_splits
+        self.seed = seed
+
+    def get_n_splits(self, *rows: Any) -> int:  # noqa: ARG002
+        """How many folds, at most."""
+        return self.n_splits
+
+    def split(self, rows: Vector, *label: Any) -> Iterator[tuple[Vector, Vector]]:  # noqa: ARG002
+        """Give positions of the rows to fit and of the rows to encode."""
+        if len(rows) == 1:
+            return iter([(np.arange(1), np.arange(1))])
+        folds = KFold(min(self.n_splits, len(rows)), shuffle=True, random_state=self.seed)
+        return iter(folds.split(rows))
+
+
+class TextEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Encode columns of free text by skrub's StringEncoder, one for each column.
+
+    Attributes:
+        components: Columns that each text column becomes; fewer where its n-grams are fewer.
+        seed: Seed of the decomposition.
+    """
+
+    def __init__(self, components: int = 30, seed: int = 0) -> None:
+        self.components = components
+        self.seed = seed
+
+    def fit(self, frame: pd.DataFrame, label: Any = None) -> "TextEncoder":
+        """Learn the n-grams and their components."""
+        self.fit_transform(frame, label)
+        return self
+
+    def fit_transform(self, frame: pd.DataFrame, label: Any = None) -> Vector:  # noqa: ARG002
+        """Learn and encode; shape (rows, columns x components)."""
+        from skrub import StringEncoder  # type: ignore[import-untyped]
+
+        self.encoders_ = {
+            name: StringEncoder(self.components, random_state=self.seed) for name in frame.columns
+        }
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The matrix shape is")
+            parts = [e.fit_transform(_fill(frame[name])) for name, e in self.encoders_.items()]
+        return np.hstack(parts).astype("float64")
+
+    def transform(self, frame: pd.DataFrame) -> Vector:
+        """Encode; shape (rows, columns x components)."""
+        parts = [e.transform(_fill(frame[name])) for name, e in self.encoders_.items()]
+        return np.hstack(parts).astype("float64")
+
+
+def _fill(texts: pd.Series) -> pd.Series:
+    return texts.fillna("").astype("str")

@@ -1,0 +1,1 @@
+"""Training that chooses: families, folds, search, and who of the finalists wins."""

@@ -1,0 +1,142 @@
+"""Scores of parameters under cross-validation, each fold prepared once for all that share it."""
+
+import threading
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.core.metrics import METRICS
+from fullcircle.core.preparation import ColumnReader, PreparationSettings
+from fullcircle.core.training.candidates import CANDIDATES, Parameters
+from fullcircle.core.training.estimators import assemble, build_preparation, fit, leave_out, predict
+from fullcircle.core.training.folds import Fold, Rows
+
+_SHUFFLED_ROWS = 2_000
+
+
+class CrossValidation:
+    """The folds of a train set, ready to be fitted on by many parameters in many threads.
+
+    Preparation has no parameters that the search tunes, so that what a family needs is prepared
+    once per fold and kept: in memory, at most three times (number of folds) the train set.
+    """
+
+    def __init__(
+        self,
+        inputs: pd.DataFrame,
+        label: pd.Series,
+        folds: list[Fold],
+        *,
+        task: str,
+        metric: str,
+        plan: list[dict[str, Any]],
+        preparation: PreparationSettings,
+        seed: int,
+    ) -> None:
+        """Take inputs (rows, columns), their label and the folds over them."""
+        self._inputs = inputs
+        self._label = label
+        self._folds = folds
+        self._task = task
+        self.metric = metric
+        self._plan = plan
+        self._preparation = preparation
+        self._seed = seed
+        self._prepared: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self._counting = threading.Lock()
+        self._locks = {number: threading.Lock() for number in range(len(folds))}
+        self.seconds = {"preparing": 0.0, "fitting": 0.0, "scoring": 0.0}
+
+    @property
+    def count(self) -> int:
+        """Number of folds."""
+        return len(self._folds)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that the plan keeps."""
+        return [entry["column"] for entry in self._plan if entry["action"] == "keep"]
+
+    def without(self, columns: list[str]) -> "CrossValidation":
+        """Give the same folds with fewer columns."""
+        return CrossValidation(
+            self._inputs,
+            self._label,
+            self._folds,
+            task=self._task,
+            metric=self.metric,
+            plan=leave_out(self._plan, columns),
+            preparation=self._preparation,
+            seed=self._seed,
+        )
+
+    def score_fold(self, candidate: str, parameters: Parameters, number: int) -> float:
+        """Fit on a fold's training rows and score its validation rows."""
+        return self._score(number, self._predict_fold(candidate, parameters, number))
+
+    def score_average(self, members: list[tuple[str, Parameters]]) -> list[float]:
+        """Score, fold by fold, the mean of several families' predictions."""
+        scores = []
+        for number in range(self.count):
+            predicted = [self._predict_fold(*member, number) for member in members]
+            scores.append(self._score(number, np.mean(predicted, axis=0)))
+        return scores
+
+    def _score(self, number: int, predicted: np.ndarray) -> float:
+        truth = self._label.iloc[self._folds[number][1]].to_numpy()
+        return METRICS[self.metric](truth, predicted)
+
+    def _predict_fold(self, candidate: str, parameters: Parameters, number: int) -> np.ndarray:
+        family = CANDIDATES[candidate]
+        train, valid = self._prepare(family.preparation, number)
+        started = time.perf_counter()
+        model = family.build(self._task, self._seed, parameters)
+        model.fit(train, self._label.iloc[self._folds[number][0]])
+        fitted = time.perf_counter()
+        predicted = predict(model, self._task, valid)
+        self._count(fitting=fitted - started, scoring=time.perf_counter() - fitted)
+        return predicted
+
+    def _prepare(self, kind: str, number: int) -> tuple[Any, Any]:
+        """Give a fold's training and validation rows as a family needs them."""
+        with self._locks[number]:
+            if (kind, number) not in self._prepared:
+                started = time.perf_counter()
+                train, valid = (self._inputs.iloc[rows] for rows in self._folds[number])
+                reader = ColumnReader(self._plan).fit(train)
+                prepare = build_preparation(kind, self._task, self._preparation, self._seed)
+                label = self._label.iloc[self._folds[number][0]]
+                ready = prepare.fit_transform(reader.transform(train), label)
+                self._prepared[kind, number] = (ready, prepare.transform(reader.transform(valid)))
+                self._count(preparing=time.perf_counter() - started)
+        return self._prepared[kind, number]
+
+    def _count(self, **seconds: float) -> None:
+        with self._counting:
+            for work, spent in seconds.items():
+                self.seconds[work] += spent
+
+    def permutation_costs(self, candidate: str, parameters: Parameters) -> dict[str, list[float]]:
+        """Say by how much the score falls, per column and fold, when the column is shuffled."""
+        rng = np.random.default_rng(self._seed)
+        score = METRICS[self.metric]
+        costs: dict[str, list[float]] = {column: [] for column in self.columns}
+        for train, valid in self._folds:
+            estimator = self._fit_fold(candidate, parameters, train)
+            rows = rng.permutation(valid)[:_SHUFFLED_ROWS]
+            inputs, truth = self._inputs.iloc[rows], self._label.iloc[rows].to_numpy()
+            whole = score(truth, predict(estimator, self._task, inputs))
+            for column, found in costs.items():
+                shuffled = inputs.assign(**{column: rng.permutation(inputs[column].to_numpy())})
+                found.append(
+                    score.gain(whole, score(truth, predict(estimator, self._task, shuffled)))
+                )
+        return costs
+
+    def _fit_fold(self, candidate: str, parameters: Parameters, train: Rows) -> Any:
+        estimator = assemble(
+            candidate, self._task, self._seed, parameters, self._plan, self._preparation
+        )
+        return fit(estimator, self._inputs.iloc[train], self._label.iloc[train])

@@ -1,0 +1,145 @@
+"""Who stands on the leaderboard, and who of them wins."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fullcircle.core.evaluation import bootstrap_gain
+from fullcircle.core.metrics import METRICS, Vector
+from fullcircle.core.training.candidates import CANDIDATES
+from fullcircle.core.training.crossvalidation import CrossValidation
+from fullcircle.core.training.recipes import Recipe
+from fullcircle.core.training.trials import Trial, best_trial
+
+_MOST_COLUMNS = 100
+_ONE_STANDARD_ERROR = 0.6827  # coverage of an interval that reaches one to either side
+
+
+def choose_finalists(trials: list[Trial], validation: CrossValidation, blend: int) -> list[Recipe]:
+    """Let every family compete as it comes and at its best, and on request a blend of the best.
+
+    Returns:
+        Recipes, the simplest first: families in the order of CANDIDATES, each untuned before
+        tuned, then the blend.
+    """
+    greater = METRICS[validation.metric].greater_is_better
+    recipes: list[Recipe] = []
+    best: list[Recipe] = []
+    for name in CANDIDATES:
+        own = [trial for trial in trials if trial.candidate == name]
+        leader = best_trial(own, greater=greater)
+        if leader is None:
+            continue
+        untuned = next(trial for trial in own if trial.number == 0)
+        recipes += [_as_recipe(name, untuned)] if untuned.state == "complete" else []
+        if leader.number:
+            recipes.append(_as_recipe(f"{name}_tuned", leader))
+        best.append(recipes[-1])
+    sign = -1.0 if greater else 1.0
+    members = sorted(best, key=lambda recipe: sign * recipe.cv_score)[:blend]
+    if len(members) > 1:
+        scores = validation.score_average([(each.candidate, each.parameters) for each in members])
+        recipes.append(Recipe("blend", "blend", members=members, fold_scores=scores))
+    return recipes
+
+
+def _as_recipe(name: str, trial: Trial) -> Recipe:
+    return Recipe(name, trial.candidate, trial.parameters, fold_scores=trial.fold_scores)
+
+
+def drop_needless_columns(validation: CrossValidation, leader: Recipe) -> Recipe | None:
+    """Give the leader without the columns whose values could be any others.
+
+    A column is needless if shuffling it among the validation rows costs nothing on average over
+    the folds (permutation importance: Breiman 2001). The smaller model must score no worse under
+    cross-validation.
+
+    Returns:
+        The smaller recipe; None where every column is needed, there are too many to try, or the
+        smaller model scores worse.
+    """
+    if leader.members or len(validation.columns) > _MOST_COLUMNS:
+        return None
+    costs = validation.permutation_costs(leader.candidate, leader.parameters)
+    needless = [column for column, cost in costs.items() if np.mean(cost) <= 0]
+    if not needless or len(needless) == len(costs):
+        return None
+    smaller = validation.without(needless)
+    scores = [
+        smaller.score_fold(leader.candidate, leader.parameters, number)
+        for number in range(smaller.count)
+    ]
+    if not METRICS[validation.metric].gain(float(np.mean(scores)), leader.cv_score) >= 0:
+        return None
+    name = f"{leader.name}_reduced"
+    return replace(leader, name=name, dropped=needless, fold_scores=scores)
+
+
+def find_winner(
+    recipes: list[Recipe],
+    predicted: dict[str, Vector],
+    truth: Vector,
+    metric: str,
+    *,
+    standard_errors: float,
+    resamples: int,
+    seed: int,
+) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Choose among finalists on rows that trained none of them; of those that tie, the simplest.
+
+    The best is best on the selection rows. A simpler one ties with it if neither the selection
+    rows nor the folds of the search tell them apart.
+
+    Args:
+        recipes: The finalists, the simplest first.
+        predicted: Predictions for the selection rows by finalist, each of shape (rows,) or
+            (rows, classes).
+        truth: Shape (rows,).
+        metric: Name in METRICS.
+        standard_errors: How far behind the best a simpler one may be, in standard errors of the
+            paired difference: by the bootstrap over selection rows, and over folds corrected for
+            their common rows.
+        resamples: Resamples behind the standard error.
+        seed: Seed of the resamples.
+
+    Returns:
+        The winner's name and, by finalist, how far ``behind`` the best it is on the selection
+        rows, the ``standard_error`` of that and whether it ``ties``.
+    """
+    score = METRICS[metric]
+    best = max(recipes, key=lambda recipe: score.gain(score(truth, predicted[recipe.name]), 0.0))
+    standing: dict[str, dict[str, Any]] = {}
+    for recipe in recipes:
+        gain = bootstrap_gain(
+            metric,
+            truth,
+            predicted[best.name],
+            predicted[recipe.name],
+            resamples=resamples,
+            confidence=_ONE_STANDARD_ERROR,
+            seed=seed,
+        )
+        error = (gain.high - gain.low) / 2
+        behind, fold_error = compare_folds(metric, best.fold_scores, recipe.fold_scores)
+        close = gain.value <= standard_errors * error and behind <= standard_errors * fold_error
+        standing[recipe.name] = {
+            "behind": gain.value,
+            "standard_error": error,
+            "ties": bool(close) or recipe is best,
+        }
+    return next(name for name, facts in standing.items() if facts["ties"]), standing
+
+
+def compare_folds(metric: str, best: list[float], other: list[float]) -> tuple[float, float]:
+    """Give the mean difference over the folds and its standard error; positive: the first is ahead.
+
+    The folds share training rows, which the standard error takes into account. Source: Nadeau and
+    Bengio, Inference for the generalization error, Machine Learning 52 (2003) 239-281.
+    """
+    folds = len(best)
+    if folds < 2 or len(other) != folds:
+        return 0.0, 0.0
+    gains = [METRICS[metric].gain(one, two) for one, two in zip(best, other, strict=True)]
+    correction = np.sqrt(1 / folds + 1 / (folds - 1))
+    return float(np.mean(gains)), float(np.std(gains, ddof=1) * correction)

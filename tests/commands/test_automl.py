@@ -1,0 +1,85 @@
+"""Tests of ``kedro automl``: a file in, a model, its board and its notebook out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from fullcircle.commands.automl import automl
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a small file in a working directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=200)
+    frame = pd.DataFrame({"size": size, "kind": rng.choice(["a", "b"], 200)})
+    frame["sold"] = np.where(size + rng.normal(size=200) > 0, "yes", "no")
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    return tmp_path / "rows.csv"
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(automl, list(arguments))
+
+
+def test_a_file_gives_a_board_a_run_and_a_notebook(file: Path, database: Path) -> None:
+    """The answer names a score with its interval, a run that is finished, and a notebook."""
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{file.parent}/mlflow.db")
+    try:
+        done = run(
+            "--file", str(file), "--target", "sold", "--trials", "0", "--note", "why", "--json"
+        )
+        found = json.loads(done.stdout)
+        tracked = mlflow.get_run(found["run_id"])
+    finally:
+        mlflow.set_tracking_uri(before)
+    assert found["classes"] == ["no", "yes"]
+    assert found["score"]["low"] < found["score"]["value"] < found["score"]["high"]
+    assert sum(row["chosen"] for row in found["leaderboard"]) == 1
+    assert tracked.info.status == "FINISHED"
+    assert tracked.data.tags["note"] == "why"
+    notebook = json.loads(Path(found["notebook"]).read_text("utf-8"))
+    assert notebook["nbformat"] == 4
+
+
+def test_the_notebook_arrives_at_the_same_score(file: Path) -> None:
+    """Its code, run where it lies, recomputes the score of the rows that chose nothing."""
+    from fullcircle.automl import classify
+
+    result = classify(pd.read_csv(file), "sold", seconds=None, trials=0, track=False)
+    assert result.notebook is not None
+    cells = json.loads(result.notebook.read_text("utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    space: dict[str, Any] = {}
+    for cell in code[: next(n for n, each in enumerate(code) if "gate_score =" in each) + 1]:
+        exec(cell, space)  # noqa: S102 - our own notebook
+    assert space["gate_score"] == result.score
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--file", "none.csv", "--target", "sold"], "There is no file none.csv"),
+        (["--file", "rows.xyz", "--target", "sold"], "rows.xyz is none of: .csv"),
+        (["--file", "rows.csv", "--target", "solt"], "lacks the column 'solt' (nearest: 'sold')"),
+        (["--file", "rows.csv", "--target", "sold", "--metric", "speed"], "metric"),
+        (["--file", "rows.csv", "--target", "kind", "--task", "regress"], "no numbers, such as"),
+        (["--file", "rows.csv", "--target", "sold", "--time", "size"], "size"),
+    ],
+    ids=["no file", "other kind", "no column", "no metric", "text as number", "no date"],
+)
+def test_what_cannot_be_meant_is_one_line(file: Path, arguments: list[str], said: str) -> None:
+    """Each likely mistake is one line that names it, and nothing is written."""
+    done = run(*arguments, "--trials", "0")
+    assert done.exit_code == 1
+    assert said in done.output
+    assert done.output.count("\n") == 1
+    assert [path.name for path in file.parent.iterdir()] == ["rows.csv"]
