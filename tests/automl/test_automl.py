@@ -124,6 +124,7 @@ def test_options_that_cannot_be_meant_are_named() -> None:
         ({"second": 3}, "no option 'second' .nearest: 'seconds'"),
         ({"candidates": ["xgbost"]}, "unknown candidate 'xgbost'"),
         ({"metric": "speed"}, "metric: "),
+        ({"metric": "rmse"}, "rmse does not fit a binary target"),
         ({"seconds": None}, "never ends"),
     ):
         with pytest.raises(ConfigurationError, match=said):

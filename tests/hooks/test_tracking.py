@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ def test_run_tells_note_source_hardware_and_packages(new_project: Any) -> None:
     assert told["packages"]["mlflow"] == mlflow.__version__
 
 
+@pytest.fixture
+def _listen_to_interrupts() -> Iterator[None]:
+    """Let Ctrl-C arrive even where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_hardware_is_told_in_numbers() -> None:
     """CPU, cores and memory are known on any machine."""
     told = describe_hardware()
@@ -63,6 +72,7 @@ def test_hardware_is_told_in_numbers() -> None:
     assert float(told["hardware.memory_gib"]) > 0
 
 
+@pytest.mark.usefixtures("_listen_to_interrupts")
 def test_interrupted_query_counts_as_an_interrupt() -> None:
     """Ctrl-C within DuckDB arrives as an error of DuckDB's, and is told from other errors."""
     query = "select sum(a.range * b.range) from range(9000000) a, range(9000000) b"
@@ -77,6 +87,7 @@ def test_interrupted_query_counts_as_an_interrupt() -> None:
     assert not was_interrupted(ValueError("no"))
 
 
+@pytest.mark.usefixtures("_listen_to_interrupts")
 def test_interrupt_kills_the_run_in_mlflow(new_project: Any, tmp_path: Path) -> None:
     """Ctrl-C in the middle of a run leaves it KILLED, not RUNNING, and no traceback."""
     project = new_project(simulation="raw: {type: slow.SlowDataset}\n")

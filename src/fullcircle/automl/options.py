@@ -1,9 +1,9 @@
 """What one may say of a search, where the defaults do not suit."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, ValidationError, field_validator, model_validator
+from pydantic import Field, PositiveFloat, ValidationError
 
 from fullcircle.core.contract import Settings
 from fullcircle.core.errors import ConfigurationError, name_missing
@@ -39,26 +39,13 @@ class Options(Settings):
     time: str | None = None
     key: str | None = None
     candidates: list[str] = Field(default=list(CANDIDATES))
-    blend: int = Field(default=0, ge=0)
+    blend: int = Field(default=3, ge=0)
     tie_standard_errors: float = Field(default=0.5, ge=0)
     preparation: PreparationSettings = PreparationSettings()
     seed: int = 42
     track: bool = True
     folder: Path | None = Path("automl")
     note: str = ""
-
-    @field_validator("candidates")
-    @classmethod
-    def _be_known(cls, names: list[str]) -> list[str]:
-        if missing := name_missing(names, CANDIDATES):
-            raise ValueError(f"unknown candidate {missing}; known: {', '.join(CANDIDATES)}")
-        return names
-
-    @model_validator(mode="after")
-    def _limit_something(self) -> Self:
-        if self.trials is None and self.seconds is None:
-            raise ValueError("give 'trials', 'seconds' or both, or the search never ends")
-        return self
 
     def settle(self) -> TrainingSettings:
         """Give what a project would declare of training."""
@@ -83,11 +70,12 @@ def read_options(given: dict[str, Any]) -> Options:
     if unknown := name_missing(list(given), Options.model_fields):
         raise ConfigurationError(f"There is no option {unknown}.")
     try:
-        return Options(**given)
+        options = Options(**given)
+        options.settle()
     except ValidationError as error:
         said = [
-            f"{'.'.join(map(str, each['loc']))}: {each['msg'].removeprefix('Value error, ')}, "
-            f"given {each['input']!r}"
+            ": ".join([*map(str, each["loc"]), each["msg"].removeprefix("Value error, ")])
             for each in error.errors()
         ]
         raise ConfigurationError(f"An option cannot be meant. {'; '.join(said)}.") from error
+    return options

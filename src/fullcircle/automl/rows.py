@@ -5,11 +5,12 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from fullcircle.automl.options import Options
 from fullcircle.core.contract import ProblemSpec, Split, Threshold
-from fullcircle.core.errors import DataError, name_missing
+from fullcircle.core.errors import ConfigurationError, DataError, name_missing
+from fullcircle.core.metrics import METRICS
 from fullcircle.core.splits import split_rows
 
 ROW, LABEL, LABEL_TIME = "__row__", "__label__", "__label_time__"
-SELECTION, GATE = 0.2, 0.2
+SELECTION, GATE = 0.25, 0.1
 MIN_ROWS = 30
 MIN_ROWS_PER_CLASS = 8
 MAX_CLASSES = 100
@@ -76,7 +77,15 @@ def refuse_odd_classes(target: str, counts: pd.Series) -> None:
 
 
 def declare_problem(task: str, features: list[str], options: Options) -> ProblemSpec:
-    """Make the contract that a project would declare in its configuration."""
+    """Make the contract that a project would declare in its configuration.
+
+    Raises:
+        ConfigurationError: The metric does not fit the task.
+    """
+    metric = options.metric or _METRICS[task]
+    if task not in METRICS[metric].tasks:
+        fitting = ", ".join(name for name, each in METRICS.items() if task in each.tasks)
+        raise ConfigurationError(f"The metric {metric} does not fit a {task} target: {fitting} do.")
     ordered = options.time is not None
     return ProblemSpec(
         name="automl",
@@ -88,7 +97,7 @@ def declare_problem(task: str, features: list[str], options: Options) -> Problem
         label_time=options.time and LABEL_TIME,
         period_days=1 if ordered else None,
         request_columns=features,
-        primary_metric=options.metric or _METRICS[task],
+        primary_metric=metric,
         threshold=Threshold(maximise="f1") if task == "binary" else None,
         split=Split(
             by="time" if ordered else "key",

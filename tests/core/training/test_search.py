@@ -26,6 +26,7 @@ from fullcircle.core.training.trials import Trial
 
 Make = Callable[..., ProblemSpec]
 USELESS = ["age", "weight", "height"]
+DRAWS: Any = {"resamples": 300, "confidence": 0.9, "seed": 1}
 FAMILIES = ["baseline", "logistic_regression", "xgboost"]
 
 
@@ -209,7 +210,14 @@ def test_the_simplest_that_ties_wins(errors: float) -> None:
     }
     recipes = [Recipe(name, "any") for name in predicted]
     winner, standing = find_winner(
-        recipes, predicted, truth, "rmse", standard_errors=errors, resamples=300, seed=1
+        recipes,
+        predicted,
+        truth,
+        "rmse",
+        standard_errors=errors,
+        resamples=300,
+        confidence=0.9,
+        seed=1,
     )
     behind = {n: s["behind"] / (s["standard_error"] or 1) for n, s in standing.items()}
     assert winner == next(name for name in predicted if behind[name] <= errors)
@@ -247,7 +255,14 @@ def test_a_difference_in_the_search_breaks_a_tie(ahead: float, winner: str) -> N
         Recipe("complex", "any", fold_scores=(folds + rng.normal(0, 0.01, size=5)).tolist()),
     ]
     found, _ = find_winner(
-        recipes, predicted, truth, "rmse", standard_errors=2.0, resamples=100, seed=1
+        recipes,
+        predicted,
+        truth,
+        "rmse",
+        standard_errors=2.0,
+        resamples=100,
+        confidence=0.9,
+        seed=1,
     )
     assert found == winner
 

@@ -5,6 +5,7 @@ from fullcircle.core.evaluation.intervals import (
     bootstrap_gain,
     bootstrap_metric,
     choose_threshold,
+    resample_metric,
 )
 
-__all__ = ["Estimate", "bootstrap_gain", "bootstrap_metric", "choose_threshold"]
+__all__ = ["Estimate", "bootstrap_gain", "bootstrap_metric", "choose_threshold", "resample_metric"]

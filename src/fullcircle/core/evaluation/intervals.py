@@ -53,9 +53,8 @@ def bootstrap_metric(
         confidence: Coverage of the interval, 0 to 1.
         seed: Seed of the draws.
     """
-    score = METRICS[metric]
-    draws = [score(truth[rows], predicted[rows]) for rows in _draw(len(truth), resamples, seed)]
-    return _as_estimate(score(truth, predicted), draws, confidence)
+    scored = resample_metric(metric, truth, predicted, resamples=resamples, seed=seed)
+    return scored.estimate(confidence)
 
 
 def bootstrap_gain(
@@ -73,28 +72,54 @@ def bootstrap_gain(
     Positive means better, whatever the metric's direction. Arguments as in bootstrap_metric;
     ``reference`` holds the other model's predictions for the same rows in the same order.
     """
-    score = METRICS[metric]
-
-    def gain(rows: Any) -> float:
-        return score.gain(score(truth[rows], predicted[rows]), score(truth[rows], reference[rows]))
-
-    draws = [gain(rows) for rows in _draw(len(truth), resamples, seed)]
-    return _as_estimate(gain(slice(None)), draws, confidence)
+    scored, other = (
+        resample_metric(metric, truth, vector, resamples=resamples, seed=seed)
+        for vector in (predicted, reference)
+    )
+    return scored.gain(other).estimate(confidence)
 
 
-def _draw(rows: int, resamples: int, seed: int) -> list[Vector]:
-    rng = np.random.default_rng(seed)
-    return [rng.integers(0, rows, rows) for _ in range(resamples)]
+@dataclass(frozen=True)
+class Resampled:
+    """A metric on some rows and on resamples of them.
+
+    Attributes:
+        metric: Name in METRICS.
+        value: The metric on the rows.
+        draws: The metric on each resample, shape (resamples,); NaN where it is undefined.
+    """
+
+    metric: str
+    value: float
+    draws: Vector
+
+    def estimate(self, confidence: float) -> Estimate:
+        """Percentile interval; a resample in which the metric is undefined widens nothing."""
+        defined = self.draws[~np.isnan(self.draws)]
+        if not len(defined):
+            return Estimate(self.value, float("nan"), float("nan"), confidence)
+        tail = (1 - confidence) / 2
+        low, high = np.quantile(defined, [tail, 1 - tail])
+        return Estimate(self.value, float(low), float(high), confidence)
+
+    def gain(self, other: "Resampled") -> "Resampled":
+        """By how much it is better than another one on the very same resamples."""
+        score: Any = METRICS[self.metric]
+        value, draws = score.gain(self.value, other.value), score.gain(self.draws, other.draws)
+        return Resampled(self.metric, value, draws)
 
 
-def _as_estimate(value: float, draws: list[float], confidence: float) -> Estimate:
-    """Percentile interval; a resample in which the metric is undefined widens nothing."""
-    defined = np.asarray(draws)[~np.isnan(draws)]
-    if not len(defined):
-        return Estimate(value, float("nan"), float("nan"), confidence)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
-    return Estimate(value, float(low), float(high), confidence)
+def resample_metric(
+    metric: str, truth: Vector, predicted: Vector, *, resamples: int, seed: int
+) -> Resampled:
+    """Score rows and resamples of them; the same seed and number of rows give the same resamples.
+
+    Arguments as in bootstrap_metric.
+    """
+    score, rng = METRICS[metric], np.random.default_rng(seed)
+    chosen = (rng.integers(0, len(truth), len(truth)) for _ in range(resamples))
+    draws = [score(truth[rows], predicted[rows]) for rows in chosen]
+    return Resampled(metric, score(truth, predicted), np.asarray(draws))
 
 
 def choose_threshold(threshold: Threshold, truth: Vector, probability: Vector) -> float:

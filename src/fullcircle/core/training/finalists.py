@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fullcircle.core.evaluation import bootstrap_gain
+from fullcircle.core.evaluation import resample_metric
 from fullcircle.core.metrics import METRICS, Vector
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.crossvalidation import CrossValidation
@@ -84,6 +84,7 @@ def find_winner(
     *,
     standard_errors: float,
     resamples: int,
+    confidence: float,
     seed: int,
 ) -> tuple[str, dict[str, dict[str, Any]]]:
     """Choose among finalists on rows that trained none of them; of those that tie, the simplest.
@@ -100,30 +101,28 @@ def find_winner(
         standard_errors: How far behind the best a simpler one may be, in standard errors of the
             paired difference: by the bootstrap over selection rows, and over folds corrected for
             their common rows.
-        resamples: Resamples behind the standard error.
+        resamples: Resamples behind each interval and standard error.
+        confidence: Coverage of the intervals, 0 to 1.
         seed: Seed of the resamples.
 
     Returns:
-        The winner's name and, by finalist, how far ``behind`` the best it is on the selection
-        rows, the ``standard_error`` of that and whether it ``ties``.
+        The winner's name and, by finalist, the metric on the selection rows with its interval
+        (``value``, ``low``, ``high``, ``confidence``), how far ``behind`` the best it is, the
+        ``standard_error`` of that and whether it ``ties``.
     """
-    score = METRICS[metric]
-    best = max(recipes, key=lambda recipe: score.gain(score(truth, predicted[recipe.name]), 0.0))
+    scored = {
+        name: resample_metric(metric, truth, vector, resamples=resamples, seed=seed)
+        for name, vector in predicted.items()
+    }
+    best = max(recipes, key=lambda recipe: METRICS[metric].gain(scored[recipe.name].value, 0.0))
     standing: dict[str, dict[str, Any]] = {}
     for recipe in recipes:
-        gain = bootstrap_gain(
-            metric,
-            truth,
-            predicted[best.name],
-            predicted[recipe.name],
-            resamples=resamples,
-            confidence=_ONE_STANDARD_ERROR,
-            seed=seed,
-        )
+        gain = scored[best.name].gain(scored[recipe.name]).estimate(_ONE_STANDARD_ERROR)
         error = (gain.high - gain.low) / 2
         behind, fold_error = compare_folds(metric, best.fold_scores, recipe.fold_scores)
         close = gain.value <= standard_errors * error and behind <= standard_errors * fold_error
         standing[recipe.name] = {
+            **scored[recipe.name].estimate(confidence).as_dict(),
             "behind": gain.value,
             "standard_error": error,
             "ties": bool(close) or recipe is best,

@@ -127,6 +127,7 @@ def compare_candidates(
         problem.primary_metric,
         standard_errors=training.tie_standard_errors,
         resamples=training.bootstrap_resamples,
+        confidence=training.confidence,
         seed=training.seed,
     )
     in_search = {recipe.name: recipe.cv_score for recipe in recipes}
@@ -135,7 +136,6 @@ def compare_candidates(
             "candidate": name,
             "chosen": name == winner,
             "metric": problem.primary_metric,
-            **_estimate(problem, training, truth, vector).as_dict(),
             "cv_score": in_search[name],
             **standing[name],
             "scores": score_all(problem.task, truth, vector),
