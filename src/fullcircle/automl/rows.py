@@ -7,6 +7,7 @@ from fullcircle.automl.options import Options
 from fullcircle.core.contract import ProblemSpec, Split, Threshold
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.metrics import METRICS
+from fullcircle.core.preparation.reader import is_numeric
 from fullcircle.core.splits import split_rows
 
 ROW, LABEL, LABEL_TIME = "__row__", "__label__", "__label_time__"
@@ -115,6 +116,8 @@ def as_events(rows: pd.DataFrame, label: pd.Series, options: Options) -> pd.Data
     events[ROW] = range(len(events))
     if options.time is None:
         return events.reset_index(drop=True)
+    if is_numeric(events[options.time]):
+        raise DataError(f"The column {options.time!r} holds numbers, not dates.")
     moments = pd.to_datetime(events[options.time], utc=True, errors="coerce")
     if moments.isna().any():
         raise DataError(f"{int(moments.isna().sum())} rows have no {options.time} that is a date.")

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from fullcircle.automl.options import Options
 from fullcircle.core.contract import flatten
 from fullcircle.core.evaluation import Estimate
@@ -41,7 +39,7 @@ def track_search(
         mlflow.log_metrics({**board[0]["scores"], f"gate_{search['metric']}": score.value})
         mlflow.log_dict(plan, "preparation_report.json")
         mlflow.log_dict(search, "search_report.json")
-        mlflow.log_table(pd.DataFrame(board).drop(columns="scores"), "leaderboard.json")
+        mlflow.log_dict(board, "leaderboard.json")
         records = nodes.record_candidates(search, board, options.settle())
         CandidateRunsDataset().save(records)
         log_model(model)

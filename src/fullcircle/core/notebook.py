@@ -132,7 +132,7 @@ def _collect(facts: NotebookFacts) -> dict[str, Any]:
         "judged": "calibrated" if calibrated else "fitted",
         "bounded": facts.places["train_set"]["rows"] > max_rows,
         "max_rows": max_rows,
-        "contract": _write_contract(facts.problem),
+        "declared": _write_contract(facts.problem),
         "plan": _write_plan(leave_out(facts.plan, recipe.dropped)),
         "settings": code.write_call("settings = PreparationSettings", _preparation(facts)),
         "members": members,

@@ -24,6 +24,7 @@ from fullcircle.core.metrics import Vector
 from fullcircle.core.statistics import take_head
 from fullcircle.core.training.estimators import as_inputs, fit, predict
 from fullcircle.core.training.recipes import Recipe
+from fullcircle.core.training.winner import Winner
 from fullcircle.core.training.workshop import Workshop
 
 _SHARES = (0.125, 0.25, 0.5, 1.0)
@@ -33,9 +34,7 @@ _MOST_COLUMNS = 200
 _MIN_SLICE_ROWS = 50
 
 
-def assess(
-    workshop: Workshop, winner: dict[str, Any], selection_set: pd.DataFrame
-) -> dict[str, Any]:
+def assess(workshop: Workshop, winner: Winner, selection_set: pd.DataFrame) -> dict[str, Any]:
     """Report on the winner, by the selection rows.
 
     Returns:
@@ -46,21 +45,21 @@ def assess(
     problem, training = workshop.problem, workshop.training
     inputs = as_inputs(selection_set, problem.features)
     truth = selection_set[problem.label].to_numpy()
-    estimator = winner["estimator"]
+    estimator = winner.estimator
     predicted = predict(estimator, problem.task, inputs)
-    decided = decide(problem.task, predicted, winner["threshold"])
+    decided = decide(problem.task, predicted, winner.threshold)
     report: dict[str, Any] = {
         "metric": problem.primary_metric,
         "rows": len(truth),
-        "scores": winner["scores"],
-        "threshold": winner["threshold"],
+        "scores": winner.scores,
+        "threshold": winner.threshold,
         "importance": _rank_columns(workshop, estimator, inputs, truth),
-        "learning_curve": _trace_learning(workshop, winner["recipe"], inputs, truth),
+        "learning_curve": _trace_learning(workshop, winner.recipe, inputs, truth),
         "sample": take_head(selection_set.assign(predicted=list(predicted)), 10),
     }
     if problem.task != "regression":
         check = check_calibration(truth, predicted, confidence=training.confidence)
-        report["calibration"] = {**check, "method": winner["calibration"]}
+        report["calibration"] = {**check, "method": winner.calibration}
     if problem.slices:
         settings = SliceSettings(
             min_rows=_MIN_SLICE_ROWS,

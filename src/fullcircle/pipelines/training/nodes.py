@@ -3,24 +3,21 @@
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.evaluation import bootstrap_metric, choose_threshold
-from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Model
 from fullcircle.core.notebook import NotebookFacts, write_notebook
 from fullcircle.core.preparation import diagnose_columns
-from fullcircle.core.profile import take_profile
 from fullcircle.core.splits import split_rows
 from fullcircle.core.statistics import describe_columns, take_head
 from fullcircle.core.training.estimators import as_inputs, predict, refuse_single_class
 from fullcircle.core.training.finalists import find_winner
 from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.settings import TrainingSettings
+from fullcircle.core.training.winner import Winner, make_model, settle_winner
 from fullcircle.core.training.workshop import Workshop, name_finalists
 
 
@@ -146,19 +143,6 @@ def compare_candidates(
     return sorted(rows, key=lambda row: sign * row["value"])
 
 
-def _estimate(
-    problem: ProblemSpec, training: TrainingSettings, truth: np.ndarray, predicted: np.ndarray
-) -> Any:
-    return bootstrap_metric(
-        problem.primary_metric,
-        truth,
-        predicted,
-        resamples=training.bootstrap_resamples,
-        confidence=training.confidence,
-        seed=training.seed,
-    )
-
-
 def record_candidates(
     search_report: dict[str, Any], leaderboard: list[dict[str, Any]], training: TrainingSettings
 ) -> dict[str, Any]:
@@ -194,71 +178,17 @@ def choose_winner(
     selection_set: pd.DataFrame,
     problem: ProblemSpec,
     training: TrainingSettings,
-) -> dict[str, Any]:
-    """Give the chosen finalist with calibrated probabilities and its decision threshold.
-
-    Returns:
-        ``estimator`` (fitted on the train set, calibrated), ``recipe``, ``calibration`` (method
-        and evidence), ``out_of_fold`` (labels and predictions that calibrated it), ``threshold``
-        and ``scores`` on the selection set.
-    """
-    [row] = [row for row in leaderboard if row["chosen"]]
-    estimator = candidates[row["candidate"]]
-    [recipe] = [
-        Recipe.from_dict(values)
-        for values in search_report["finalists"]
-        if values["name"] == row["candidate"]
-    ]
-    inputs = as_inputs(selection_set, problem.features)
-    truth = selection_set[problem.label].to_numpy()
-    winner: dict[str, Any] = {
-        "recipe": recipe,
-        "calibration": {"method": "none"},
-        "out_of_fold": (),
-    }
-    if problem.task != "regression":
-        workshop = Workshop(train_set, problem, training, preparation_report).bounded()
-        known, held_out = workshop.predict_out_of_fold(recipe)
-        winner["calibration"] = _choose_method(
-            training, known, held_out, truth, predict(estimator, problem.task, inputs)
-        )
-        winner["out_of_fold"] = (known, held_out)
-        estimator = calibrate(estimator, winner["calibration"]["method"], held_out, known)
-    predicted = predict(estimator, problem.task, inputs)
-    estimate = _estimate(problem, training, truth, predicted)
-    scores = score_all(problem.task, truth, predicted)
-    return {
-        **winner,
-        "estimator": estimator,
-        "threshold": choose_threshold(problem.threshold, truth, predicted)
-        if problem.threshold
-        else None,
-        "scores": {**scores, problem.primary_metric: estimate.as_dict()},
-    }
-
-
-def _choose_method(
-    training: TrainingSettings,
-    known: np.ndarray,
-    held_out: np.ndarray,
-    truth: np.ndarray,
-    predicted: np.ndarray,
-) -> dict[str, Any]:
-    if training.calibration != "auto":
-        return {"method": training.calibration, "evidence": "declared"}
-    return choose_calibration(
-        known,
-        held_out,
-        truth,
-        predicted,
-        resamples=training.bootstrap_resamples,
-        confidence=training.confidence,
-        seed=training.seed,
-    )
+) -> Winner:
+    """Give the chosen finalist with calibrated probabilities and its decision threshold."""
+    [name] = [row["candidate"] for row in leaderboard if row["chosen"]]
+    recipes = [Recipe.from_dict(values) for values in search_report["finalists"]]
+    [recipe] = [recipe for recipe in recipes if recipe.name == name]
+    workshop = Workshop(train_set, problem, training, preparation_report)
+    return settle_winner(workshop, recipe, candidates[name], selection_set)
 
 
 def assess_winner(
-    winner: dict[str, Any],
+    winner: Winner,
     leaderboard: list[dict[str, Any]],
     search_report: dict[str, Any],
     preparation_report: list[dict[str, Any]],
@@ -277,7 +207,7 @@ def assess_winner(
         report,
         problem.task,
         selection_set[problem.label].to_numpy(),
-        predict(winner["estimator"], problem.task, inputs),
+        predict(winner.estimator, problem.task, inputs),
         leaderboard,
         search_report["trials"],
     )
@@ -285,7 +215,7 @@ def assess_winner(
 
 
 def make_challenger(
-    winner: dict[str, Any],
+    winner: Winner,
     preparation_report: list[dict[str, Any]],
     train_set: pd.DataFrame,
     selection_set: pd.DataFrame,
@@ -299,35 +229,8 @@ def make_challenger(
 
     Without a profile of its inputs nobody can monitor it, and it is made faster.
     """
-    recipe: Recipe = winner["recipe"]
-    rows = pd.concat([train_set, selection_set], ignore_index=True) if training.refit else train_set
-    workshop = Workshop(rows, problem, training, preparation_report)
-    estimator = winner["estimator"]
-    if training.refit:
-        estimator = workshop.fit(recipe)
-        if winner["out_of_fold"]:
-            known, held_out = winner["out_of_fold"]
-            estimator = calibrate(estimator, winner["calibration"]["method"], held_out, known)
-    inputs = workshop.inputs
-    return Model(
-        estimator=estimator,
-        candidate=recipe.candidate,
-        task=problem.task,
-        features=problem.features,
-        lookups=problem.feature_lookups,
-        event_time=problem.event_time,
-        threshold=winner["threshold"],
-        settings={
-            "seed": training.seed,
-            "recipe": recipe.as_dict(),
-            "calibration": winner["calibration"]["method"],
-            "refit": training.refit,
-        },
-        scores=winner["scores"],
-        trained_on=_describe_rows(rows, problem, as_of),
-        profile=take_profile(inputs, predict(estimator, problem.task, inputs)) if profiled else {},
-        example=inputs.head(5),
-    )
+    workshop = Workshop(train_set, problem, training, preparation_report)
+    return make_model(workshop, winner, selection_set, str(as_of), profiled=profiled)
 
 
 def write_challenger_notebook(
@@ -350,15 +253,3 @@ def write_challenger_notebook(
         gate=gate,
     )
     return write_notebook(facts)
-
-
-def _describe_rows(rows: pd.DataFrame, problem: ProblemSpec, as_of: Clock) -> dict[str, Any]:
-    facts: dict[str, Any] = {"rows": len(rows), "as_of": str(as_of)}
-    if problem.task == "multiclass":
-        facts["baseline"] = rows[problem.label].value_counts(normalize=True).sort_index().tolist()
-    else:
-        facts["baseline"] = float(rows[problem.label].mean())
-    if problem.event_time is not None:
-        facts["first"] = rows[problem.event_time].min().isoformat()
-        facts["last"] = rows[problem.event_time].max().isoformat()
-    return facts

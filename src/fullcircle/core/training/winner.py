@@ -1,0 +1,146 @@
+"""From the chosen finalist to a model: calibrated, with a threshold, fitted on what may teach."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.core.contract import ProblemSpec
+from fullcircle.core.evaluation import bootstrap_metric, choose_threshold
+from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
+from fullcircle.core.metrics import score_all
+from fullcircle.core.model import Model
+from fullcircle.core.profile import take_profile
+from fullcircle.core.training.estimators import as_inputs, predict
+from fullcircle.core.training.recipes import Recipe
+from fullcircle.core.training.settings import TrainingSettings
+from fullcircle.core.training.workshop import Workshop
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The chosen finalist.
+
+    Attributes:
+        recipe: What rebuilds it.
+        estimator: Fitted on the train set and calibrated.
+        calibration: The ``method``, and why it was chosen.
+        out_of_fold: Labels and predictions that calibrate it; None for a regression.
+        threshold: Probability from which a row counts as class 1 (binary only).
+        scores: Every metric on the selection rows, the primary one with its interval.
+    """
+
+    recipe: Recipe
+    estimator: Any
+    calibration: dict[str, Any]
+    out_of_fold: tuple[np.ndarray, np.ndarray] | None
+    threshold: float | None
+    scores: dict[str, Any]
+
+    def calibrate(self, estimator: Any) -> Any:
+        """Give another fit of the recipe the winner's own calibration."""
+        if self.out_of_fold is None:
+            return estimator
+        known, predicted = self.out_of_fold
+        return calibrate(estimator, self.calibration["method"], predicted, known)
+
+
+def settle_winner(
+    workshop: Workshop, recipe: Recipe, estimator: Any, selection_set: pd.DataFrame
+) -> Winner:
+    """Calibrate a fitted finalist, choose its threshold, and score it on the selection rows."""
+    problem, training = workshop.problem, workshop.training
+    inputs = as_inputs(selection_set, problem.features)
+    truth = selection_set[problem.label].to_numpy()
+    calibration, out_of_fold = {"method": "none"}, None
+    if problem.task != "regression":
+        out_of_fold = workshop.bounded().predict_out_of_fold(recipe)
+        raw = predict(estimator, problem.task, inputs)
+        calibration = _choose_method(training, *out_of_fold, truth, raw)
+        known, held_out = out_of_fold
+        estimator = calibrate(estimator, calibration["method"], held_out, known)
+    predicted = predict(estimator, problem.task, inputs)
+    threshold = None
+    if problem.threshold is not None:
+        threshold = choose_threshold(problem.threshold, truth, predicted)
+    scores = _score(problem, training, truth, predicted)
+    return Winner(recipe, estimator, calibration, out_of_fold, threshold, scores)
+
+
+def _choose_method(
+    training: TrainingSettings,
+    known: np.ndarray,
+    held_out: np.ndarray,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+) -> dict[str, Any]:
+    if training.calibration != "auto":
+        return {"method": training.calibration, "evidence": "declared"}
+    return choose_calibration(
+        known,
+        held_out,
+        truth,
+        predicted,
+        resamples=training.bootstrap_resamples,
+        confidence=training.confidence,
+        seed=training.seed,
+    )
+
+
+def _score(
+    problem: ProblemSpec, training: TrainingSettings, truth: np.ndarray, predicted: np.ndarray
+) -> dict[str, Any]:
+    estimate = bootstrap_metric(
+        problem.primary_metric,
+        truth,
+        predicted,
+        resamples=training.bootstrap_resamples,
+        confidence=training.confidence,
+        seed=training.seed,
+    )
+    scores = score_all(problem.task, truth, predicted)
+    return {**scores, problem.primary_metric: estimate.as_dict()}
+
+
+def make_model(
+    workshop: Workshop, winner: Winner, more: pd.DataFrame, as_of: str, *, profiled: bool
+) -> Model:
+    """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows."""
+    problem, training, estimator = workshop.problem, workshop.training, winner.estimator
+    if training.refit:
+        rows = pd.concat([workshop.rows, more], ignore_index=True)
+        workshop = Workshop(rows, problem, training, workshop.plan)
+        estimator = winner.calibrate(workshop.fit(winner.recipe))
+    inputs = workshop.inputs
+    return Model(
+        estimator=estimator,
+        candidate=winner.recipe.candidate,
+        task=problem.task,
+        features=problem.features,
+        lookups=problem.feature_lookups,
+        event_time=problem.event_time,
+        threshold=winner.threshold,
+        settings={
+            "seed": training.seed,
+            "recipe": winner.recipe.as_dict(),
+            "calibration": winner.calibration["method"],
+            "refit": training.refit,
+        },
+        scores=winner.scores,
+        trained_on=_describe_rows(workshop.rows, problem, as_of),
+        profile=take_profile(inputs, predict(estimator, problem.task, inputs)) if profiled else {},
+        example=inputs.head(5),
+    )
+
+
+def _describe_rows(rows: pd.DataFrame, problem: ProblemSpec, as_of: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"rows": len(rows), "as_of": as_of}
+    if problem.task == "multiclass":
+        facts["baseline"] = rows[problem.label].value_counts(normalize=True).sort_index().tolist()
+    else:
+        facts["baseline"] = float(rows[problem.label].mean())
+    if problem.event_time is not None:
+        facts["first"] = rows[problem.event_time].min().isoformat()
+        facts["last"] = rows[problem.event_time].max().isoformat()
+    return facts
