@@ -33,6 +33,11 @@ raw:
     drift_from: "2025-04-01"
 """
 
+# Longer searches are tested on small frames.
+SHORT_SEARCH = """
+training: {search: {trials: 4}}
+"""
+
 
 @dataclass
 class Project:
@@ -86,6 +91,7 @@ def make_project(path: Path, *, simulation: str | None = SMALL_SIMULATION) -> Pr
         shutil.copy(ROOT / name, path)
     (path / "src").mkdir()
     shutil.copy(empty_database(), path)
+    (path / "conf" / "local" / "parameters.yml").write_text(SHORT_SEARCH, encoding="utf-8")
     if simulation is not None:
         (path / "conf" / "local" / "catalog.yml").write_text(simulation, encoding="utf-8")
     bootstrap_project(path)

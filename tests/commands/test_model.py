@@ -37,7 +37,7 @@ def rows(result: Result) -> Any:
 
 def test_best_candidate_leads_by_the_primary_metric(ask: Any) -> None:
     """Without options the candidates are ranked by the problem's own metric, best first."""
-    ranked = rows(ask("--json", "--limit", "50"))
+    ranked = rows(ask("--json", "--limit", "500"))
     values = [row["value"] for row in ranked]
     logged = [r.data.metrics.get("roc_auc") for r in mlflow.search_runs(output_format="list")]
     assert values == sorted((v for v in logged if v is not None), reverse=True)
@@ -49,7 +49,7 @@ def test_model_of_a_run_is_named_with_its_aliases(ask: Any, circle: Any) -> None
     """Each registered version is shown at the candidate it was made from, and at no other."""
     circle.catalog()
     client = mlflow.MlflowClient()
-    ranked = rows(ask("--json", "--limit", "50"))
+    ranked = rows(ask("--json", "--limit", "500"))
     shown = {row["version"]: row for row in ranked if row["version"]}
     versions = client.search_model_versions(f"name = '{MODEL}'")
     assert set(shown) == {str(version.version) for version in versions}
@@ -63,7 +63,7 @@ def test_model_of_a_run_is_named_with_its_aliases(ask: Any, circle: Any) -> None
 
 def test_metric_to_minimise_is_led_by_its_smallest(ask: Any) -> None:
     """A loss is ranked from below, and the limit holds."""
-    every = [row["value"] for row in rows(ask("--metric", "log_loss", "--json", "--limit", "50"))]
+    every = [row["value"] for row in rows(ask("--metric", "log_loss", "--json", "--limit", "500"))]
     two = [row["value"] for row in rows(ask("--metric", "log_loss", "--json", "--limit", "2"))]
     assert every == sorted(every)
     assert two == every[:2]
@@ -88,7 +88,7 @@ def test_any_metric_of_a_whole_run_can_be_asked_for(ask: Any) -> None:
     ranked = rows(ask(*words, "--direction", "max", "--json"))
     assert {row["candidate"] for row in ranked} == {None}
     assert all(row["run_id"] == row["whole_run_id"] for row in ranked)
-    assert ranked[0]["model"] == MODEL
+    assert MODEL in {row["model"] for row in ranked}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def write_card(model: Model, decision: dict[str, Any], problem: ProblemSpec, as_
             {
                 "Problem": problem.name,
                 "Task": problem.task,
-                "Family": model.candidate,
+                "Candidate": model.candidate,
                 "As of": as_of,
                 "Label": problem.label,
             }

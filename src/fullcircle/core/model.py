@@ -30,7 +30,7 @@ class Model:
 
     Attributes:
         estimator: Fitted scikit-learn pipeline that holds its own preparation.
-        candidate: Name of its family.
+        candidate: Name on the leaderboard.
         task: binary, multiclass or regression.
         features: Input columns, in order.
         lookups: Where looked-up features come from.

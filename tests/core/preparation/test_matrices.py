@@ -183,11 +183,11 @@ def test_dates_become_their_parts() -> None:
     utc = frame["when"].dt.tz_convert("UTC")
     for part in ("year", "month", "day", "hour"):
         assert read[f"when ({part})"].tolist() == getattr(utc.dt, part).tolist()
-    assert read["when (weekday)"].tolist() == utc.dt.day_of_week.tolist()
+    assert read["when (day of week)"].tolist() == utc.dt.day_of_week.tolist()
     assert read["when (days)"].tolist() == (utc.astype("int64") // 10**6 / 86_400).tolist()
     day = pd.DataFrame({"when": pd.date_range("2024-03-01", periods=20, freq="D")})
     plan = diagnose_columns(day, pd.Series(NOISE[:20]), "regression", SETTINGS)
-    assert list(plan[0]["outputs"]) == ["days", "day", "weekday"]
+    assert list(plan[0]["outputs"]) == ["days", "day", "day of week"]
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def _as_seconds(moments: pd.Series) -> Vector:
 
 
 def split_moments(seconds: Vector) -> dict[str, Vector]:
-    """Split seconds since 1970 UTC into float columns; Monday is weekday 0."""
+    """Split seconds since 1970 UTC into float columns; Monday is day 0."""
     known = np.isfinite(seconds)
     whole = np.where(known, seconds, 0).astype("int64")
     day = (whole // _DAY).astype("datetime64[D]")
@@ -144,7 +144,7 @@ def split_moments(seconds: Vector) -> dict[str, Vector]:
         "year": day.astype("datetime64[Y]").astype("int64") + 1970,
         "month": month.astype("int64") % 12 + 1,
         "day": (day - month).astype("int64") + 1,
-        "weekday": (day.astype("int64") + 3) % 7,
+        "day of week": (day.astype("int64") + 3) % 7,
         "hour": whole % _DAY // 3600,
     }
     return {name: np.where(known, part, np.nan) for name, part in parts.items()}

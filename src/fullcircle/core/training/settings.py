@@ -27,7 +27,7 @@ class SearchSettings(Settings):
     trials: int | None = Field(default=None, ge=0)
     seconds: float | None = Field(default=None, gt=0)
     folds: int = Field(default=5, ge=2)
-    max_rows: int = Field(default=50_000, ge=100)
+    max_rows: int = Field(default=20_000, ge=100)
     prune: bool = True
     workers: int | None = Field(default=None, ge=1)
 

@@ -115,7 +115,7 @@ def make_model(
     inputs = workshop.inputs
     return Model(
         estimator=estimator,
-        candidate=winner.recipe.candidate,
+        candidate=winner.recipe.name,
         task=problem.task,
         features=problem.features,
         lookups=problem.feature_lookups,
