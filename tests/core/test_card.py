@@ -51,7 +51,7 @@ def card(model: Model, make_problem: Callable[..., ProblemSpec]) -> str:
     [
         "# full.shop.model v3",
         "| Problem | shop |",
-        "| Family | xgboost |",
+        "| Candidate | xgboost |",
         "| As of | 2024-06-01 |",
         "| Label | returned |",
         "| rows | 1200 |",
