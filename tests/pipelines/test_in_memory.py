@@ -312,3 +312,35 @@ def test_monitoring_says_when_nothing_was_scored(trained: dict[str, Any]) -> Non
     """A clock for which nothing was scored is refused instead of reported as quiet."""
     with pytest.raises(DataError, match="Nothing was scored at as_of=2024-05-01"):
         monitored(trained, scored(trained).to_pandas(), "2024-05-01")
+
+
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+def test_other_tasks_are_trained_assessed_and_gated(values: dict[str, Any], task: str) -> None:
+    """Values and several classes pass through training, its reports and the gate, by slice too."""
+    changed: dict[str, Any] = {
+        "task": task,
+        "threshold": None,
+        "slices": ["colour"],
+        "primary_metric": "rmse" if task == "regression" else "multiclass_log_loss",
+    }
+    problem = SPEC.model_copy(update=changed)
+    training_set = _training_set(values)
+    if task == "regression":
+        training_set["y"] = training_set["y"] + training_set["size"]
+    else:
+        training_set["y"] = training_set["y"] + (training_set["size"] > 1).astype("int64")
+    families = ["baseline", "last_value", "ridge", "logistic_regression", "xgboost"]
+    training = values["params:training"].model_copy(update={"candidates": families})
+    given = {
+        **values,
+        "training_set": training_set,
+        "params:problem": problem,
+        "params:training": training,
+    }
+    names = ("challenger", "gate_set", "evaluation_report", "evaluation_figures")
+    challenger, gate_set, report, figures = turn("training", given, *names)
+    assert {row["slice"] for row in report["slices"]} == {"red", "blue"}
+    assert {"leaderboard", "importance", "learning_curve", "slices"} <= set(figures)
+    found = {"challenger": challenger, "gate_set": gate_set, "incumbent": None}
+    decision = turn("registry", {**given, **found}, "promotion_decision")
+    assert decision["promote"] is True

@@ -39,8 +39,9 @@ def assess(workshop: Workshop, winner: Winner, selection_set: pd.DataFrame) -> d
 
     Returns:
         Plain values: ``scores``; for classes ``calibration`` and how its method was chosen;
-        ``slices`` with their ``gaps``; ``importance`` by column; ``learning_curve``; ``shap`` where
-        asked for; and ``sample``, a few rows with prediction and label.
+        ``slices`` and, of two classes, their ``gaps``; ``importance`` by column;
+        ``learning_curve``; ``shap`` where asked for; and ``sample``, a few rows with prediction
+        and label.
     """
     problem, training = workshop.problem, workshop.training
     inputs = as_inputs(selection_set, problem.features)
@@ -77,7 +78,8 @@ def assess(workshop: Workshop, winner: Winner, selection_set: pd.DataFrame) -> d
             decided if problem.task == "binary" else None,
             settings,
         )
-        report["gaps"] = measure_gaps(report["slices"], _MIN_SLICE_ROWS)
+        if problem.task == "binary":
+            report["gaps"] = measure_gaps(report["slices"], _MIN_SLICE_ROWS)
     if training.explain:
         from fullcircle.core.evaluation.attributions import shap_values
 
