@@ -46,6 +46,8 @@ def test_a_file_gives_a_board_a_run_and_a_notebook(file: Path, database: Path) -
     assert sum(row["chosen"] for row in found["leaderboard"]) == 1
     assert tracked.info.status == "FINISHED"
     assert tracked.data.tags["note"] == "why"
+    [chosen] = [row for row in found["leaderboard"] if row["chosen"]]
+    assert tracked.data.metrics["roc_auc"] == chosen["value"]
     notebook = json.loads(Path(found["notebook"]).read_text("utf-8"))
     assert notebook["nbformat"] == 4
 

@@ -1,13 +1,12 @@
 """What one may say of a search, where the defaults do not suit."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, PositiveFloat, ValidationError
 
 from fullcircle.core.contract import Settings
 from fullcircle.core.errors import ConfigurationError, name_missing
-from fullcircle.core.metrics import METRICS
 from fullcircle.core.preparation import PreparationSettings
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
@@ -35,7 +34,7 @@ class Options(Settings):
 
     seconds: PositiveFloat | None = 60.0
     trials: int | None = Field(default=None, ge=0)
-    metric: Literal[tuple(METRICS)] | None = None  # type: ignore[valid-type]
+    metric: str | None = None
     time: str | None = None
     key: str | None = None
     candidates: list[str] = Field(default=list(CANDIDATES))

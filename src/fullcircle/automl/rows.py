@@ -84,9 +84,11 @@ def declare_problem(task: str, features: list[str], options: Options) -> Problem
         ConfigurationError: The metric does not fit the task.
     """
     metric = options.metric or _METRICS[task]
-    if task not in METRICS[metric].tasks:
-        fitting = ", ".join(name for name, each in METRICS.items() if task in each.tasks)
-        raise ConfigurationError(f"The metric {metric} does not fit a {task} target: {fitting} do.")
+    fitting = [name for name, each in METRICS.items() if task in each.tasks]
+    if metric not in fitting:
+        raise ConfigurationError(
+            f"The metric {metric} does not fit a {task} target: {', '.join(fitting)} do."
+        )
     ordered = options.time is not None
     return ProblemSpec(
         name="automl",

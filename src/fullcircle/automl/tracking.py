@@ -36,7 +36,8 @@ def track_search(
     tags = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}
     with mlflow.start_run(run_name=f"automl {target}", tags=tags) as run:
         mlflow.log_params(flatten(options.model_dump(mode="json")))
-        mlflow.log_metrics({**board[0]["scores"], f"gate_{search['metric']}": score.value})
+        [chosen] = [row for row in board if row["chosen"]]
+        mlflow.log_metrics({**chosen["scores"], f"gate_{search['metric']}": score.value})
         mlflow.log_dict(plan, "preparation_report.json")
         mlflow.log_dict(search, "search_report.json")
         mlflow.log_dict(board, "leaderboard.json")
