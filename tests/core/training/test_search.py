@@ -267,6 +267,31 @@ def test_a_difference_in_the_search_breaks_a_tie(ahead: float, winner: str) -> N
     assert found == winner
 
 
+@pytest.mark.parametrize(("ahead", "winner"), [(0.001, "lucky"), (0.5, "steady")])
+def test_luck_on_few_rows_does_not_undo_the_search(ahead: float, winner: str) -> None:
+    """What the folds put surely behind does not win by the selection rows; what is close may."""
+    rng = np.random.default_rng(1)
+    truth, noise = rng.normal(size=50), rng.normal(size=50)
+    predicted = {"lucky": truth + 0.8 * noise, "steady": truth + noise}
+    folds = rng.normal(1.0, 0.01, size=5)
+    recipes = [
+        Recipe("lucky", "any", fold_scores=(folds + ahead).tolist()),
+        Recipe("steady", "any", fold_scores=(folds + rng.normal(0, 0.01, size=5)).tolist()),
+    ]
+    found, standing = find_winner(
+        recipes,
+        predicted,
+        truth,
+        "rmse",
+        standard_errors=0.0,
+        resamples=100,
+        confidence=0.9,
+        seed=1,
+    )
+    assert found == winner
+    assert standing["lucky"]["shortlisted"] is (winner == "lucky")
+
+
 def test_the_error_over_folds_is_not_too_small() -> None:
     """Models that are alike are called different about as often as two standard errors say.
 

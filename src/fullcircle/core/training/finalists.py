@@ -89,8 +89,9 @@ def find_winner(
 ) -> tuple[str, dict[str, dict[str, Any]]]:
     """Choose among finalists on rows that trained none of them; of those that tie, the simplest.
 
-    The best is best on the selection rows. A simpler one ties with it if neither the selection
-    rows nor the folds of the search tell them apart.
+    Those that the search saw one standard error behind its leader are out, however well they do
+    on the few selection rows. The best of the others is best on the selection rows. A simpler one
+    ties with it if neither the selection rows nor the folds of the search tell them apart.
 
     Args:
         recipes: The finalists, the simplest first.
@@ -107,14 +108,15 @@ def find_winner(
 
     Returns:
         The winner's name and, by finalist, the metric on the selection rows with its interval
-        (``value``, ``low``, ``high``, ``confidence``), how far ``behind`` the best it is, the
-        ``standard_error`` of that and whether it ``ties``.
+        (``value``, ``low``, ``high``, ``confidence``), whether the search had it ``shortlisted``,
+        how far ``behind`` the best it is, the ``standard_error`` of that and whether it ``ties``.
     """
     scored = {
         name: resample_metric(metric, truth, vector, resamples=resamples, seed=seed)
         for name, vector in predicted.items()
     }
-    best = max(recipes, key=lambda recipe: METRICS[metric].gain(scored[recipe.name].value, 0.0))
+    listed = _shortlist(metric, recipes)
+    best = max(listed, key=lambda recipe: METRICS[metric].gain(scored[recipe.name].value, 0.0))
     standing: dict[str, dict[str, Any]] = {}
     for recipe in recipes:
         gain = scored[best.name].gain(scored[recipe.name]).estimate(_ONE_STANDARD_ERROR)
@@ -123,11 +125,26 @@ def find_winner(
         close = gain.value <= standard_errors * error and behind <= standard_errors * fold_error
         standing[recipe.name] = {
             **scored[recipe.name].estimate(confidence).as_dict(),
+            "shortlisted": recipe in listed,
             "behind": gain.value,
             "standard_error": error,
-            "ties": bool(close) or recipe is best,
+            "ties": (bool(close) and recipe in listed) or recipe is best,
         }
     return next(name for name, facts in standing.items() if facts["ties"]), standing
+
+
+def _shortlist(metric: str, recipes: list[Recipe]) -> list[Recipe]:
+    """Give the recipes that the folds do not put a standard error behind the one that leads them.
+
+    Without folds to compare, all are on the list.
+    """
+    if any(not recipe.fold_scores for recipe in recipes):
+        return recipes
+    leader = max(recipes, key=lambda recipe: METRICS[metric].gain(recipe.cv_score, 0.0))
+    compared = [compare_folds(metric, leader.fold_scores, each.fold_scores) for each in recipes]
+    return [
+        recipe for recipe, (behind, error) in zip(recipes, compared, strict=True) if behind <= error
+    ]
 
 
 def compare_folds(metric: str, best: list[float], other: list[float]) -> tuple[float, float]:

@@ -12,6 +12,7 @@ from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.metrics import score_all
 from fullcircle.core.model import Model
 from fullcircle.core.profile import take_profile
+from fullcircle.core.splits import describe_split
 from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.settings import TrainingSettings
@@ -113,6 +114,7 @@ def make_model(
         workshop = Workshop(rows, problem, training, workshop.plan)
         estimator = winner.calibrate(workshop.fit(winner.recipe))
     inputs = workshop.inputs
+    example = _take_example(inputs)
     return Model(
         estimator=estimator,
         candidate=winner.recipe.name,
@@ -130,12 +132,22 @@ def make_model(
         scores=winner.scores,
         trained_on=_describe_rows(workshop.rows, problem, as_of),
         profile=take_profile(inputs, predict(estimator, problem.task, inputs)) if profiled else {},
-        example=inputs.head(5),
+        example=example,
+        expected=predict(estimator, problem.task, example).tolist(),
     )
 
 
+def _take_example(inputs: pd.DataFrame) -> pd.DataFrame:
+    """First five rows, or four and the one with the fewest gaps: a signature needs to see values.
+
+    Of a column of text that is empty in all rows of the example, MLflow would say it holds numbers.
+    """
+    fullest = int(np.argmin(inputs.isna().sum(axis=1).to_numpy()))
+    return inputs.iloc[sorted({0, 1, 2, 3, max(fullest, 4)} & set(range(len(inputs))))]
+
+
 def _describe_rows(rows: pd.DataFrame, problem: ProblemSpec, as_of: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {"rows": len(rows), "as_of": as_of}
+    facts: dict[str, Any] = {"rows": len(rows), "as_of": as_of, "split": describe_split(problem)}
     if problem.task == "multiclass":
         facts["baseline"] = rows[problem.label].value_counts(normalize=True).sort_index().tolist()
     else:
