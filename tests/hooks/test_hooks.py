@@ -17,7 +17,7 @@ from fullcircle.hooks.summary import (
     tell_retraining,
 )
 from fullcircle.hooks.timing import describe_seconds
-from fullcircle.hooks.tracking import anchor_sqlite
+from fullcircle.hooks.addresses import anchor_sqlite
 from fullcircle.switches import list_problems, read_switch, read_variable
 
 
@@ -40,8 +40,8 @@ def test_summary_shows_the_leaderboard_with_intervals() -> None:
     """Each candidate is told with its score and interval."""
     row = {"candidate": "a", "metric": "rmse", "value": 2.0, "low": 1.5, "high": 2.5}
     facts = {"confidence": 0.9, "cv_score": 2.1, "standard_error": 0.2}
-    best = {**row, **facts, "chosen": False, "behind": 0.0}
-    chosen = {**row, **facts, "candidate": "b", "chosen": True, "behind": 0.05}
+    best = {**row, **facts, "chosen": False, "shortlisted": True, "behind": 0.0}
+    chosen = {**best, "candidate": "b", "chosen": True, "behind": 0.05}
     text = shown(tell_leaderboard([best, chosen]))
     assert "rmse" in text
     assert "90% interval" in text
