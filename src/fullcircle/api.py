@@ -14,7 +14,8 @@ from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.model import Model
 from fullcircle.core.point_in_time import KeyedTable, join_features
 from fullcircle.core.profile import PREDICTION
-from fullcircle.datasets.model_dataset import find_version, read_model
+from fullcircle.registry.addresses import find_version
+from fullcircle.registry.storage import read_model
 
 _ORDER = "__order"
 

@@ -1,9 +1,7 @@
 """Candidates and trials as runs of MLflow, and the ranking of such runs."""
 
 import json
-import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +14,9 @@ from fullcircle.datasets import CandidateRunsDataset
 from fullcircle.datasets.candidate_runs_dataset import choose_trials
 from fullcircle.datasets.runs import rank_runs
 
+pytestmark = pytest.mark.usefixtures("tracked")
+
 GIVEN = {"problem": "p", "data_source": "simulated", "as_of": "2025-03-01", "note": "why not"}
-
-
-@pytest.fixture(autouse=True)
-def _tracking(tmp_path: Path, database: Path) -> Iterator[None]:
-    """Track to a database of the test's own."""
-    shutil.copy(database, tmp_path)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    identity = mlflow.create_experiment("test", artifact_location=(tmp_path / "art").as_uri())
-    mlflow.set_experiment(experiment_id=identity)
-    yield
-    while mlflow.active_run():
-        mlflow.end_run()
-    mlflow.set_tracking_uri(before)
 
 
 def trial(number: int, score: float | None = 0.5, state: str = "complete") -> Any:

@@ -15,6 +15,8 @@ from kedro.io import DatasetError
 
 from fullcircle.datasets.figures_dataset import FiguresDataset
 
+pytestmark = pytest.mark.usefixtures("tracked")
+
 
 @pytest.fixture
 def figures() -> dict[str, go.Figure]:

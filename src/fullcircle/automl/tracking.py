@@ -30,7 +30,7 @@ def track_search(
     import mlflow
 
     from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
-    from fullcircle.datasets.model_dataset import log_model
+    from fullcircle.registry.storage import log_model
 
     mlflow.set_experiment("automl")
     tags = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}

@@ -7,7 +7,9 @@ from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
 from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
 from fullcircle.datasets.figures_dataset import FiguresDataset
 from fullcircle.datasets.model_dataset import ModelDataset
+from fullcircle.datasets.model_probe_dataset import ModelProbeDataset
 from fullcircle.datasets.predictions_dataset import PredictionsDataset
+from fullcircle.datasets.promotion_decision_dataset import PromotionDecisionDataset
 from fullcircle.datasets.raw_file_dataset import RawFileDataset
 from fullcircle.datasets.raw_parquet_dataset import RawParquetDataset
 from fullcircle.datasets.report_dataset import ReportDataset
@@ -22,7 +24,9 @@ __all__ = [
     "FeatureTablesDataset",
     "FiguresDataset",
     "ModelDataset",
+    "ModelProbeDataset",
     "PredictionsDataset",
+    "PromotionDecisionDataset",
     "RawFileDataset",
     "RawParquetDataset",
     "ReportDataset",

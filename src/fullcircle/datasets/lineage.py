@@ -7,7 +7,8 @@ from typing import Any
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
-from fullcircle.datasets.model_dataset import find_version, read_model
+from fullcircle.registry.addresses import find_version
+from fullcircle.registry.storage import read_model
 
 _DATA = "data."
 

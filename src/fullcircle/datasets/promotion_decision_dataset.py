@@ -1,0 +1,41 @@
+"""The gate's decision: a report, and what the registry keeps of it."""
+
+import hashlib
+import json
+from typing import Any
+
+from fullcircle.datasets.provenance import active_run_id
+from fullcircle.datasets.report_dataset import ReportDataset
+from fullcircle.registry.acts import Registry
+
+
+class PromotionDecisionDataset(ReportDataset):
+    """Writes a decision as ReportDataset does, and into the registry, which promotes by it.
+
+    Example:
+        ```yaml
+        promotion_decision:
+          type: fullcircle.datasets.PromotionDecisionDataset
+          filepath: data/06_models/telco_churn/promotion_decision.json
+          metrics: [promote, score.value]
+        ```
+    """
+
+    def save(self, data: dict[str, Any]) -> None:
+        """Write the report, then judge the version that it is about."""
+        super().save(data)
+        model, version = _split(data["challenger"])
+        against = _split(data["incumbent"])[1] if data["incumbent"] else None
+        text = json.dumps(data, sort_keys=True, default=str)
+        evidence = {
+            "run_id": active_run_id(),
+            "decision_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "failed": [check["name"] for check in data["checks"] if not check["passed"]],
+        }
+        Registry(model).judge(version, against, data["promote"] is True, evidence)
+
+
+def _split(registration: str) -> tuple[str, str]:
+    """Take ``name v5`` apart."""
+    name, _, version = registration.rpartition(" v")
+    return name, version

@@ -1,0 +1,285 @@
+"""The acts on a registered model; each is written to the log before it is carried out.
+
+A role is an alias: ``challenger`` asks for promotion, ``champion`` scores, ``previous`` is what a
+rollback returns to, ``shadow`` predicts without answering.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fullcircle.core.audit import Entry, Moves, find_faults, follow_role, last_moves
+from fullcircle.core.errors import ConfigurationError, ModelError
+from fullcircle.core.model import Model, Registration
+from fullcircle.registry.addresses import find_by_number, list_aliases
+from fullcircle.registry.facts import gather_facts
+from fullcircle.registry.journal import Journal
+from fullcircle.registry.storage import SEAL, add_version, log_model, seal_model
+
+CHALLENGER, CHAMPION, PREVIOUS, SHADOW = "challenger", "champion", "previous", "shadow"
+DECISION, AGAINST, RETIRED = "decision", "decided_against", "retired"
+PROMOTE, REFUSE, NOBODY = "promote", "refuse", "nobody"
+OWN_TAGS = (SEAL, DECISION, AGAINST, RETIRED)  # tags that no hand may write
+_GATED = {CHAMPION: "kedro model promote", PREVIOUS: "kedro model rollback"}
+_DESCRIPTION = "description"
+
+Change = Callable[[dict[str, str]], tuple[Moves, Moves]]
+
+
+class Registry:
+    """One registered model and all that may be done to it."""
+
+    def __init__(self, model: str) -> None:
+        """Take the model's three-level name, on MLflow's current server."""
+        from mlflow import MlflowClient
+
+        self.model = model
+        self.journal = Journal(model)
+        self._client = MlflowClient()
+
+    # What becomes of a new model
+
+    def register(self, model: Model, role: str) -> Registration:
+        """Log a model to the current run, register it as the next version, and give it a role.
+
+        Raises:
+            ModelError: The role is one that only the gate gives.
+        """
+        _refuse_gated(role)
+        info = log_model(model)
+        sealed = seal_model(info)
+        facts = gather_facts(model, info.run_id)
+        placed = add_version(self.model, info, {**facts, SEAL: sealed})
+        evidence = {SEAL: sealed, "run_id": placed.run_id}
+        self._act(
+            "register",
+            placed.version,
+            lambda aliases: ({role: [aliases.get(role), placed.version]}, {}),
+            evidence=evidence,
+        )
+        return placed
+
+    def judge(self, version: str, against: str | None, promote: bool, evidence: Any) -> Entry:
+        """Write down what the gate decided on a version, and whom it was compared with."""
+        tags = {DECISION: PROMOTE if promote else REFUSE, AGAINST: against or NOBODY}
+        return self._act("judge", version, self._retag(version, tags), evidence=evidence)
+
+    def promote(self, version: str, why: str = "") -> Entry:
+        """Make a version the champion, if the gate let it pass against the present champion.
+
+        Raises:
+            ModelError: The gate did not, or compared it with another champion than the present
+                one, or the version is retired.
+        """
+
+        def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
+            tags = self._find(version).tags
+            present = aliases.get(CHAMPION)
+            self._refuse_unjudged(version, tags, present)
+            self._refuse_retired(version, tags)
+            former = {PREVIOUS: [aliases.get(PREVIOUS), present]} if present else {}
+            return {**former, CHAMPION: [present, version]}, {}
+
+        tags = self._find(version).tags
+        evidence = {name: tags.get(name) for name in (SEAL, DECISION, AGAINST)}
+        return self._act("promote", version, move, why=why, evidence=evidence)
+
+    # What people do
+
+    def rollback(self, why: str) -> Entry:
+        """Give the role of champion back to the one before.
+
+        Raises:
+            ModelError: There is none before.
+        """
+        reign = follow_role(self.journal.entries(), CHAMPION, "rollback")
+
+        def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
+            present, target = aliases.get(CHAMPION), aliases.get(PREVIOUS)
+            if target is None:
+                raise ModelError(f"{self.model} has no previous champion to return to.")
+            self._refuse_retired(target, self._find(target).tags)
+            earlier = reign[: reign.index(target)] if target in reign else []
+            before = next((v for v in reversed(earlier) if v != target), None)
+            return {PREVIOUS: [target, before], CHAMPION: [present, target]}, {}
+
+        return self._act("rollback", list_aliases(self.model).get(PREVIOUS), move, why=why)
+
+    def move_alias(self, alias: str, version: str | None, why: str = "") -> Entry:
+        """Give an alias to a version, or take it away.
+
+        Raises:
+            ModelError: The alias moves by promotion and rollback alone, or nobody has it.
+        """
+        _refuse_gated(alias)
+
+        def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
+            if version is None and alias not in aliases:
+                raise ModelError(f"No version of {self.model} has the alias {alias}.")
+            if version is not None:
+                self._refuse_retired(version, self._find(version).tags)
+            return {alias: [aliases.get(alias), version]}, {}
+
+        return self._act("alias", version, move, why=why)
+
+    def approve(self, version: str, why: str) -> Entry:
+        """Write down that a person wants a version to become champion once the gate agrees."""
+        sealed = self._find(version).tags.get(SEAL)
+        return self._act("approve", version, _nothing, why=why, evidence={SEAL: sealed})
+
+    def approvals(self, version: str) -> list[dict[str, str]]:
+        """Give who approved a version, as its files are now, when and why."""
+        sealed = self._find(version).tags.get(SEAL)
+        return [
+            {"who": entry.who, "when": entry.at, "why": entry.why}
+            for entry in self.history()
+            if (entry.act, entry.version) == ("approve", version)
+            and sealed is not None
+            and entry.evidence.get(SEAL) == sealed
+        ]
+
+    def tag(self, version: str, tags: Mapping[str, str | None], why: str = "") -> Entry:
+        """Set tags of a version, or take those away that are None.
+
+        Raises:
+            ConfigurationError: A tag is the registry's own.
+        """
+        if own := sorted(set(tags) & set(OWN_TAGS)):
+            raise ConfigurationError(f"No hand may write the tag: {', '.join(own)}.")
+        act = "tag" if any(value is not None for value in tags.values()) else "untag"
+        return self._act(act, version, self._retag(version, tags), why=why)
+
+    def describe(self, version: str, text: str) -> Entry:
+        """Write a version's description."""
+        before = self._find(version).description or None
+        return self._act("describe", version, lambda _: ({}, {_DESCRIPTION: [before, text]}))
+
+    def retire(self, version: str, why: str) -> Entry:
+        """Take a version out of use: it loses its aliases and can get none again.
+
+        Raises:
+            ModelError: It is the champion, or what a rollback would return to.
+        """
+
+        def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
+            held = [alias for alias, holder in aliases.items() if holder == version]
+            if in_use := sorted(set(held) & set(_GATED)):
+                raise ModelError(
+                    f"{self.model} v{version} is {' and '.join(in_use)}. "
+                    "Promote another or roll back first."
+                )
+            before = self._find(version).tags.get(RETIRED)
+            return {alias: [version, None] for alias in held}, {RETIRED: [before, why or "yes"]}
+
+        return self._act("retire", version, move, why=why)
+
+    def note_copy(self, version: str, why: str, evidence: dict[str, Any]) -> Entry:
+        """Write down that a version was copied to another environment, or came from one."""
+        return self._act("copy", version, _nothing, why=why, evidence=evidence)
+
+    def history(self) -> list[Entry]:
+        """Give every act that was carried out, oldest first."""
+        done = [kept for kept in self.journal.entries() if kept.state == "done"]
+        return [Entry.from_json(kept.text) for kept in done]
+
+    def verify(self) -> list[str]:
+        """Say what is wrong with the log, one line per fault."""
+        return find_faults(self.journal.entries(), list_aliases(self.model))
+
+    # How
+
+    def _act(
+        self,
+        act: str,
+        version: str | None,
+        change: Change,
+        *,
+        why: str = "",
+        evidence: dict[str, Any] | None = None,
+    ) -> Entry:
+        """Write an act to the log and carry it out, alone."""
+        if version is not None:
+            self._find(version)
+        self._note_what_was_found()
+
+        def prepare() -> Entry:
+            moves, changes = change(list_aliases(self.model))
+            return Entry(0, "", "", act, self.model, version, moves, changes, why, evidence or {})
+
+        with self.journal.record(prepare) as entry:
+            self._carry_out(entry)
+        return entry
+
+    def _note_what_was_found(self) -> None:
+        """Where aliases stand elsewhere than the log left them, write down that they do."""
+
+        def find() -> Moves:
+            logged, found = last_moves(self.journal.entries()), list_aliases(self.model)
+            both = {alias: [logged.get(alias), found.get(alias)] for alias in {*logged, *found}}
+            return {alias: move for alias, move in sorted(both.items()) if move[0] != move[1]}
+
+        if not find():
+            return
+        why = "aliases stood elsewhere than the log had left them"
+        with self.journal.record(
+            lambda: Entry(0, "", "", "find", self.model, None, find(), why=why)
+        ):
+            pass
+
+    def _carry_out(self, entry: Entry) -> None:
+        """Do what an entry says; a crash in between leaves the champion last to be moved."""
+        for name, (_, after) in entry.changes.items():
+            self._change(str(entry.version), name, after)
+        for alias, (before, after) in entry.moves.items():
+            if after is not None:
+                self._client.set_registered_model_alias(self.model, alias, after)
+            elif before is not None:
+                self._client.delete_registered_model_alias(self.model, alias)
+
+    def _change(self, version: str, name: str, after: str | None) -> None:
+        if name == _DESCRIPTION:
+            self._client.update_model_version(self.model, version, after)
+        elif after is None:
+            self._client.delete_model_version_tag(self.model, version, name)
+        else:
+            self._client.set_model_version_tag(self.model, version, name, after)
+
+    def _retag(self, version: str, tags: Mapping[str, str | None]) -> Change:
+        def change(_: dict[str, str]) -> tuple[Moves, Moves]:
+            before = self._find(version).tags
+            if absent := [n for n, value in tags.items() if value is None and n not in before]:
+                raise ModelError(f"{self.model} v{version} has no tag: {', '.join(absent)}.")
+            return {}, {name: [before.get(name), value] for name, value in tags.items()}
+
+        return change
+
+    def _find(self, version: str) -> Any:
+        found = find_by_number(self.model, version)
+        if found is None:
+            raise ModelError(f"{self.model} has no version {version}.")
+        return found
+
+    def _refuse_unjudged(self, version: str, tags: Mapping[str, str], present: str | None) -> None:
+        """Refuse a version that the gate did not let pass against the present champion."""
+        name, decision = f"{self.model} v{version}", tags.get(DECISION)
+        if decision != PROMOTE:
+            said = "refused it" if decision == REFUSE else "has not judged it yet"
+            raise ModelError(f"{name} cannot be promoted: the gate {said}.")
+        against = tags.get(AGAINST)
+        if against != (present or NOBODY):
+            raise ModelError(
+                f"{name} was compared with champion v{against}, and the champion is now "
+                f"v{present}. Let the gate compare again: kedro model promote {version}"
+            )
+
+    def _refuse_retired(self, version: str, tags: Mapping[str, str]) -> None:
+        if RETIRED in tags:
+            raise ModelError(f"{self.model} v{version} is retired: {tags[RETIRED]}.")
+
+
+def _refuse_gated(alias: str) -> None:
+    if alias in _GATED:
+        raise ModelError(f"The alias {alias} moves by the gate alone: {_GATED[alias]}.")
+
+
+def _nothing(_: dict[str, str]) -> tuple[Moves, Moves]:
+    return {}, {}

@@ -1,0 +1,49 @@
+"""What a version says of itself in tags: framework, data, dates, scores, code, owner."""
+
+from typing import Any
+
+from fullcircle.core.model import Model
+
+_FROM_RUN = (
+    "problem",
+    "data_source",
+    "environment",
+    "git_commit",
+    "git_dirty",
+    "python",
+    "note",
+)
+
+
+def gather_facts(model: Model, run_id: str | None) -> dict[str, str]:
+    """Give the tags of a new version, from the model and from the run that made it."""
+    from importlib.metadata import version
+
+    facts: dict[str, Any] = {
+        "framework": f"scikit-learn {version('scikit-learn')}",
+        "candidate": model.candidate,
+        "task": model.task,
+        **{f"trained.{n}": value for n, value in model.trained_on.items() if _is_plain(value)},
+        **{f"selection.{n}": _as_text(score) for n, score in model.scores.items()},
+        **{n: model.settings.get("problem", {}).get(n) for n in ("owner", "use_case")},
+        **(_read_run(run_id) if run_id else {}),
+    }
+    return {name: str(value) for name, value in facts.items() if value not in (None, "")}
+
+
+def _read_run(run_id: str) -> dict[str, str]:
+    from mlflow import MlflowClient
+
+    tags = MlflowClient().get_run(run_id).data.tags
+    data = {name: value for name, value in tags.items() if name.startswith("data.")}
+    return {**{name: tags[name] for name in _FROM_RUN if name in tags}, **data}
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _as_text(score: Any) -> str:
+    if isinstance(score, dict):
+        return f"{score['value']:.4f} [{score['low']:.4f}, {score['high']:.4f}]"
+    return f"{score:.4f}"

@@ -1,0 +1,187 @@
+"""A model's way into the registry and back: files with digests, trusted types, and its papers."""
+
+import json
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from fullcircle.core.errors import ModelError
+from fullcircle.core.model import Model, Registration
+from fullcircle.registry.digests import MANIFEST, digest_files, find_tampering, seal_files
+
+DESCRIPTION = "fullcircle.json"
+SEAL = "digest"  # tag of a version: one digest for all its files
+_SKOPS, _PICKLE = "model.skops", "model.pkl"
+
+# Types beyond skops' own list that our estimators are made of. The list lies here, not in the
+# model: a model that could name its own trusted types could name any code.
+TRUSTED_TYPES = [
+    "collections.OrderedDict",
+    "fullcircle.core.evaluation.calibration.CalibratedClassifier",
+    "fullcircle.core.training.candidates.LastValueRegressor",
+    "fullcircle.core.preparation.encoders.ColumnGroup",
+    "fullcircle.core.preparation.encoders.Folds",
+    "fullcircle.core.preparation.encoders.TextEncoder",
+    "fullcircle.core.preparation.reader.ColumnReader",
+    "lightgbm.basic.Booster",
+    "lightgbm.sklearn.LGBMClassifier",
+    "lightgbm.sklearn.LGBMRegressor",
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "skrub._string_encoder.StringEncoder",
+    "skrub._to_str.ToStr",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
+]
+
+
+def log_model(model: Model) -> Any:
+    """Log the model to the current run, with signature, input example and requirements."""
+    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.models import infer_signature
+
+    info = mlflow.sklearn.log_model(
+        model.estimator,
+        name=model.candidate,
+        serialization_format="skops",
+        skops_trusted_types=TRUSTED_TYPES,
+        signature=infer_signature(model.example, model.predict(model.example)),
+        input_example=model.example,
+        pip_requirements=_requirements(),
+        pyfunc_predict_fn="predict" if model.task == "regression" else "predict_proba",
+        metadata={
+            "features": model.features,
+            "feature_lookups": [lookup.model_dump(mode="json") for lookup in model.lookups],
+        },
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        description = Path(folder) / DESCRIPTION
+        description.write_text(json.dumps(model.describe(), indent=1), encoding="utf-8")
+        MlflowClient().log_model_artifact(info.model_id, str(description))
+    return info
+
+
+def seal_model(info: Any) -> str:
+    """Write the digests of a logged model's files beside them, and give one digest for all."""
+    from mlflow import MlflowClient
+
+    with tempfile.TemporaryDirectory() as folder:
+        digests = digest_files(fetch_files(info.model_uri, folder))
+        manifest = Path(folder) / MANIFEST
+        manifest.write_text(json.dumps(digests, indent=1, sort_keys=True), encoding="utf-8")
+        MlflowClient().log_model_artifact(info.model_id, str(manifest))
+    return seal_files(digests)
+
+
+def add_version(name: str, info: Any, tags: dict[str, str]) -> Registration:
+    """Enter a logged model into the registry as the next version of its name."""
+    from mlflow import MlflowClient, MlflowException
+
+    client = MlflowClient()
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(
+        name, source=info.model_uri, run_id=info.run_id, model_id=info.model_id, tags=tags
+    )
+    return Registration(name, str(version.version), str(info.run_id))
+
+
+def _requirements() -> list[str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for library in ("scikit-learn", "skops", "skrub", "xgboost-cpu", "lightgbm", "pandas", "numpy"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{library}=={version(library)}")
+    return found
+
+
+def read_model(version: Any, *, allow_code: bool = False) -> Model:
+    """Fetch a registered version's files, check them, and rebuild the model.
+
+    Args:
+        version: MLflow's model version.
+        allow_code: Whether a pickle may be loaded, which runs whatever code is in it.
+
+    Raises:
+        ModelError: The files are not those that were registered, or cannot be read, or would run
+            code.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        return _rebuild(fetch_version(version, place), version, allow_code=allow_code)
+
+
+def fetch_version(version: Any, place: str) -> Path:
+    """Download a version's files and check them against the digest in the registry.
+
+    Raises:
+        ModelError: The files are gone, or a file is not what was registered: it is named.
+    """
+    registration = _name(version)
+    try:
+        folder = fetch_files(f"models:/{version.name}/{version.version}", place)
+    except Exception as error:
+        raise ModelError(f"{registration} cannot be loaded: {_first_line(error)}") from error
+    sealed = version.tags.get(SEAL)
+    if sealed is None:
+        raise ModelError(f"{registration} has no digest: it was not registered by this project.")
+    if tampering := find_tampering(folder, sealed):
+        raise ModelError(f"{registration} is not what was registered: {tampering}.")
+    return folder
+
+
+def fetch_files(uri: str, place: str) -> Path:
+    """Download a model's files into a folder of its own below a place."""
+    import mlflow
+
+    return Path(mlflow.artifacts.download_artifacts(uri, dst_path=place))
+
+
+def _rebuild(folder: Path, version: Any, *, allow_code: bool) -> Model:
+    import pandas as pd
+
+    registration = _name(version)
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        example = json.loads((folder / "input_example.json").read_text(encoding="utf-8"))
+        estimator = _load_estimator(folder, registration, allow_code=allow_code)
+        frame = pd.DataFrame(example["data"], columns=example["columns"])
+        model = Model.from_description(description, estimator, frame)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{registration} cannot be loaded: {_first_line(error)}") from error
+    return model.registered_as(registration)
+
+
+def _load_estimator(folder: Path, registration: Registration, *, allow_code: bool) -> Any:
+    """Load the estimator from a format that holds data alone, or from a pickle where allowed."""
+    import skops.io
+
+    if (folder / _SKOPS).is_file():
+        return skops.io.load(folder / _SKOPS, trusted=TRUSTED_TYPES)
+    if not allow_code:
+        raise ModelError(
+            f"{registration} is kept in a format that runs code when it is loaded, which is "
+            "refused. If you trust who made it, say 'allow_code: true' at the catalog entry."
+        )
+    import mlflow
+
+    return mlflow.sklearn.load_model(str(folder))
+
+
+def _name(version: Any) -> Registration:
+    return Registration(version.name, str(version.version), str(version.run_id))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

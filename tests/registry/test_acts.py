@@ -1,0 +1,273 @@
+"""Acts on the registry: each is gated, logged, done alone, and undone by one command."""
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from fullcircle.core.errors import ConfigurationError, ModelError
+from fullcircle.registry import journal
+from fullcircle.registry.acts import Registry
+from fullcircle.registry.addresses import list_aliases
+
+NAME = "catalog.schema.model"
+
+
+@pytest.fixture
+def registry(tracked: Path) -> Registry:
+    """A registry with four versions without files."""
+    client = MlflowClient()
+    client.create_registered_model(NAME)
+    for number in range(1, 5):
+        client.create_model_version(NAME, source=str(tracked), tags={"digest": f"d{number}"})
+    return Registry(NAME)
+
+
+def champion() -> str | None:
+    return list_aliases(NAME).get("champion")
+
+
+def crown(registry: Registry, *versions: str) -> None:
+    """Let the gate pass versions one after the other, each against the one before."""
+    for version in versions:
+        registry.judge(version, champion(), True, {})
+        registry.promote(version)
+
+
+def test_promotion_moves_champion_and_keeps_the_one_before(registry: Registry) -> None:
+    """The new champion is the judged version, and the former one can be returned to."""
+    crown(registry, "1", "3")
+    assert list_aliases(NAME) == {"champion": "3", "previous": "1"}
+    assert [entry.act for entry in registry.history()] == ["judge", "promote"] * 2
+    assert registry.verify() == []
+
+
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (lambda r: None, "the gate has not judged it yet"),
+        (lambda r: r.judge("2", "1", False, {}), "the gate refused it"),
+        (lambda r: r.judge("2", None, True, {}), "compared with champion vnobody"),
+        (lambda r: r.judge("2", "3", True, {}), "compared with champion v3.* is now v1"),
+        (
+            lambda r: (r.judge("2", "1", True, {}), r.retire("2", "too old")),
+            "v2 is retired: too old",
+        ),
+    ],
+    ids=["unjudged", "refused", "judged before", "judged by another", "retired"],
+)
+def test_nothing_is_promoted_in_error(registry: Registry, prepare: Any, said: str) -> None:
+    """Without a yes of the gate against the present champion, the champion stays."""
+    crown(registry, "1")
+    prepare(registry)
+    with pytest.raises(ModelError, match=said):
+        registry.promote("2")
+    assert champion() == "1"
+    assert registry.verify() == []
+
+
+def test_rollback_returns_step_by_step(registry: Registry) -> None:
+    """Each rollback goes one champion back, never forth, and ends with a clear refusal."""
+    crown(registry, "1", "2", "3")
+    registry.rollback("too many errors")
+    assert list_aliases(NAME) == {"champion": "2", "previous": "1"}
+    registry.rollback("still")
+    assert list_aliases(NAME) == {"champion": "1"}
+    with pytest.raises(ModelError, match="no previous champion"):
+        registry.rollback("once more")
+    crown(registry, "4")
+    assert list_aliases(NAME) == {"champion": "4", "previous": "1"}
+    assert registry.verify() == []
+
+
+def test_what_was_rolled_back_needs_the_gate_again(registry: Registry) -> None:
+    """An old yes does not bring back a version that was rolled back from."""
+    crown(registry, "1", "2", "3")
+    registry.rollback("bad")
+    registry.rollback("bad")
+    with pytest.raises(ModelError, match=r"compared with champion v2.* now v1"):
+        registry.promote("3")
+
+
+def test_two_promotions_at_once_make_one_champion(registry: Registry) -> None:
+    """Of many who promote at the same moment one succeeds; the others learn who won."""
+    crown(registry, "1")
+    for version in ("2", "3", "4"):
+        registry.judge(version, "1", True, {})
+    barrier, answers = threading.Barrier(3), {}
+
+    def promote(version: str) -> None:
+        own = Registry(NAME)
+        barrier.wait()
+        try:
+            own.promote(version)
+            answers[version] = "promoted"
+        except ModelError as error:
+            answers[version] = str(error)
+
+    threads = [threading.Thread(target=promote, args=(version,)) for version in ("2", "3", "4")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winners = [version for version, answer in answers.items() if answer == "promoted"]
+    assert winners == [champion()]
+    assert all("compared with champion v1" in a for a in answers.values() if a != "promoted")
+    assert registry.verify() == []
+
+
+KILLED = """
+import os, sys
+import mlflow
+from fullcircle.registry.acts import Registry
+
+mlflow.set_tracking_uri(sys.argv[1])
+registry = Registry(sys.argv[2])
+if sys.argv[3] == "before":
+    registry._carry_out = lambda entry: os._exit(9)
+else:
+    move = registry._client.set_registered_model_alias
+    def move_and_die(model, alias, version):
+        move(model, alias, version)
+        os._exit(9)
+    registry._client.set_registered_model_alias = move_and_die
+registry.promote("2")
+"""
+
+
+@pytest.mark.parametrize("moment", ["before", "after the first alias"])
+def test_a_crash_promotes_nobody_in_error(registry: Registry, moment: str) -> None:
+    """Killed between log and alias, the old champion serves, and the next act goes on."""
+    crown(registry, "1")
+    registry.judge("2", "1", True, {})
+    address = mlflow.get_tracking_uri()
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, address, NAME, moment]
+    assert subprocess.run(command, check=False).returncode == 9
+    assert champion() == "1"
+    registry.promote("2")
+    assert list_aliases(NAME) == {"champion": "2", "previous": "1"}
+    assert registry.verify() == []
+    acts = [entry.act for entry in registry.history()]
+    assert acts.count("promote") == 2
+
+
+def test_who_works_too_long_is_named(registry: Registry, monkeypatch: Any) -> None:
+    """Where another act does not end, one line says whose, and nothing is moved."""
+    monkeypatch.setattr(journal, "_PATIENCE_SECONDS", 0.5)
+    with pytest.raises(ModelError, match=r"at work on catalog\.schema\.model: 1 tag v1"):
+        with registry.journal.record(
+            lambda: journal.Entry(0, "", "", "tag", NAME, "1"),
+        ):
+            Registry(NAME).move_alias("shadow", "2")
+    assert list_aliases(NAME) == {}
+
+
+def test_an_alias_moved_by_other_hands_is_found(registry: Registry) -> None:
+    """Verification names an alias that moved outside the log, and the next act writes it down."""
+    crown(registry, "1")
+    MlflowClient().set_registered_model_alias(NAME, "champion", "4")
+    assert registry.verify() == ["champion is at v4; the log left it at v1."]
+    registry.move_alias("shadow", "2")
+    found = next(entry for entry in registry.history() if entry.act == "find")
+    assert found.moves == {"champion": ["1", "4"]}
+    assert registry.verify() == []
+
+
+def log_runs() -> list[Any]:
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name(f"{NAME} log")
+    return client.search_runs([experiment.experiment_id], order_by=["attributes.start_time ASC"])
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_missing_line_shows(registry: Registry, place: int) -> None:
+    """Take any entry away, the last one too, and verification says so."""
+    crown(registry, "1", "2")
+    assert registry.verify() == []
+    MlflowClient().delete_run(log_runs()[place].info.run_id)
+    assert registry.verify()
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_changed_line_shows(registry: Registry, place: int) -> None:
+    """Change what any entry says, with a seal to match or not, and verification says so."""
+    crown(registry, "1", "2")
+    run = log_runs()[place]
+    text = run.data.tags["entry"].replace('"why": ""', '"why": "I was told to"')
+    assert text != run.data.tags["entry"]
+    client = MlflowClient()
+    client.set_tag(run.info.run_id, "entry", text)
+    assert any("was changed" in fault for fault in registry.verify())
+    if place < 3:
+        client.set_tag(run.info.run_id, "seal", journal.Entry.from_json(text).seal)
+        assert any("is missing" in fault for fault in registry.verify())
+
+
+def test_garbage_in_the_log_is_named(registry: Registry) -> None:
+    """An entry that cannot be read is a fault, and verification goes on."""
+    crown(registry, "1")
+    MlflowClient().set_tag(log_runs()[0].info.run_id, "entry", "{")
+    assert any("is no entry" in fault for fault in registry.verify())
+
+
+def test_roles_of_the_gate_are_not_given_by_hand(registry: Registry) -> None:
+    """Champion and previous move by promotion and rollback alone; other aliases move freely."""
+    for alias in ("champion", "previous"):
+        with pytest.raises(ModelError, match="moves by the gate alone"):
+            registry.move_alias(alias, "1")
+        with pytest.raises(ModelError, match="moves by the gate alone"):
+            registry.move_alias(alias, None)
+    registry.move_alias("shadow", "2", why="watch it")
+    registry.move_alias("shadow", None)
+    with pytest.raises(ModelError, match="No version .* has the alias shadow"):
+        registry.move_alias("shadow", None)
+    with pytest.raises(ModelError, match="has no version 9"):
+        registry.move_alias("shadow", "9")
+
+
+def test_an_approval_is_for_the_files_as_they_were(registry: Registry) -> None:
+    """Who approved is kept with the digest: of other files it is no approval."""
+    registry.approve("2", "looks right")
+    [approval] = registry.approvals("2")
+    assert approval["why"] == "looks right"
+    assert approval["who"]
+    assert registry.approvals("1") == []
+    MlflowClient().set_model_version_tag(NAME, "2", "digest", "other")
+    assert registry.approvals("2") == []
+
+
+def test_tags_and_descriptions_are_logged(registry: Registry) -> None:
+    """Tags and texts change with what they were before, and the registry's own are not written."""
+    registry.tag("1", {"team": "sales"})
+    registry.tag("1", {"team": None}, why="left")
+    registry.describe("1", "The first one.")
+    changes = [(entry.act, entry.changes) for entry in registry.history()]
+    assert changes == [
+        ("tag", {"team": [None, "sales"]}),
+        ("untag", {"team": ["sales", None]}),
+        ("describe", {"description": [None, "The first one."]}),
+    ]
+    assert MlflowClient().get_model_version(NAME, "1").description == "The first one."
+    for own in ("digest", "decision", "decided_against", "retired"):
+        with pytest.raises(ConfigurationError, match=own):
+            registry.tag("1", {own: "x"})
+    with pytest.raises(ModelError, match="has no tag: team"):
+        registry.tag("1", {"team": None})
+
+
+def test_what_serves_is_not_retired(registry: Registry) -> None:
+    """Champion and previous cannot be retired; another loses its aliases and gets none again."""
+    crown(registry, "1", "2")
+    for version, role in (("1", "previous"), ("2", "champion")):
+        with pytest.raises(ModelError, match=f"v{version} is {role}"):
+            registry.retire(version, "old")
+    registry.move_alias("shadow", "3")
+    registry.retire("3", "old")
+    assert "shadow" not in list_aliases(NAME)
+    with pytest.raises(ModelError, match="v3 is retired: old"):
+        registry.move_alias("shadow", "3")

@@ -1,0 +1,183 @@
+"""Models of the registry: what comes back is what was registered, or nothing does."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+from kedro.io import DatasetError
+from tests.small_models import make_model
+
+from fullcircle.core.errors import ModelError
+from fullcircle.core.training.candidates import CANDIDATES
+from fullcircle.datasets import ModelDataset
+from fullcircle.registry.acts import Registry
+from fullcircle.registry.addresses import find_named, find_version
+from fullcircle.registry.storage import read_model
+
+pytestmark = pytest.mark.usefixtures("tracked")
+NAME = "catalog.schema.model"
+
+
+def dataset(alias: str, *, optional: bool = False) -> ModelDataset:
+    return ModelDataset(model_name=NAME, alias=alias, optional=optional)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "task"),
+    [
+        (name, task)
+        for name, family in CANDIDATES.items()
+        for task in ("binary", "multiclass", "regression")
+        if family.fits(task, ordered=True)
+    ],
+)
+def test_registered_model_predicts_as_before(candidate: str, task: str) -> None:
+    """A model loaded back from the registry gives the very same predictions and facts."""
+    original = make_model(candidate, task)
+    with mlflow.start_run():
+        dataset("challenger").save(original)
+    loaded = dataset("challenger").load()
+    frame = original.example
+    assert (loaded.predict(frame) == original.predict(frame)).all()
+    assert loaded.describe() == original.describe()
+    assert loaded.registration.version == "1"
+    assert dataset("challenger").data_version() == f"{NAME} v1"
+
+
+def test_saving_a_registered_model_moves_the_alias_only() -> None:
+    """Another role makes no new version."""
+    with mlflow.start_run():
+        dataset("challenger").save(make_model())
+        dataset("challenger").save(make_model())
+    dataset("shadow").save(dataset("challenger").load())
+    client = mlflow.MlflowClient()
+    assert len(client.search_model_versions(f"name = '{NAME}'")) == 2
+    assert int(client.get_model_version_by_alias(NAME, "shadow").version) == 2
+
+
+def test_nobody_is_champion_without_the_gate() -> None:
+    """A model that the gate has not judged, new or registered, gets no role that scores."""
+    with mlflow.start_run():
+        with pytest.raises(DatasetError, match="moves by the gate alone"):
+            dataset("champion").save(make_model())
+        dataset("challenger").save(make_model())
+        with pytest.raises(DatasetError, match="the gate has not judged it yet"):
+            dataset("champion").save(dataset("challenger").load())
+    assert dataset("champion", optional=True).load() is None
+
+
+def test_absent_alias_is_none_or_an_error() -> None:
+    """Where no version has the alias, an optional entry is None and a needed one says so."""
+    assert dataset("champion", optional=True).load() is None
+    assert not dataset("champion")._exists()
+    with pytest.raises(DatasetError, match=f"no champion of {NAME}"):
+        dataset("champion").load()
+
+
+def register() -> Path:
+    """Register a model and give the folder that its files lie in."""
+    with mlflow.start_run():
+        dataset("challenger").save(make_model())
+    source = find_version(f"models:/{NAME}/1").source
+    return Path(mlflow.artifacts.download_artifacts(source))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "said"),
+    [
+        (lambda f: (f / "model.skops").write_bytes(b"none"), "changed: model.skops"),
+        (lambda f: (f / "fullcircle.json").write_text("{}"), "changed: fullcircle.json"),
+        (lambda f: (f / "MLmodel").unlink(), "MLmodel"),
+        (lambda f: (f / "input_example.json").unlink(), "missing: input_example.json"),
+        (lambda f: (f / "code.py").write_text("import os"), "added: code.py"),
+        (lambda f: (f / "model.pkl").write_bytes(b"cos"), "added: model.pkl"),
+        (
+            lambda f: [(f / n).write_text("{}") for n in ("digests.json", "fullcircle.json")],
+            "digests.json was changed",
+        ),
+        (shutil.rmtree, "digests.json cannot be read"),
+    ],
+    ids=["model", "papers", "MLmodel", "missing", "code", "pickle", "manifest", "all gone"],
+)
+def test_a_tampered_file_is_named(tamper: object, said: str) -> None:
+    """Whatever is changed, added or taken away, the model is not loaded and the file is named."""
+    tamper(register())  # type: ignore[operator]
+    with pytest.raises(DatasetError, match=f"{NAME} v1 .*{said}"):
+        dataset("challenger").load()
+
+
+def test_types_of_a_model_s_own_are_refused() -> None:
+    """Types outside our own list are not loaded, even where the digests agree."""
+    import skops.io
+    from sklearn.preprocessing import FunctionTransformer
+
+    with mlflow.start_run():
+        model = replace(make_model(), estimator=make_model().estimator)
+        registry = Registry(NAME)
+        registry.register(model, "challenger")
+    folder = Path(mlflow.artifacts.download_artifacts(find_version(f"models:/{NAME}/1").source))
+    skops.io.dump(FunctionTransformer(np.polyfit), folder / "model.skops")
+    seal_again(folder)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        read_model(find_version(f"models:/{NAME}/1"))
+
+
+def seal_again(folder: Path) -> None:
+    """Give files that were changed the digests of files that were not."""
+    import json
+
+    from fullcircle.registry.digests import MANIFEST, digest_files, seal_files
+
+    digests = digest_files(folder)
+    (folder / MANIFEST).write_text(json.dumps(digests))
+    mlflow.MlflowClient().set_model_version_tag(NAME, "1", "digest", seal_files(digests))
+
+
+def test_a_pickle_is_loaded_only_where_allowed() -> None:
+    """A format that runs code when it is loaded is refused, unless the entry allows it."""
+    folder = register()
+    expected = dataset("challenger").load().predict(make_model().example)
+    pickled = folder.parent / "pickled"
+    mlflow.sklearn.save_model(
+        make_model().estimator,
+        str(pickled),
+        serialization_format="cloudpickle",
+        pip_requirements=[],
+    )
+    (folder / "model.skops").unlink()
+    for name in ("MLmodel", "model.pkl"):
+        shutil.copy(pickled / name, folder)
+    seal_again(folder)
+    with pytest.raises(DatasetError, match="runs code when it is loaded, which is refused"):
+        dataset("challenger").load()
+    trusting = ModelDataset(model_name=NAME, alias="challenger", allow_code=True)
+    assert (trusting.load().predict(make_model().example) == expected).all()
+
+
+def test_a_version_is_found_by_what_people_call_it() -> None:
+    """Alias, number, and addresses with the name all lead to the version; others are explained."""
+    register()
+    for address in ("challenger", "1", "v1", f"{NAME}@challenger", f"{NAME}/1"):
+        assert str(find_named(address, NAME).version) == "1"
+        uri = address if address.startswith("models:/") else f"models:/{NAME}/1"
+        assert str(find_named(uri, NAME).version) == "1"
+    for address, said in {
+        "chalenger": "no version 'chalenger' \\(nearest: 'challenger'\\). Its aliases: challenger",
+        "7": "no version '7'",
+        "other@champion": "'other' is not the model that is meant",
+        "a b": "neither an alias nor a version",
+        "models:/x": "neither models:/name@alias",
+    }.items():
+        with pytest.raises(ModelError, match=said):
+            find_named(address, NAME)
+    with pytest.raises(ModelError, match=r"no x\.y\.z yet\. Train one first"):
+        find_named("champion", "x.y.z")
+
+
+def test_unregistered_model_is_called_so() -> None:
+    """A model says of itself whether the registry knows it."""
+    assert str(make_model()) == "unregistered logistic_regression"
+    assert replace(make_model(), registration=None).registration is None
