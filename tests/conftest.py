@@ -19,6 +19,14 @@ quiet_libraries()
 
 ROOT = Path(__file__).resolve().parents[1]
 SWITCHES = ("PROBLEM", "DATA_SOURCE", "ENGINE", "RAW_DIR", "KEDRO_ENV")
+ADDRESSES = (
+    "FULLCIRCLE_ARTIFACTS",
+    "FULLCIRCLE_DATA_DIR",
+    "FULLCIRCLE_ONLINE_STORE",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_TRACKING_USERNAME",
+)
 
 SMALL_SIMULATION = """
 raw:
@@ -33,9 +41,10 @@ raw:
     drift_from: "2025-04-01"
 """
 
-# Longer searches are tested on small frames.
+# Longer searches are tested on small frames, and no test depends on how busy the machine is.
 SHORT_SEARCH = """
 training: {search: {trials: 4}}
+gate: {max_latency_ms: null}
 """
 
 
@@ -101,9 +110,16 @@ def make_project(path: Path, *, simulation: str | None = SMALL_SIMULATION) -> Pr
 @pytest.fixture(scope="session", autouse=True)
 def _no_switch_from_outside() -> Iterator[None]:
     """Keep the switches of the calling shell out of the tests."""
-    kept = {name: os.environ.pop(name) for name in SWITCHES if name in os.environ}
+    kept = {n: os.environ.pop(n) for n in (*SWITCHES, *ADDRESSES) if n in os.environ}
     yield
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True)
+def _no_address_from_another_test() -> Iterator[None]:
+    """Forget the address that ``mlflow.set_tracking_uri`` leaves in the environment."""
+    yield
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
 @pytest.fixture(scope="session")
@@ -116,6 +132,22 @@ def make() -> Callable[..., Project]:
 def database() -> Path:
     """Give an empty MLflow database to copy."""
     return empty_database()
+
+
+@pytest.fixture
+def tracked(tmp_path: Path, database: Path) -> Iterator[Path]:
+    """Track to a database of the test's own, and give the folder with it."""
+    import mlflow
+
+    shutil.copy(database, tmp_path)
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
+    identity = mlflow.create_experiment("test", artifact_location=(tmp_path / "art").as_uri())
+    mlflow.set_experiment(experiment_id=identity)
+    yield tmp_path
+    while mlflow.active_run():
+        mlflow.end_run()
+    mlflow.set_tracking_uri(before)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """Turning whatever a run raises into one line that says what to do."""
 
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from kedro.validation.exceptions import ParameterValidationError
 
-from fullcircle.core.errors import FullCircleError
+from fullcircle.core.errors import FullCircleError, name_missing
 
 
 def explain_error(error: BaseException) -> str:
@@ -19,12 +21,49 @@ def explain_error(error: BaseException) -> str:
     for cause in reversed(chain):
         if type(cause).__module__.startswith(("sqlite3", "sqlalchemy")):
             return (
-                f"The tracking database cannot be used: {_first_line(cause)}. "
-                "If mlflow.db at the project's root is damaged, move it away to start afresh."
+                f"The tracking database cannot be used: {_first_line(cause)}. If its file at the "
+                "project's root (mlflow.db; in other environments mlflow-staging.db, "
+                "mlflow-production.db) is damaged, move it away to start afresh."
             )
+        if said := _explain_server(cause) or _explain_environment(cause):
+            return said
         if isinstance(cause, PermissionError):
             return f"Permission denied: {cause.filename or _first_line(cause)}."
     return f"{type(error).__name__}: {_first_line(error)} (--traceback shows where)"
+
+
+def _explain_server(error: BaseException) -> str | None:
+    """Say what a tracking server refused; None where the error is none of a server's."""
+    code = getattr(error, "error_code", None)
+    if code == "UNAUTHENTICATED":
+        return (
+            "The tracking server does not know this user and password. Set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or give them in "
+            "conf/local/credentials.yml."
+        )
+    if code == "PERMISSION_DENIED":
+        user = os.environ.get("MLFLOW_TRACKING_USERNAME", "without a name")
+        return (
+            f"The tracking server says that the user {user!r} may not do this. Ask its "
+            "administrator for the permission, as docs/team-server.md shows."
+        )
+    if type(error).__module__.startswith("requests."):
+        return (
+            "The tracking server, or the store of its artifacts, stopped answering. What was "
+            "saved before stays; run again when it is back."
+        )
+    return None
+
+
+def _explain_environment(error: BaseException) -> str | None:
+    """Name the environments where one was asked for that has no folder; else None."""
+    missing = re.search(r"does not exist or is not a valid directory: (.+)$", str(error))
+    if missing is None:
+        return None
+    folder = Path(missing[1])
+    known = sorted(path.name for path in folder.parent.glob("*/") if path.is_dir())
+    wrong = name_missing([folder.name], known)
+    return f"There is no environment {wrong}. There are: {', '.join(known)}."
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

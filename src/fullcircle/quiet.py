@@ -15,6 +15,10 @@ def quiet_libraries() -> None:
     """
     os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    # Half a minute spans a server's restart; MLflow's own seven retries take four minutes.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("ignore")
         import kedro_mlflow.framework.hooks.mlflow_hook  # noqa: F401

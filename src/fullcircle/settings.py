@@ -17,7 +17,11 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
-    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
+    "config_patterns": {
+        "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
+        # Secrets lie in conf/local alone, whichever environment runs.
+        "credentials": ["../local/credentials*", "../local/**/credentials*"],
+    },
     "custom_resolvers": {
         "switch": read_switch,
         "problems": list_problems,

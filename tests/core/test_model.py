@@ -34,6 +34,7 @@ def make_model(**changes: Any) -> Model:
         "scores": {"roc_auc": 0.5},
         "trained_on": {"rows": 3},
         "profile": {"rows": 3, "columns": {}},
+        "report": {"metric": "roc_auc", "rows": 3},
         "example": pd.DataFrame({"price": [0.5], "colour": ["red"]}),
     }
     return Model(**{**fields, **changes})
@@ -76,6 +77,15 @@ def test_a_description_survives_json() -> None:
     rebuilt = Model.from_description(told, model.estimator, model.example)
     assert rebuilt == model
     assert rebuilt.lookups[0].renaming == {"c": "colour"}
+
+
+def test_a_description_of_an_older_version_is_read() -> None:
+    """What an older version did not say of itself is None, and no reason to refuse it."""
+    told = make_model().describe()
+    for name in ("expected", "event_time", "report"):
+        del told[name]
+    rebuilt = Model.from_description(told, None, ROWS)
+    assert (rebuilt.expected, rebuilt.event_time, rebuilt.report) == (None, None, None)
 
 
 def test_registration_changes_a_copy() -> None:

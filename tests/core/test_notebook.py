@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.core.gate_cases import INTAKE, probe_of
 
 from fullcircle.core import notebook_code as code
 from fullcircle.core.contract import Clock, ProblemSpec
@@ -29,6 +30,7 @@ from fullcircle.pipelines.training import nodes
 SETS = ("train_set", "selection_set", "gate_set")
 NAME = "a.b.model v3"
 METRIC = {"binary": "roc_auc", "multiclass": "multiclass_log_loss", "regression": "rmse"}
+AS_OF = Clock.model_validate("2025-03-01")
 GATE = GateSettings(min_rows=50, bootstrap_resamples=100, confidence=0.9, seed=5)
 FAMILIES = [name for name, f in CANDIDATES.items() if not f.requires or find_spec(f.requires)]
 
@@ -110,9 +112,11 @@ def train(root: Path, recipe: Recipe, problem: ProblemSpec, **training: Any) -> 
     fitted = nodes.fit_finalists(found["train_set"], plan, report, problem, settings)
     board = nodes.compare_candidates(fitted, report, found["selection_set"], problem, settings)
     winner = nodes.choose_winner(fitted, board, report, plan, *both)
-    model = nodes.make_challenger(winner, plan, *both, Clock.model_validate("2025-03-01"))
+    model = nodes.make_challenger(winner, plan, *both, AS_OF)
     model = model.registered_as(Registration("a.b.model", "3", "run"))
-    decision = judge_challenger(model, None, found["gate_set"], problem, GATE)
+    decision = judge_challenger(
+        model, None, found["gate_set"], probe_of(model), {}, INTAKE, problem, GATE, AS_OF
+    )
     (root / "decision.json").write_text(json.dumps(decision), encoding="utf-8")
     places["promotion_decision"] = {"path": "decision.json"}
     return NotebookFacts(model, plan, board, places, problem, settings, GATE)

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from fullcircle.explain import explain_error
 from fullcircle.hooks import ProgressHook, RunTimer
+from fullcircle.hooks.addresses import anchor_sqlite
 from fullcircle.hooks.summary import (
     tell_decision,
     tell_drift,
@@ -17,7 +18,6 @@ from fullcircle.hooks.summary import (
     tell_retraining,
 )
 from fullcircle.hooks.timing import describe_seconds
-from fullcircle.hooks.addresses import anchor_sqlite
 from fullcircle.switches import list_problems, read_switch, read_variable
 
 

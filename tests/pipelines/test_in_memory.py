@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from tests.core.gate_cases import INTAKE, probe_of
 
 from fullcircle.core.contract import Clock, FeatureTable, ProblemSpec
 from fullcircle.core.drift import DriftSettings
@@ -129,6 +130,12 @@ def trained(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, **dict(zip(names, found, strict=True))}
 
 
+def judge(values: dict[str, Any], *wanted: str) -> Any:
+    """Run the registry's pipeline with a registry's copy that is as the challenger was."""
+    given = {"intake_report": INTAKE, "challenger_probe": probe_of(values["challenger"])}
+    return turn("registry", {**given, **values}, *wanted)
+
+
 def _training_set(values: dict[str, Any]) -> pd.DataFrame:
     from fullcircle.pipelines.feature_store.nodes import build_training_set
 
@@ -210,12 +217,15 @@ def test_challenger_knows_its_features_and_threshold(trained: dict[str, Any]) ->
     assert set(model.profile["columns"]) == {"size", "colour", "predicted"}
     [chosen] = [row for row in trained["leaderboard"] if row["chosen"]]
     assert model.scores["roc_auc"]["value"] == chosen["value"]
+    assert model.report["calibration"]["judged"]
+    assert [column["column"] for column in model.report["columns"]] == ["size", "colour"]
+    assert "sample" not in model.report
 
 
 def test_registry_promotes_a_good_model_and_says_why(trained: dict[str, Any]) -> None:
     """Without a champion, a challenger that surely beats the baseline is promoted."""
-    decision, champion, card = turn(
-        "registry", {**trained, "incumbent": None}, "promotion_decision", "champion", "model_card"
+    decision, champion, card = judge(
+        {**trained, "incumbent": None}, "promotion_decision", "champion", "model_card"
     )
     assert decision["promote"] is True
     assert champion is trained["challenger"]
@@ -227,8 +237,9 @@ def test_registry_keeps_the_incumbent_on_a_tie(trained: dict[str, Any]) -> None:
     incumbent = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
     challenger = trained["challenger"].registered_as(Registration("a.b.c", "2", "run"))
     given = {**trained, "challenger": challenger, "incumbent": incumbent}
-    decision, champion = turn("registry", given, "promotion_decision", "champion")
+    decision, champion = judge(given, "promotion_decision", "champion")
     assert decision["promote"] is False
+    assert failed(decision) == ["better_than_champion"]
     assert champion.registration.version == "1"
 
 
@@ -237,9 +248,38 @@ def test_registry_fails_closed_when_the_incumbent_cannot_predict(trained: dict[s
     from dataclasses import replace
 
     incumbent = replace(trained["challenger"], features=["size", "shape"])
-    decision = turn("registry", {**trained, "incumbent": incumbent}, "promotion_decision")
+    decision = judge({**trained, "incumbent": incumbent}, "promotion_decision")
     assert decision["promote"] is False
     assert "'shape'" in decision["reasons"][0]
+
+
+def failed(decision: dict[str, Any]) -> list[str]:
+    return [check["name"] for check in decision["checks"] if not check["passed"]]
+
+
+def test_registry_refuses_a_challenger_whose_features_nobody_offers(
+    trained: dict[str, Any],
+) -> None:
+    """A feature that has left its feature table, or a table that is gone, closes the gate."""
+    table = trained["feature_tables"]["habits"]
+    lost = KeyedTable(table.rows.drop("colour"), table.declared)
+    for tables in ({"habits": lost}, {}):
+        given = {**trained, "incumbent": None, "feature_tables": tables}
+        with pytest.raises(GateRefusedError, match=r"same_signature: no request and no .* colour"):
+            judge(given, "champion")
+
+
+def test_registry_refuses_a_challenger_that_cannot_predict_the_gate_rows(
+    trained: dict[str, Any],
+) -> None:
+    """Gate rows without a feature stop no run: the decision says what is missing."""
+    incumbent = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
+    bare = trained["gate_set"].drop(columns="size")
+    given = {**trained, "gate_set": bare, "incumbent": incumbent}
+    decision, champion = judge(given, "promotion_decision", "champion")
+    assert champion is incumbent
+    assert "complete_evidence: the challenger could not predict" in decision["reasons"][0]
+    assert "'size'" in decision["reasons"][0]
 
 
 def test_registry_without_champion_refuses_a_hopeless_challenger(trained: dict[str, Any]) -> None:
@@ -247,7 +287,7 @@ def test_registry_without_champion_refuses_a_hopeless_challenger(trained: dict[s
     gate = trained["gate_set"].copy()
     gate["y"] = gate["y"].sample(frac=1, random_state=3).to_numpy()
     with pytest.raises(GateRefusedError, match="better_than_baseline"):
-        turn("registry", {**trained, "gate_set": gate, "incumbent": None}, "champion")
+        judge({**trained, "gate_set": gate, "incumbent": None}, "champion")
 
 
 def scored(trained: dict[str, Any]) -> Any:
@@ -342,5 +382,8 @@ def test_other_tasks_are_trained_assessed_and_gated(values: dict[str, Any], task
     assert {row["slice"] for row in report["slices"]} == {"red", "blue"}
     assert {"leaderboard", "importance", "learning_curve", "slices"} <= set(figures)
     found = {"challenger": challenger, "gate_set": gate_set, "incumbent": None}
-    decision = turn("registry", {**given, **found}, "promotion_decision")
+    wanted = ("promotion_decision", "model_card", "model_card_page")
+    decision, card, page = judge({**given, **found}, *wanted)
+    assert "surely worse" in card
+    assert "The gate promoted it" in page
     assert decision["promote"] is True

@@ -47,6 +47,17 @@ def test_registered_model_predicts_as_before(candidate: str, task: str) -> None:
     assert dataset("challenger").data_version() == f"{NAME} v1"
 
 
+def test_a_model_knows_what_its_version_is_tagged_with() -> None:
+    """A loaded model carries its version's tags, of code and data, and equals itself without."""
+    with mlflow.start_run():
+        mlflow.set_tags({"git_commit": "abc", "data.train_set": "delta v4"})
+        dataset("challenger").save(make_model())
+    placed = dataset("challenger").load().registration
+    assert placed.facts["git_commit"] == "abc"
+    assert placed.facts["data.train_set"] == "delta v4"
+    assert placed == replace(placed, facts={})
+
+
 def test_saving_a_registered_model_moves_the_alias_only() -> None:
     """Another role makes no new version."""
     with mlflow.start_run():

@@ -6,18 +6,12 @@ from typing import Any
 import click
 
 from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, as_table, json_option
+from fullcircle.commands.project import open_project
 
 
 @click.group()
 def features() -> None:
     """Look at feature tables, publish them, keep them tidy, and follow them to models."""
-
-
-def _open_project() -> Any:
-    """Give the project's context, its tracking set up."""
-    from kedro.framework.session import KedroSession
-
-    return KedroSession.create().load_context()
 
 
 def _declared_tables(context: Any) -> dict[str, Any]:
@@ -39,7 +33,7 @@ def _chosen(tables: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 @json_option
 def list_tables(as_json: bool) -> None:
     """List the feature tables of the chosen problem."""
-    tables = _declared_tables(_open_project())
+    tables = _declared_tables(open_project())
     rows = [
         {
             "table": table.name,
@@ -58,7 +52,7 @@ def list_tables(as_json: bool) -> None:
 @json_option
 def describe(table: str, as_json: bool) -> None:
     """Describe one table: columns, keys, times, owner, span."""
-    chosen = _chosen(_declared_tables(_open_project()), (table,))
+    chosen = _chosen(_declared_tables(open_project()), (table,))
     dataset = next(iter(chosen.values()))
     rows, declared = dataset.load().rows, dataset.declared
     facts: dict[str, Any] = {
@@ -80,7 +74,7 @@ def describe(table: str, as_json: bool) -> None:
 @json_option
 def history(table: str, as_json: bool) -> None:
     """List the versions of one table, newest first."""
-    chosen = _chosen(_declared_tables(_open_project()), (table,))
+    chosen = _chosen(_declared_tables(open_project()), (table,))
     answer(next(iter(chosen.values())).history(), as_json=as_json, show=as_table)
 
 
@@ -96,7 +90,7 @@ def history(table: str, as_json: bool) -> None:
 @json_option
 def maintain(tables: tuple[str, ...], retention_days: float, as_json: bool) -> None:
     """Compact small files and delete those that no recent version needs."""
-    chosen = _chosen(_declared_tables(_open_project()), tables)
+    chosen = _chosen(_declared_tables(open_project()), tables)
     done = [{"table": name, **t.maintain(retention_days)} for name, t in chosen.items()]
     answer(done, as_json=as_json, show=as_table)
 
@@ -108,7 +102,7 @@ def maintain(tables: tuple[str, ...], retention_days: float, as_json: bool) -> N
 @json_option
 def publish(tables: tuple[str, ...], force: bool, check: bool, as_json: bool) -> None:
     """Push the newest row of each key to the online store."""
-    context = _open_project()
+    context = open_project()
     chosen = _chosen(_declared_tables(context), tables)
     address = _online_address(context)
     done = [_publish(address, name, t, force, check) for name, t in chosen.items()]
@@ -155,7 +149,7 @@ def lineage(table: str | None, feature: str | None, model: str | None, as_json: 
 
     if (table is None) == (model is None):
         raise click.UsageError("Give either --table (with or without --feature) or --model.")
-    context = _open_project()
+    context = open_project()
     if model is not None:
         catalog = context.catalog
         datasets = {name: catalog.get(name) for name in catalog if not name.startswith("param")}

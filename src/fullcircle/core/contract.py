@@ -168,6 +168,9 @@ class ProblemSpec(Settings):
         threshold: How a probability becomes a decision (binary only).
         split: How labelled rows are divided.
         period_days: Length of the period after ``as_of`` whose rows are scored.
+        description: What is predicted of what, in a sentence or two, for people.
+        owner: Who answers for the model.
+        use_case: What its predictions are for, and what they are not for.
     """
 
     name: str
@@ -185,6 +188,9 @@ class ProblemSpec(Settings):
     threshold: Threshold | None = None
     split: Split
     period_days: PositiveFloat | None = None
+    description: str = ""
+    owner: str = ""
+    use_case: str = ""
 
     @model_validator(mode="after")
     def _be_consistent(self) -> Self:

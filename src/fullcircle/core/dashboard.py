@@ -1,7 +1,8 @@
 """One self-contained page that says how things stand, and the drift plot."""
 
-from importlib import resources
 from typing import TYPE_CHECKING, Any
+
+from fullcircle.core.pages import fill_page
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,13 +26,8 @@ def draw_dashboard(
         retraining: As decide_retraining gives it.
         reference: The champion's profile, promise and age.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = resources.files("fullcircle.core").joinpath("templates", _TEMPLATE)
-    return environment.from_string(source.read_text(encoding="utf-8")).render(
+    return fill_page(
+        _TEMPLATE,
         problem=problem,
         drift=drift,
         performance=performance,

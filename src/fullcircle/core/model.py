@@ -1,7 +1,7 @@
 """What travels from training to scoring: an estimator and all that is known of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,19 @@ from fullcircle.core.training.estimators import as_inputs, predict
 
 @dataclass(frozen=True)
 class Registration:
-    """Where the registry keeps a model: three-level name, version and the run that made it."""
+    """Where the registry keeps a model.
+
+    Attributes:
+        name: Three-level name.
+        version: Its number under that name.
+        run_id: The run that made it.
+        facts: The version's tags when it was read: code, versions of the data, and more.
+    """
 
     name: str
     version: str
     run_id: str
+    facts: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
@@ -35,12 +43,17 @@ class Model:
         features: Input columns, in order.
         lookups: Where looked-up features come from.
         threshold: Probability from which a row counts as class 1 (binary only).
-        settings: Parameters that rebuild it: seed and the estimator's own.
+        settings: What rebuilds it: seed, recipe, calibration, and the contract and the training
+            as they were declared.
         scores: Estimates on the selection set by metric.
-        trained_on: Rows, first and last moment of the train set.
+        trained_on: Rows, split, and first and last moment of the rows that taught it.
         profile: Distribution of inputs and predictions at training (see profile.py).
         example: First rows of the inputs, for signature and input example.
+        expected: Predictions of the example as the estimator in memory made them; None where a
+            model of an older version does not say.
         event_time: Column with the moment of a request; None for a snapshot without history.
+        report: How it fared on the selection rows: slices, gaps, calibration, importance, and what
+            became of each column; None where nobody assessed it.
         registration: Its place in the registry, once it has one.
     """
 
@@ -55,7 +68,9 @@ class Model:
     trained_on: dict[str, Any]
     profile: dict[str, Any]
     example: pd.DataFrame
+    expected: list[Any] | None = None
     event_time: str | None = None
+    report: dict[str, Any] | None = None
     registration: Registration | None = None
 
     def __str__(self) -> str:
@@ -94,6 +109,8 @@ class Model:
             "scores": self.scores,
             "trained_on": self.trained_on,
             "profile": self.profile,
+            "expected": self.expected,
+            "report": self.report,
         }
 
     @classmethod

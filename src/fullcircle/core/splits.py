@@ -1,6 +1,7 @@
 """Three disjoint sets: what tunes does not select, what selects does not gate."""
 
 import hashlib
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -33,7 +34,7 @@ def split_rows(frame: pd.DataFrame, problem: ProblemSpec) -> dict[str, pd.DataFr
     assigned = (
         _assign_by_time(frame[str(problem.event_time)], split)
         if split.by == "time"
-        else _assign_by_key(frame[problem.entity_keys], split)
+        else assign_by_key(frame[problem.entity_keys], split)
     )
     sets = {name: frame[assigned == name].reset_index(drop=True) for name in SETS}
     if empty := [name for name, rows in sets.items() if rows.empty]:
@@ -52,7 +53,13 @@ def _assign_by_time(moments: pd.Series, split: Split) -> np.ndarray:
     return np.asarray(SETS)[np.searchsorted(bounds, older.to_numpy() + 1e-9)]
 
 
-def _assign_by_key(keys: pd.DataFrame, split: Split) -> np.ndarray:
+def describe_split(problem: ProblemSpec) -> dict[str, Any]:
+    """Say as plain values how rows are divided, so that a model can carry how its own were."""
+    return {"entity_keys": problem.entity_keys, **problem.split.model_dump(mode="json")}
+
+
+def assign_by_key(keys: pd.DataFrame, split: Split) -> np.ndarray:
+    """Name the set of each row by its entity's keys, in the order of the columns; shape (rows,)."""
     joined = keys.astype(str).agg("|".join, axis=1)
     digests = [key_digest(key, split.salt) for key in joined]
     bounds = [_as_digest(split.train), _as_digest(split.train + split.selection)]

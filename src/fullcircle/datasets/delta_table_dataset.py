@@ -74,6 +74,20 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
         table = read_delta(self._path)
         return table.to_pandas() if self._load_as == "pandas" else table
 
+    def load_version(self, version: int) -> pd.DataFrame:
+        """Read the table as it was.
+
+        Raises:
+            StorageError: There is no such version, or its files were vacuumed.
+        """
+        try:
+            rows: pd.DataFrame = read_delta(self._path, version).to_pandas()
+        except FileNotFoundError as error:
+            raise StorageError(
+                f"The files of version {version} of {self._path} are gone; they were vacuumed."
+            ) from error
+        return rows
+
     def save(self, data: Rows) -> None:
         """Write rows, batch by batch."""
         reader = as_batches(data)

@@ -6,8 +6,9 @@ from kedro.io import AbstractDataset
 
 from fullcircle.core.errors import ModelError
 from fullcircle.core.model import Model
-from fullcircle.registry.acts import CHAMPION, Registry
+from fullcircle.registry.acts import Registry
 from fullcircle.registry.addresses import find_by_alias
+from fullcircle.registry.rules import CHAMPION
 from fullcircle.registry.storage import read_model
 
 

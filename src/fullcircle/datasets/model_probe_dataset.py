@@ -3,16 +3,17 @@
 import time
 from itertools import cycle, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
-from fullcircle.core.errors import ModelError
 from fullcircle.core.model import Model
-from fullcircle.registry.addresses import find_version
-from fullcircle.registry.storage import read_model
+from fullcircle.registry.acts import Registry
+from fullcircle.registry.addresses import find_by_alias, find_version
+from fullcircle.registry.storage import fetch_version, read_model
 
 _WARM_UP = 3
 _CALLS = 40
@@ -53,8 +54,8 @@ class ModelProbeDataset(AbstractDataset[None, dict[str, Any]]):
             Plain values: ``model`` (name and version), ``error`` (why it cannot be loaded or used,
             None where it can), ``signature`` (type by input column, in order), ``predictions`` of
             the example's rows, ``latency_ms`` (``p50`` and ``p95`` of ``calls`` with one row),
-            ``size_mb`` of the model's files and ``approvals``. All are None, and no approval
-            counts, where there is an error.
+            ``size_mb`` of the model's files, and ``approvals`` of these very files (who, when and
+            why). All are None, and no approval counts, where there is an error.
         """
         facts: dict[str, Any] = {"model": None, "error": None, "signature": None}
         facts |= {"predictions": None, "latency_ms": None, "size_mb": None, "approvals": []}
@@ -75,20 +76,20 @@ class ModelProbeDataset(AbstractDataset[None, dict[str, Any]]):
     def _probe(self) -> dict[str, Any]:
         version = find_version(f"models:/{self._name}@{self._alias}")
         model = read_model(version)
-        address = f"models:/{version.name}/{version.version}"
+        with TemporaryDirectory() as place:
+            folder = fetch_version(version, place)
+            signature, size = _read_signature(folder), _measure_size(folder)
         return {
             "model": str(model.registration),
-            "signature": _read_signature(address),
+            "signature": signature,
             "predictions": model.predict(model.example).tolist(),
             "latency_ms": measure_latency(model),
-            "size_mb": _measure_size(address),
+            "size_mb": size,
+            "approvals": Registry(self._name).approvals(str(version.version)),
         }
 
     def _exists(self) -> bool:
-        try:
-            return find_version(f"models:/{self._name}@{self._alias}") is not None
-        except ModelError:
-            return False
+        return find_by_alias(self._name, self._alias) is not None
 
     def _describe(self) -> dict[str, Any]:
         return {"model_name": self._name, "alias": self._alias}
@@ -99,19 +100,16 @@ def _first_line(error: Exception) -> str:
     return said[0] if said else type(error).__name__
 
 
-def _read_signature(address: str) -> dict[str, str]:
-    import mlflow
+def _read_signature(folder: Path) -> dict[str, str]:
+    from mlflow.models import Model as LoggedModel
 
-    signature = mlflow.models.get_model_info(address).signature
+    signature = LoggedModel.load(folder).signature
     columns = signature.inputs.inputs if signature else []
     return {str(column.name): getattr(column.type, "name", str(column.type)) for column in columns}
 
 
-def _measure_size(address: str) -> float:
+def _measure_size(folder: Path) -> float:
     """Size of a model's files, in megabytes of 10^6 bytes."""
-    import mlflow
-
-    folder = Path(mlflow.artifacts.download_artifacts(address))
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 

@@ -1,12 +1,11 @@
 """The gate's decision: a report, and what the registry keeps of it."""
 
-import hashlib
-import json
 from typing import Any
 
 from fullcircle.datasets.provenance import active_run_id
 from fullcircle.datasets.report_dataset import ReportDataset
 from fullcircle.registry.acts import Registry
+from fullcircle.registry.rules import seal_decision
 
 
 class PromotionDecisionDataset(ReportDataset):
@@ -26,10 +25,9 @@ class PromotionDecisionDataset(ReportDataset):
         super().save(data)
         model, version = _split(data["challenger"])
         against = _split(data["incumbent"])[1] if data["incumbent"] else None
-        text = json.dumps(data, sort_keys=True, default=str)
         evidence = {
             "run_id": active_run_id(),
-            "decision_sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "decision_sha256": seal_decision(data),
             "failed": [check["name"] for check in data["checks"] if not check["passed"]],
         }
         Registry(model).judge(version, against, data["promote"] is True, evidence)

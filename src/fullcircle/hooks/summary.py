@@ -86,7 +86,7 @@ def tell_leaderboard(rows: list[dict[str, Any]]) -> RenderableType:
             f"{row['value']:.4f}",
             f"{row['low']:.4f} to {row['high']:.4f}",
             f"{row['cv_score']:.4f}",
-            "chosen" if row["chosen"] else "" if row["shortlisted"] else "behind in the search",
+            "chosen" if row["chosen"] else "" if row["shortlisted"] else "behind",
             style="bold" if row["chosen"] else None,
         )
     [chosen] = [row for row in rows if row["chosen"]]

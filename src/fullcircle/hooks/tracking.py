@@ -20,9 +20,14 @@ from fullcircle.datasets.provenance import (
     describe_hardware,
     list_packages,
 )
+from fullcircle.hooks.addresses import (
+    address_variable_kept,
+    is_server,
+    require_server,
+    settle_addresses,
+)
 from fullcircle.hooks.timing import RunTimer
 
-_SQLITE = "sqlite:///"
 _MAX_LENGTH = 6000
 _NOTE = "params:note"
 _INTERRUPTED = re.compile(r"Query interrupted|INTERRUPT Error")
@@ -43,16 +48,17 @@ class TrackingHook(MlflowHook):
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Anchor a relative sqlite address at the project's root before MLflow is set up."""
-        config = context.config_loader["mlflow"]
-        server = config.setdefault("server", {})
-        server["mlflow_tracking_uri"] = anchor_sqlite(
-            server.get("mlflow_tracking_uri"), context.project_path
-        )
+        """Settle the addresses, and find the server present, before MLflow is set up."""
+        config = settle_addresses(context.config_loader["mlflow"], context.project_path)
         context.config_loader["mlflow"] = config
-        super().after_context_created(context)
+        address = config["server"]["mlflow_tracking_uri"]
+        if is_server(address) and not mlflow.active_run():
+            require_server(address)
+        with address_variable_kept():
+            super().after_context_created(context)
         self._project_path = context.project_path
         self._data_source = str(context.config_loader["globals"].get("data_source", "unknown"))
+        self._environment = "development" if context.env in (None, "local") else str(context.env)
 
     @hook_impl
     def before_pipeline_run(
@@ -67,6 +73,7 @@ class TrackingHook(MlflowHook):
         if not self._is_mlflow_enabled:
             return
         given = {"problem": problem, "pipelines": pipelines, "as_of": as_of}
+        given["environment"] = self._environment
         mlflow.set_tags({**given, "data_source": self._data_source, **read_note(catalog)})
         mlflow.log_params(read_parameters(pipeline, catalog))
         self._record_surroundings()
@@ -81,8 +88,11 @@ class TrackingHook(MlflowHook):
     def before_node_run(
         self, node: Node, catalog: DataCatalog, inputs: dict[str, Any], is_async: bool
     ) -> None:
-        """Bind the thread to the run; the parameters are logged already, one by one."""
+        """Bind the thread to the run, once; the parameters are logged already, one by one."""
         del inputs
+        active = mlflow.active_run()
+        if active is not None and active.info.run_id == self.run_id:
+            return  # opening it again asks a server four times per node
         super().before_node_run(node, catalog, {}, is_async)
 
     @hook_impl
@@ -153,10 +163,3 @@ def close_runs(status: str) -> None:
     """Close every MLflow run that is open in this thread."""
     while mlflow.active_run():
         mlflow.end_run(status)
-
-
-def anchor_sqlite(address: str | None, project_path: Path) -> str | None:
-    """Make a relative sqlite address absolute from the project's root; leave others alone."""
-    if not address or not address.startswith(_SQLITE):
-        return address
-    return f"{_SQLITE}{(project_path / address.removeprefix(_SQLITE)).as_posix()}"

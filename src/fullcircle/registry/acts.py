@@ -1,8 +1,4 @@
-"""The acts on a registered model; each is written to the log before it is carried out.
-
-A role is an alias: ``challenger`` asks for promotion, ``champion`` scores, ``previous`` is what a
-rollback returns to, ``shadow`` predicts without answering.
-"""
+"""The acts on a registered model; each is written to the log before it is carried out."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,13 +9,23 @@ from fullcircle.core.model import Model, Registration
 from fullcircle.registry.addresses import find_by_number, list_aliases
 from fullcircle.registry.facts import gather_facts
 from fullcircle.registry.journal import Journal
-from fullcircle.registry.storage import SEAL, add_version, log_model, seal_model
+from fullcircle.registry.rules import (
+    AGAINST,
+    CHAMPION,
+    DECISION,
+    GATED,
+    NOBODY,
+    OWN_TAGS,
+    PREVIOUS,
+    PROMOTE,
+    REFUSE,
+    RETIRED,
+    refuse_gated,
+    refuse_retired,
+    refuse_unjudged,
+)
+from fullcircle.registry.storage import SEAL, enter_version, log_model, seal_model
 
-CHALLENGER, CHAMPION, PREVIOUS, SHADOW = "challenger", "champion", "previous", "shadow"
-DECISION, AGAINST, RETIRED = "decision", "decided_against", "retired"
-PROMOTE, REFUSE, NOBODY = "promote", "refuse", "nobody"
-OWN_TAGS = (SEAL, DECISION, AGAINST, RETIRED)  # tags that no hand may write
-_GATED = {CHAMPION: "kedro model promote", PREVIOUS: "kedro model rollback"}
 _DESCRIPTION = "description"
 
 Change = Callable[[dict[str, str]], tuple[Moves, Moves]]
@@ -44,19 +50,27 @@ class Registry:
         Raises:
             ModelError: The role is one that only the gate gives.
         """
-        _refuse_gated(role)
+        refuse_gated(role)
         info = log_model(model)
         sealed = seal_model(info)
         facts = gather_facts(model, info.run_id)
-        placed = add_version(self.model, info, {**facts, SEAL: sealed})
+        placed = enter_version(self.model, info, str(info.run_id), {**facts, SEAL: sealed})
         evidence = {SEAL: sealed, "run_id": placed.run_id}
-        self._act(
-            "register",
-            placed.version,
-            lambda aliases: ({role: [aliases.get(role), placed.version]}, {}),
+        self.give_role(placed.version, role, "register", "", evidence)
+        return placed
+
+    def give_role(
+        self, version: str, role: str, act: str, why: str, evidence: dict[str, Any]
+    ) -> Entry:
+        """Give a new version its first role, under the name of the act that brought it."""
+        refuse_gated(role)
+        return self._act(
+            act,
+            version,
+            lambda aliases: ({role: [aliases.get(role), version]}, {}),
+            why=why,
             evidence=evidence,
         )
-        return placed
 
     def judge(self, version: str, against: str | None, promote: bool, evidence: Any) -> Entry:
         """Write down what the gate decided on a version, and whom it was compared with."""
@@ -72,10 +86,9 @@ class Registry:
         """
 
         def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
-            tags = self._find(version).tags
             present = aliases.get(CHAMPION)
-            self._refuse_unjudged(version, tags, present)
-            self._refuse_retired(version, tags)
+            refuse_unjudged(self._find(version), present)
+            refuse_retired(self._find(version))
             former = {PREVIOUS: [aliases.get(PREVIOUS), present]} if present else {}
             return {**former, CHAMPION: [present, version]}, {}
 
@@ -97,7 +110,7 @@ class Registry:
             present, target = aliases.get(CHAMPION), aliases.get(PREVIOUS)
             if target is None:
                 raise ModelError(f"{self.model} has no previous champion to return to.")
-            self._refuse_retired(target, self._find(target).tags)
+            refuse_retired(self._find(target))
             earlier = reign[: reign.index(target)] if target in reign else []
             before = next((v for v in reversed(earlier) if v != target), None)
             return {PREVIOUS: [target, before], CHAMPION: [present, target]}, {}
@@ -110,13 +123,13 @@ class Registry:
         Raises:
             ModelError: The alias moves by promotion and rollback alone, or nobody has it.
         """
-        _refuse_gated(alias)
+        refuse_gated(alias)
 
         def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
             if version is None and alias not in aliases:
                 raise ModelError(f"No version of {self.model} has the alias {alias}.")
             if version is not None:
-                self._refuse_retired(version, self._find(version).tags)
+                refuse_retired(self._find(version))
             return {alias: [aliases.get(alias), version]}, {}
 
         return self._act("alias", version, move, why=why)
@@ -162,7 +175,7 @@ class Registry:
 
         def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
             held = [alias for alias, holder in aliases.items() if holder == version]
-            if in_use := sorted(set(held) & set(_GATED)):
+            if in_use := sorted(set(held) & set(GATED)):
                 raise ModelError(
                     f"{self.model} v{version} is {' and '.join(in_use)}. "
                     "Promote another or roll back first."
@@ -257,28 +270,6 @@ class Registry:
         if found is None:
             raise ModelError(f"{self.model} has no version {version}.")
         return found
-
-    def _refuse_unjudged(self, version: str, tags: Mapping[str, str], present: str | None) -> None:
-        """Refuse a version that the gate did not let pass against the present champion."""
-        name, decision = f"{self.model} v{version}", tags.get(DECISION)
-        if decision != PROMOTE:
-            said = "refused it" if decision == REFUSE else "has not judged it yet"
-            raise ModelError(f"{name} cannot be promoted: the gate {said}.")
-        against = tags.get(AGAINST)
-        if against != (present or NOBODY):
-            raise ModelError(
-                f"{name} was compared with champion v{against}, and the champion is now "
-                f"v{present}. Let the gate compare again: kedro model promote {version}"
-            )
-
-    def _refuse_retired(self, version: str, tags: Mapping[str, str]) -> None:
-        if RETIRED in tags:
-            raise ModelError(f"{self.model} v{version} is retired: {tags[RETIRED]}.")
-
-
-def _refuse_gated(alias: str) -> None:
-    if alias in _GATED:
-        raise ModelError(f"The alias {alias} moves by the gate alone: {_GATED[alias]}.")
 
 
 def _nothing(_: dict[str, str]) -> tuple[Moves, Moves]:

@@ -90,7 +90,8 @@ def list_versions(model: str) -> list[Any]:
     """Give every version of a model, newest first."""
     from mlflow import MlflowClient
 
-    client, token, found = MlflowClient(), "", []
+    client, found = MlflowClient(), []
+    token: str | None = ""
     while token is not None:
         page = client.search_model_versions(f"name = '{model}'", page_token=token or None)
         found += page

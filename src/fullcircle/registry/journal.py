@@ -166,7 +166,7 @@ def _is_stale(run: Any) -> bool:
     host, _, number = run.data.tags.get(_PROCESS, "").rpartition(":")
     if host == platform.node() and number.isdigit() and not psutil.pid_exists(int(number)):
         return True
-    return time.time() - run.info.start_time / 1000 > _STALE_SECONDS
+    return bool(time.time() - run.info.start_time / 1000 > _STALE_SECONDS)
 
 
 def _name_process() -> str:

@@ -78,8 +78,8 @@ def seal_model(info: Any) -> str:
     return seal_files(digests)
 
 
-def add_version(name: str, info: Any, tags: dict[str, str]) -> Registration:
-    """Enter a logged model into the registry as the next version of its name."""
+def enter_version(name: str, logged: Any, run_id: str, tags: dict[str, str]) -> Registration:
+    """Enter a logged model into the registry as the next version of a name."""
     from mlflow import MlflowClient, MlflowException
 
     client = MlflowClient()
@@ -89,9 +89,13 @@ def add_version(name: str, info: Any, tags: dict[str, str]) -> Registration:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     version = client.create_model_version(
-        name, source=info.model_uri, run_id=info.run_id, model_id=info.model_id, tags=tags
+        name,
+        source=f"models:/{logged.model_id}",
+        run_id=run_id,
+        model_id=logged.model_id,
+        tags=tags,
     )
-    return Registration(name, str(version.version), str(info.run_id))
+    return Registration(name, str(version.version), run_id)
 
 
 def _requirements() -> list[str]:
@@ -179,7 +183,9 @@ def _load_estimator(folder: Path, registration: Registration, *, allow_code: boo
 
 
 def _name(version: Any) -> Registration:
-    return Registration(version.name, str(version.version), str(version.run_id))
+    return Registration(
+        version.name, str(version.version), str(version.run_id), dict(version.tags or {})
+    )
 
 
 def _first_line(error: Exception) -> str:

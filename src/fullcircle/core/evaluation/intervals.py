@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from fullcircle.core.contract import DecisionCosts, Threshold
+from fullcircle.core.evaluation.resampling import prepare_score
 from fullcircle.core.metrics import DECISION_METRICS, METRICS, Vector
+
+_AT_ONCE = 50_000  # rows of resamples that lie in memory at a time
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,12 @@ class Resampled:
         low, high = np.quantile(defined, [tail, 1 - tail])
         return Estimate(self.value, float(low), float(high), confidence)
 
+    @property
+    def deviation(self) -> float:
+        """Standard error: the spread of the draws in which the metric is defined, NaN without."""
+        defined = self.draws[~np.isnan(self.draws)]
+        return float(defined.std()) if len(defined) else float("nan")
+
     def gain(self, other: "Resampled") -> "Resampled":
         """By how much it is better than another one on the very same resamples."""
         score: Any = METRICS[self.metric]
@@ -116,10 +125,13 @@ def resample_metric(
 
     Arguments as in bootstrap_metric.
     """
-    score, rng = METRICS[metric], np.random.default_rng(seed)
-    chosen = (rng.integers(0, len(truth), len(truth)) for _ in range(resamples))
-    draws = [score(truth[rows], predicted[rows]) for rows in chosen]
-    return Resampled(metric, score(truth, predicted), np.asarray(draws))
+    value, rng = METRICS[metric](truth, predicted), np.random.default_rng(seed)
+    score = prepare_score(metric, truth, predicted)
+    rows = len(truth)
+    step = max(1, _AT_ONCE // max(1, rows))
+    sizes = [(min(step, resamples - done), rows) for done in range(0, resamples, step)]
+    draws = np.concatenate([score(rng.integers(0, rows, size)) for size in sizes])
+    return Resampled(metric, value, draws)
 
 
 def choose_threshold(threshold: Threshold, truth: Vector, probability: Vector) -> float:

@@ -110,14 +110,16 @@ def _judge_bin(truth: Vector, probability: Vector, confidence: float) -> dict[st
     rows, hits, predicted = len(truth), int(truth.sum()), float(probability.mean())
     predicted = min(max(predicted, 0.0), 1.0)  # a mean of ones may round to above 1
     test = stats.binomtest(hits, rows, predicted)
-    interval = test.proportion_ci(confidence, method="exact")
+    tail = (1 - confidence) / 2
+    low = stats.beta.ppf(tail, hits, rows - hits + 1) if hits else 0.0
+    high = stats.beta.ppf(1 - tail, hits + 1, rows - hits) if hits < rows else 1.0
     return {
         "rows": rows,
         "predicted": predicted,
         "observed": hits / rows,
-        "low": float(interval.low),
-        "high": float(interval.high),
-        "inside": bool(interval.low <= predicted <= interval.high),
+        "low": float(low),
+        "high": float(high),
+        "inside": bool(low <= predicted <= high),
         "p_value": float(test.pvalue),
     }
 

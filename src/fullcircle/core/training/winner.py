@@ -18,6 +18,9 @@ from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training.workshop import Workshop
 
+_REPORTED = ("metric", "rows", "slices", "gaps", "calibration", "importance", "learning_curve")
+_PLAN_FACTS = ("column", "kind", "action", "why", "missing")
+
 
 @dataclass(frozen=True)
 class Winner:
@@ -105,7 +108,13 @@ def _score(
 
 
 def make_model(
-    workshop: Workshop, winner: Winner, more: pd.DataFrame, as_of: str, *, profiled: bool
+    workshop: Workshop,
+    winner: Winner,
+    more: pd.DataFrame,
+    as_of: str,
+    report: dict[str, Any] | None,
+    *,
+    profiled: bool,
 ) -> Model:
     """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows."""
     problem, training, estimator = workshop.problem, workshop.training, winner.estimator
@@ -128,13 +137,24 @@ def make_model(
             "recipe": winner.recipe.as_dict(),
             "calibration": winner.calibration["method"],
             "refit": training.refit,
+            "rows_sha256": workshop.digest_rows(),
+            "problem": problem.model_dump(mode="json"),
+            "training": training.model_dump(mode="json"),
         },
         scores=winner.scores,
         trained_on=_describe_rows(workshop.rows, problem, as_of),
         profile=take_profile(inputs, predict(estimator, problem.task, inputs)) if profiled else {},
         example=example,
         expected=predict(estimator, problem.task, example).tolist(),
+        report=None if report is None else _keep_report(report, workshop.plan),
     )
+
+
+def _keep_report(report: dict[str, Any], plan: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the assessment, what the model must be able to tell without its files; no rows."""
+    kept = {name: report[name] for name in _REPORTED if name in report}
+    columns = [{name: entry.get(name) for name in _PLAN_FACTS} for entry in plan]
+    return {**kept, "columns": columns}
 
 
 def _take_example(inputs: pd.DataFrame) -> pd.DataFrame:

@@ -98,14 +98,19 @@ class Workshop:
 
         The budget is not part of it, so that a larger one goes on from where a smaller ended.
         """
-        digest = hashlib.sha256()
-        for rows in (self.inputs, self.label.to_frame()):
-            digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+        digest = hashlib.sha256(self.digest_rows().encode())
         search = self.training.search.model_dump(include={"folds", "prune"})
         settings = [self.training.seed, self.training.candidates, search, sklearn.__version__]
         facts = [self.problem.model_dump(mode="json"), self.plan, settings]
         digest.update(json.dumps(facts, sort_keys=True, default=str).encode())
         return digest.hexdigest()[:16]
+
+    def digest_rows(self) -> str:
+        """Give the SHA-256 of features and label, row by row."""
+        digest = hashlib.sha256()
+        for rows in (self.inputs, self.label.to_frame()):
+            digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+        return digest.hexdigest()
 
     def bounded(self) -> "Workshop":
         """Give the same with so many rows at most as the search may see.

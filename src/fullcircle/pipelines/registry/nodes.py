@@ -1,38 +1,51 @@
 """From a challenger to a champion, if the gate says so."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fullcircle.core.card import write_card
+from fullcircle.core.card import write_card, write_card_page
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import FullCircleError, GateRefusedError
 from fullcircle.core.gate import Evidence, GateSettings, decide_promotion
 from fullcircle.core.model import Model
+from fullcircle.core.point_in_time import KeyedTable
 
 
-def judge_challenger(
+def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
     challenger: Model,
     incumbent: Model | None,
     gate_set: pd.DataFrame,
+    challenger_probe: dict[str, Any],
+    feature_tables: Mapping[str, KeyedTable],
+    intake_report: dict[str, Any],
     problem: ProblemSpec,
     gate: GateSettings,
+    as_of: Clock,
 ) -> dict[str, Any]:
-    """Compare challenger and incumbent on the same gate rows and decide.
+    """Compare challenger and incumbent on the same gate rows, look at all else, and decide.
 
     Returns:
         The decision with its checks, and who was compared with whom.
     """
+    predicted, error = _predict_or_explain(challenger, gate_set)
     champion, champion_error = _predict_or_explain(incumbent, gate_set)
     evidence = Evidence(
-        task=problem.task,
-        metric=problem.primary_metric,
+        problem=problem,
+        as_of=as_of.moment,
+        model=challenger,
+        rows=gate_set,
         truth=gate_set[problem.label].to_numpy(),
         baseline=_predict_baseline(challenger, len(gate_set)),
-        challenger=challenger.predict(gate_set),
+        challenger=np.empty(0) if predicted is None else predicted,
+        challenger_error=error,
         champion=champion,
         champion_error=champion_error,
+        offered=_list_offered(challenger, feature_tables, problem),
+        probe=challenger_probe,
+        intake=intake_report,
     )
     decision = decide_promotion(evidence, gate)
     return {
@@ -53,6 +66,20 @@ def _predict_or_explain(
         return model.predict(rows), None
     except (FullCircleError, ValueError) as error:
         return None, str(error)
+
+
+def _list_offered(
+    model: Model, feature_tables: Mapping[str, KeyedTable], problem: ProblemSpec
+) -> list[str]:
+    """List what a request brings, and what the model's lookups find in tables that exist."""
+    found = [
+        new
+        for lookup in model.lookups
+        if lookup.table in feature_tables
+        for old, new in lookup.renaming.items()
+        if old in feature_tables[lookup.table].rows.columns
+    ]
+    return [*problem.request_columns, *found]
 
 
 def _predict_baseline(model: Model, rows: int) -> np.ndarray:
@@ -90,8 +117,9 @@ def take_reference_profile(champion: Model, problem: ProblemSpec) -> dict[str, A
     }
 
 
-def write_model_card(
-    champion: Model, promotion_decision: dict[str, Any], problem: ProblemSpec, as_of: Clock
-) -> str:
-    """Describe the champion and why it is one, as Markdown."""
-    return write_card(champion, promotion_decision, problem, str(as_of))
+def write_model_card(champion: Model, promotion_decision: dict[str, Any]) -> tuple[str, str]:
+    """Describe the champion and why it is one, as Markdown and as a page."""
+    return (
+        write_card(champion, promotion_decision),
+        write_card_page(champion, promotion_decision),
+    )

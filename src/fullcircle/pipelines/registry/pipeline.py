@@ -11,7 +11,17 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
         [
             node(
                 nodes.judge_challenger,
-                ["challenger", "incumbent", "gate_set", "params:problem", "params:gate"],
+                [
+                    "challenger",
+                    "incumbent",
+                    "gate_set",
+                    "challenger_probe",
+                    "feature_tables",
+                    "intake_report",
+                    "params:problem",
+                    "params:gate",
+                    "params:as_of",
+                ],
                 "promotion_decision",
                 name="judge_challenger",
             ),
@@ -29,8 +39,8 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
             node(
                 nodes.write_model_card,
-                ["champion", "promotion_decision", "params:problem", "params:as_of"],
-                "model_card",
+                ["champion", "promotion_decision"],
+                ["model_card", "model_card_page"],
                 name="write_model_card",
             ),
         ],

@@ -214,7 +214,7 @@ def assess_winner(
     return report, figures
 
 
-def make_challenger(
+def make_challenger(  # noqa: PLR0913 - all that the model is to know of itself
     winner: Winner,
     preparation_report: list[dict[str, Any]],
     train_set: pd.DataFrame,
@@ -222,15 +222,19 @@ def make_challenger(
     problem: ProblemSpec,
     training: TrainingSettings,
     as_of: Clock,
+    evaluation_report: dict[str, Any] | None = None,
     *,
     profiled: bool = True,
 ) -> Model:
     """Make the winner a model: fitted on all rows but the gate's, with all that is known of it.
 
-    Without a profile of its inputs nobody can monitor it, and it is made faster.
+    Without a profile of its inputs nobody can monitor it, and it is made faster; without a report
+    its card says less.
     """
     workshop = Workshop(train_set, problem, training, preparation_report)
-    return make_model(workshop, winner, selection_set, str(as_of), profiled=profiled)
+    return make_model(
+        workshop, winner, selection_set, str(as_of), evaluation_report, profiled=profiled
+    )
 
 
 def write_challenger_notebook(

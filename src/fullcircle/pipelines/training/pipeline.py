@@ -90,6 +90,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "selection_set",
                     *_DECLARED,
                     "params:as_of",
+                    "evaluation_report",
                 ],
                 "challenger",
                 name="make_challenger",

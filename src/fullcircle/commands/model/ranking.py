@@ -1,80 +1,37 @@
-"""``kedro model``: find the best runs, and what became of them."""
+"""Ranking runs by a metric."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
 
 
-@click.group()
-def model() -> None:
-    """Find the best runs and the models that came of them."""
-
-
-@contextmanager
-def _switched(**switches: str | None) -> Iterator[None]:
-    """Set switches, as in the environment, for as long as the block lasts; None leaves one."""
-    chosen = {name: value for name, value in switches.items() if value is not None}
-    before = {name: os.environ.get(name) for name in chosen}
-    os.environ.update(chosen)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _open_project(problem: str | None, data_source: str | None) -> dict[str, str]:
-    """Set up the project's tracking, and tell which experiment, source and metric are meant."""
-    from kedro.framework.session import KedroSession
-
-    with _switched(PROBLEM=problem, DATA_SOURCE=data_source):
-        context: Any = KedroSession.create().load_context()
-        return {
-            "experiment": context.mlflow.tracking.experiment.name,
-            "data_source": str(context.config_loader["globals"]["data_source"]),
-            "metric": context.catalog.load("params:problem").primary_metric,
-        }
-
-
-@model.command(cls=OneLineErrors)
+@click.command(cls=OneLineErrors)
 @click.option("--metric", help="Any metric that runs have logged; the problem's primary one.")
-@click.option("--problem", help="Instead of the one that PROBLEM names.")
-@click.option(
-    "--source",
-    type=click.Choice(["simulated", "real"]),
-    help="Instead of the one that DATA_SOURCE names.",
-)
 @click.option(
     "--direction", type=click.Choice(["max", "min"]), help="Which value of the metric is best."
 )
 @click.option("--all-runs", is_flag=True, help="Trials and unfinished runs too.")
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True)
+@place_options
 @json_option
 def best(
     metric: str | None,
-    problem: str | None,
-    source: str | None,
     direction: str | None,
     all_runs: bool,
     limit: int,
+    place: Place,
     as_json: bool,
 ) -> None:
     """Rank the runs by a metric, best first, with the models registered from them."""
     from fullcircle.datasets.runs import rank_runs
 
-    meant = _open_project(problem, source)
     rows = rank_runs(
-        meant["experiment"],
-        metric or meant["metric"],
-        data_source=meant["data_source"],
+        place.context.mlflow.tracking.experiment.name,
+        metric or place.load("params:problem").primary_metric,
+        data_source=str(place.context.config_loader["globals"]["data_source"]),
         direction=direction,
         all_runs=all_runs,
         limit=limit,

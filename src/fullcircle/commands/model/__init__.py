@@ -1,0 +1,33 @@
+"""``kedro model``: look at models, decide on them, and bring them elsewhere or back."""
+
+import click
+
+from fullcircle.commands.model import acting, looking, moving, ranking
+
+COMMANDS = (
+    looking.list_models,
+    looking.show,
+    looking.compare,
+    looking.card,
+    looking.history,
+    ranking.best,
+    acting.promote,
+    acting.approve,
+    acting.rollback,
+    acting.alias,
+    acting.tag,
+    acting.untag,
+    acting.describe,
+    acting.retire,
+    moving.copy,
+    moving.reproduce,
+)
+
+
+@click.group()
+def model() -> None:
+    """Look at models, promote them, roll back, and prove where they came from."""
+
+
+for command in COMMANDS:
+    model.add_command(command)

@@ -1,0 +1,162 @@
+"""Acts on the models of a problem; each is written to the registry's log."""
+
+import contextlib
+import sys
+from typing import Any
+
+import click
+
+from fullcircle.commands.model.opening import Place, place_options
+from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, json_option
+
+version_argument = click.argument("version", metavar="VERSION")
+why_option = click.option("--why", default="", help="The reason, for the log.")
+needed_why_option = click.option("--why", required=True, help="The reason, for the log.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def _tell(entry: Any, *, as_json: bool, then: str = "") -> None:
+    """Say what was done and how the roles stand now."""
+    from fullcircle.registry.addresses import list_aliases
+
+    facts = {
+        "did": f"{entry.act} {f'v{entry.version}' if entry.version else ''}".strip(),
+        "model": entry.model,
+        "changed": {
+            name: f"{before or 'nobody'} → {after or 'nobody'}"
+            for name, (before, after) in {**entry.moves, **entry.changes}.items()
+        },
+        "roles": {alias: f"v{v}" for alias, v in sorted(list_aliases(entry.model).items())},
+        "why": entry.why,
+        "log": f"entry {entry.number}",
+        **({"next": then} if then else {}),
+    }
+    shown = {name: value for name, value in facts.items() if value}
+    answer(facts, as_json=as_json, show=lambda _: as_facts(shown))
+
+
+@click.command(cls=OneLineErrors)
+@version_argument
+@click.option("--as-of", help="The clock; by default that of the newest training.")
+@why_option
+@place_options
+@json_option
+def promote(version: str, as_of: str | None, why: str, place: Place, as_json: bool) -> None:
+    """Let the gate compare a version with the champion, and promote it if it passes."""
+    from fullcircle.registry.addresses import list_aliases, list_versions
+
+    found = place.find(version)
+    number, registry = str(found.version), place.registry
+    roles = list_aliases(registry.model)
+    if roles.get("champion") == number:
+        raise click.ClickException(f"{registry.model} v{number} is the champion already.")
+    if why or roles.get("challenger") != number:
+        registry.move_alias("challenger", number, why=why or "to be promoted")
+    newest = list_versions(registry.model)[0].tags
+    clock = as_of or max(tags.get("trained.as_of", "") for tags in (newest, found.tags))
+    talk = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+    with talk, place.session(as_of=clock) as session:
+        session.run(pipeline_names=["registry"])
+    if list_aliases(registry.model).get("champion") != number:
+        reasons = "; ".join(place.load("promotion_decision")["reasons"])
+        raise click.ClickException(
+            f"The gate refused v{number}; the champion stays v{roles.get('champion')}. {reasons}."
+        )
+    _tell(registry.history()[-1], as_json=as_json, then="kedro model rollback takes it back")
+
+
+@click.command(cls=OneLineErrors)
+@version_argument
+@needed_why_option
+@place_options
+@json_option
+def approve(version: str, why: str, place: Place, as_json: bool) -> None:
+    """Approve of a version, as a person; the gate then may promote it where it asks for that."""
+    number = str(place.find(version).version)
+    entry = place.registry.approve(number, why)
+    _tell(entry, as_json=as_json, then=f"kedro model promote {number}")
+
+
+@click.command(cls=OneLineErrors)
+@why_option
+@place_options
+@json_option
+def rollback(why: str, place: Place, as_json: bool) -> None:
+    """Give the role of champion back to the version before."""
+    from fullcircle.pipelines.registry.nodes import take_reference_profile
+
+    entry = place.registry.rollback(why)
+    catalog = place.context.catalog
+    profile = take_reference_profile(catalog.load("champion"), catalog.load("params:problem"))
+    catalog.save("reference_profile", profile)
+    _tell(entry, as_json=as_json, then="monitoring compares with its profile again")
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("alias", metavar="ALIAS")
+@click.argument("version", metavar="VERSION", required=False)
+@click.option("--delete", is_flag=True, help="Take the alias away.")
+@why_option
+@place_options
+@json_option
+def alias(
+    alias: str, version: str | None, delete: bool, why: str, place: Place, as_json: bool
+) -> None:
+    """Give an alias to a version, or take it away: kedro model alias shadow 3."""
+    if (version is None) != delete:
+        raise click.UsageError("Give either a version or --delete.")
+    number = str(place.find(version).version) if version else None
+    _tell(place.registry.move_alias(alias, number, why), as_json=as_json)
+
+
+@click.command(cls=OneLineErrors)
+@version_argument
+@click.argument("tags", metavar="NAME=VALUE...", nargs=-1, required=True)
+@why_option
+@place_options
+@json_option
+def tag(version: str, tags: tuple[str, ...], why: str, place: Place, as_json: bool) -> None:
+    """Tag a version: kedro model tag champion team=sales."""
+    pairs = [text.partition("=") for text in tags]
+    if wrong := [name for name, sign, _ in pairs if not (name and sign)]:
+        raise click.UsageError(f"A tag is NAME=VALUE, which {wrong[0]!r} is not.")
+    number = str(place.find(version).version)
+    given = {name: value for name, _, value in pairs}
+    _tell(place.registry.tag(number, given, why), as_json=as_json)
+
+
+@click.command(cls=OneLineErrors)
+@version_argument
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@why_option
+@place_options
+@json_option
+def untag(version: str, names: tuple[str, ...], why: str, place: Place, as_json: bool) -> None:
+    """Take tags off a version."""
+    number = str(place.find(version).version)
+    _tell(place.registry.tag(number, dict.fromkeys(names), why), as_json=as_json)
+
+
+@click.command(cls=OneLineErrors)
+@version_argument
+@click.argument("text")
+@place_options
+@json_option
+def describe(version: str, text: str, place: Place, as_json: bool) -> None:
+    """Write a version's description."""
+    number = str(place.find(version).version)
+    _tell(place.registry.describe(number, text), as_json=as_json)
+
+
+@click.command(cls=OneLineErrors)
+@version_argument
+@needed_why_option
+@yes_option
+@place_options
+@json_option
+def retire(version: str, why: str, yes: bool, place: Place, as_json: bool) -> None:
+    """Take a version out of use for good; its files stay."""
+    number, registry = str(place.find(version).version), place.registry
+    if not yes:
+        click.confirm(f"Retire {registry.model} v{number}? It can get no role again.", abort=True)
+    _tell(registry.retire(number, why), as_json=as_json)

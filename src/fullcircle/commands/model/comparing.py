@@ -1,0 +1,88 @@
+"""What two versions have in common and what tells them apart."""
+
+import json
+from typing import Any
+
+import pandas as pd
+
+from fullcircle.core.contract import ProblemSpec, flatten
+from fullcircle.core.errors import DataError
+from fullcircle.core.evaluation import bootstrap_gain
+from fullcircle.core.gate import GateSettings
+from fullcircle.core.metrics import METRICS
+from fullcircle.core.model import Model
+from fullcircle.registry.rules import seal_decision
+
+
+def compare_models(
+    one: Model, two: Model, rows: pd.DataFrame, problem: ProblemSpec, gate: GateSettings
+) -> dict[str, Any]:
+    """Compare two models on the same rows, by every metric of the task.
+
+    Returns:
+        Plain values: the models, the number of rows, by metric both scores and by how much the
+        first is better with its interval, and the settings and features in which they differ.
+    """
+    if rows.empty:
+        raise DataError("There are no gate rows to compare on. Run training first: kedro run.")
+    truth = rows[problem.label].to_numpy()
+    predicted = [model.predict(rows) for model in (one, two)]
+    scores = {}
+    for name, metric in METRICS.items():
+        if problem.task not in metric.tasks:
+            continue
+        gain = bootstrap_gain(
+            name,
+            truth,
+            *predicted,
+            resamples=gate.bootstrap_resamples,
+            confidence=gate.confidence,
+            seed=gate.seed,
+        )
+        first, second = (metric(truth, vector) for vector in predicted)
+        scores[name] = f"{first:.4f} and {second:.4f}, the first better by {gain}"
+    return {
+        "models": [str(one), str(two)],
+        "gate_rows": len(rows),
+        **scores,
+        "differ_in": _differences(one, two),
+    }
+
+
+def _differences(one: Model, two: Model) -> dict[str, str]:
+    first, second = (
+        flatten({"trained_on": m.trained_on, "features": m.features, **m.settings})
+        for m in (one, two)
+    )
+    names = sorted({*first, *second})
+    return {n: f"{first.get(n)} | {second.get(n)}" for n in names if first.get(n) != second.get(n)}
+
+
+def describe_version(registry: Any, version: Any, *, html: bool) -> str:
+    """Write the card of a version, by its own papers and by the gate's last decision on it."""
+    from fullcircle.core.card import write_card, write_card_page
+    from fullcircle.registry.storage import read_model
+
+    model, decision = read_model(version), find_decision(registry, str(version.version))
+    facts = {**version.tags, "run_id": str(version.run_id)}
+    return (write_card_page if html else write_card)(model, decision, facts)
+
+
+def find_decision(registry: Any, version: str) -> dict[str, Any] | None:
+    """Find the gate's last decision on a version, among the artifacts of the run that took it.
+
+    Returns:
+        The decision; None where there was none, or it is not the one that the log tells of.
+    """
+    import mlflow
+
+    judged = [e for e in registry.history() if (e.act, e.version) == ("judge", version)]
+    run = judged[-1].evidence.get("run_id") if judged else None
+    if run is None:
+        return None
+    try:
+        text = mlflow.artifacts.load_text(f"runs:/{run}/promotion_decision.json")
+    except (mlflow.MlflowException, OSError):
+        return None
+    decision: dict[str, Any] = json.loads(text)
+    return decision if seal_decision(decision) == judged[-1].evidence["decision_sha256"] else None

@@ -1,0 +1,144 @@
+"""Looking at the models of a problem."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fullcircle.commands.model.opening import Place, place_options
+from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, as_table, json_option
+
+version_argument = click.argument("version", metavar="VERSION")
+
+
+@click.command(name="list", cls=OneLineErrors)
+@place_options
+@json_option
+def list_models(place: Place, as_json: bool) -> None:
+    """List the versions, newest first, with their roles."""
+    from fullcircle.registry.addresses import find_model, list_aliases, list_versions
+
+    model = place.registry.model
+    if find_model(model) is None:
+        raise click.ClickException(f"The registry has no {model} yet. Train one: kedro run.")
+    aliases, metric = list_aliases(model), place.load("params:problem").primary_metric
+    rows = [
+        {
+            "version": str(version.version),
+            "roles": _roles(aliases, version),
+            "candidate": version.tags.get("candidate"),
+            "as_of": version.tags.get("trained.as_of"),
+            f"selection_{metric}": version.tags.get(f"selection.{metric}"),
+            "gate": "retired" if "retired" in version.tags else version.tags.get("decision"),
+        }
+        for version in list_versions(model)
+    ]
+    answer(rows, as_json=as_json, show=as_table)
+
+
+def _roles(aliases: dict[str, str], version: Any) -> list[str]:
+    return sorted(alias for alias, number in aliases.items() if number == str(version.version))
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("version", metavar="VERSION", default="champion")
+@place_options
+@json_option
+def show(version: str, place: Place, as_json: bool) -> None:
+    """Show what the registry knows of a version: an alias or a number."""
+    from fullcircle.registry.addresses import list_aliases
+
+    found = place.find(version)
+    facts = {
+        "model": found.name,
+        "version": str(found.version),
+        "roles": _roles(list_aliases(found.name), found),
+        "description": found.description,
+        "run_id": found.run_id,
+        "tags": dict(sorted(found.tags.items())),
+        "approvals": [
+            f"{approval['who']}: {approval['why']}"
+            for approval in place.registry.approvals(str(found.version))
+        ],
+    }
+    answer(facts, as_json=as_json, show=as_facts)
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@place_options
+@json_option
+def compare(first: str, second: str, place: Place, as_json: bool) -> None:
+    """Compare two versions on the present gate rows, and say in what they differ."""
+    from fullcircle.commands.model.comparing import compare_models
+    from fullcircle.registry.storage import read_model
+
+    one, two = (read_model(place.find(address)) for address in (first, second))
+    facts = compare_models(
+        one, two, place.load("gate_set"), place.load("params:problem"), place.load("params:gate")
+    )
+    answer(facts, as_json=as_json, show=as_facts)
+
+
+@click.command(cls=OneLineErrors)
+@click.option("--verify", is_flag=True, help="Check that no entry is missing or was changed.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many of the newest.")
+@place_options
+@json_option
+def history(verify: bool, limit: int | None, place: Place, as_json: bool) -> None:
+    """Tell every act on the registry: who, when, what, why."""
+    if verify:
+        _verify(place, as_json=as_json)
+        return
+    entries = place.registry.history()[-(limit or 0) :]
+    if as_json:
+        answer([vars(entry) for entry in entries], as_json=True, show=as_table)
+        return
+    rows = [
+        {
+            "": entry.number,
+            "when (UTC)": entry.at[:16].replace("T", " "),
+            "who": entry.who,
+            "act": entry.act,
+            "version": entry.version,
+            "changed": _tell_changes({**entry.moves, **entry.changes}),
+            "why": entry.why or ", ".join(entry.evidence.get("failed", [])),
+        }
+        for entry in entries
+    ]
+    answer(rows, as_json=False, show=as_table)
+
+
+def _verify(place: Place, *, as_json: bool) -> None:
+    """Say whether the log is whole; end with a status of 1 where it is not."""
+    faults, count = place.registry.verify(), len(place.registry.journal.entries())
+    facts = {"whole": not faults, "entries": count, "faults": faults}
+    said = faults or [f"The log is whole: {count} entries."]
+    answer(facts, as_json=as_json, show=lambda _: "\n".join(said))
+    if faults:
+        raise click.exceptions.Exit(1)
+
+
+def _tell_changes(changes: dict[str, list[str | None]]) -> str:
+    return ", ".join(
+        f"{name} {before or '-'} → {after or '-'}" for name, (before, after) in changes.items()
+    )
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("version", metavar="VERSION", default="champion")
+@click.option("--html", is_flag=True, help="As a page instead of Markdown.")
+@click.option("--output", type=click.Path(path_type=Path), help="A file instead of the terminal.")
+@place_options
+@json_option
+def card(version: str, html: bool, output: Path | None, place: Place, as_json: bool) -> None:
+    """Write a version's card: purpose, data, scores, limits, decision, how to reproduce it."""
+    from fullcircle.commands.model.comparing import describe_version
+
+    text = describe_version(place.registry, place.find(version), html=html)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+        text = f"The card is at {output}."
+    click.echo(json.dumps({"card": text}) if as_json else text)

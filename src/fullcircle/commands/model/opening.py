@@ -1,0 +1,103 @@
+"""Which project, environment and model a command means."""
+
+import functools
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import click
+
+from fullcircle.commands.project import open_project, switched
+
+_NAMED = re.compile(r"([\w.-]+)[@/](.+)")
+
+
+@dataclass
+class Place:
+    """Where a command looks.
+
+    Attributes:
+        problem: Instead of the one that PROBLEM names.
+        source: Instead of the one that DATA_SOURCE names.
+        env: Instead of the one that KEDRO_ENV names.
+    """
+
+    problem: str | None = None
+    source: str | None = None
+    env: str | None = None
+
+    @cached_property
+    def context(self) -> Any:
+        """The project's context, its tracking set up."""
+        return open_project(env=self.env, problem=self.problem, data_source=self.source)
+
+    @cached_property
+    def registry(self) -> Any:
+        """The registry of the problem's model."""
+        from fullcircle.registry.acts import Registry
+
+        name = self.context.catalog.get("champion").model_name
+        return Registry(name)
+
+    def find(self, address: str) -> Any:
+        """Find a version by alias, number or address; ``telco@champion`` names the problem too."""
+        from fullcircle.registry.addresses import find_named
+
+        return find_named(self._without_problem(address), self.registry.model)
+
+    def _without_problem(self, address: str) -> str:
+        """Take a problem's name, or the beginning of one, off an address, and open that problem."""
+        from fullcircle.switches import list_problems
+
+        named = None if address.startswith("models:") else _NAMED.fullmatch(address)
+        meant = [name for name in list_problems() if named and name.startswith(named[1])]
+        if named is None or len(meant) != 1:
+            return address
+        if self.problem not in (None, meant[0]):
+            raise click.UsageError(f"{address} names another problem than --problem.")
+        if "context" not in self.__dict__:
+            self.problem = meant[0]
+        return named[2]
+
+    def load(self, dataset: str) -> Any:
+        """Load a dataset of the catalog."""
+        return self.context.catalog.load(dataset)
+
+    @contextmanager
+    def session(self, **parameters: Any) -> Iterator[Any]:
+        """Open a session that can run pipelines here."""
+        from kedro.framework.session import KedroSession
+
+        with (
+            switched(PROBLEM=self.problem, DATA_SOURCE=self.source),
+            KedroSession.create(env=self.env, runtime_params=parameters) as session,
+        ):
+            yield session
+
+
+_OPTIONS = (
+    click.option("--problem", help="Instead of the one that PROBLEM names."),
+    click.option(
+        "--source",
+        type=click.Choice(["simulated", "real"]),
+        help="Instead of the one that DATA_SOURCE names.",
+    ),
+    click.option("--env", "-e", help="Environment: base, staging, production."),
+)
+
+
+def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say where it looks, as one ``place``."""
+
+    @functools.wraps(command)
+    def called(
+        *args: Any, problem: str | None, source: str | None, env: str | None, **others: Any
+    ) -> Any:
+        return command(*args, place=Place(problem, source, env), **others)
+
+    for option in reversed(_OPTIONS):
+        called = option(called)
+    return called

@@ -1,0 +1,45 @@
+"""Opening the project around the working directory, for the commands that look into it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def switched(**switches: str | None) -> Iterator[None]:
+    """Set switches, as in the environment, for as long as the block lasts; None leaves one."""
+    chosen = {name: value for name, value in switches.items() if value is not None}
+    before = {name: os.environ.get(name) for name in chosen}
+    os.environ.update(chosen)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def open_project(
+    *, env: str | None = None, problem: str | None = None, data_source: str | None = None
+) -> Any:
+    """Give the project's ``KedroContext``, its tracking set up.
+
+    Args:
+        env: The environment; None means the one that ``KEDRO_ENV`` names, or development.
+        problem: Instead of the one that ``PROBLEM`` names.
+        data_source: Instead of the one that ``DATA_SOURCE`` names.
+
+    Raises:
+        ConfigurationError: A switch has a value that is not allowed.
+        StorageError: The tracking server does not answer.
+    """
+    from kedro.framework.session import KedroSession
+
+    with switched(PROBLEM=problem, DATA_SOURCE=data_source):
+        context: Any = KedroSession.create(env=env).load_context()
+        # Kedro reads the catalog when it is asked for: it must be while the switches hold.
+        _ = context.catalog
+        return context

@@ -1,0 +1,117 @@
+"""The gate's answer: promote only if every question has one, and each is yes."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fullcircle.core.evaluation import Estimate
+from fullcircle.core.gate import calibration, comparison, data, groups, serving
+from fullcircle.core.gate.case import Case
+from fullcircle.core.gate.evidence import Evidence
+from fullcircle.core.gate.settings import GateSettings
+
+Question = Callable[[Case], tuple[bool, str]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the gate, its answer and what the answer rests on."""
+
+    name: str
+    passed: bool
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The gate's answer.
+
+    Attributes:
+        promote: Whether every check passed.
+        checks: All that was asked.
+        score: The challenger's primary metric with its interval; None where it has none.
+        gain: The same of the difference to the champion, positive where the challenger is better.
+        slices: Per slice the difference to the champion (see case.py).
+        settings: What was demanded.
+    """
+
+    promote: bool
+    checks: list[Check]
+    score: dict[str, float] | None
+    gain: dict[str, float] | None
+    slices: list[dict[str, Any]]
+    settings: dict[str, Any]
+
+    @property
+    def reasons(self) -> list[str]:
+        """The evidence behind the answer: of the failed checks, or of all when it promotes."""
+        return [f"{c.name}: {c.evidence}" for c in self.checks if c.passed == self.promote]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The answer as plain values."""
+        return {**asdict(self), "reasons": self.reasons}
+
+
+def decide_promotion(evidence: Evidence, settings: GateSettings) -> Decision:
+    """Ask every question; promote only if there are answers to all and each is yes.
+
+    A check that raises, or whose evidence is absent, empty or NaN, has failed.
+    """
+    case = Case(evidence, settings)
+    checks = [_ask(question, case) for question in list_questions(evidence, settings)]
+    return Decision(
+        promote=all(check.passed for check in checks),
+        checks=checks,
+        score=_estimate(lambda: case.score.estimate(settings.confidence)),
+        gain=_estimate(lambda: case.over_champion.estimate(settings.confidence)),
+        slices=_tabulate_slices(case),
+        settings=settings.model_dump(mode="json"),
+    )
+
+
+def list_questions(evidence: Evidence, settings: GateSettings) -> list[Question]:
+    """Name the questions that contract and settings demand, whether or not there is evidence."""
+    problem = evidence.problem
+    has_champion = evidence.champion is not None or evidence.champion_error is not None
+    asked: list[tuple[Question, bool]] = [
+        (data.enough_rows, True),
+        (data.complete_evidence, True),
+        (data.every_class_present, True),
+        (data.unseen_rows, True),
+        (comparison.above_minimum, True),
+        (comparison.better_than_baseline, True),
+        (comparison.better_than_champion, has_champion),
+        (groups.no_slice_harmed, bool(problem.slices) and evidence.champion is not None),
+        (calibration.calibrated, True),
+        (groups.steady_over_time, problem.event_time is not None),
+        (serving.same_signature, True),
+        (serving.same_after_reload, True),
+        (serving.within_latency, True),
+        (serving.within_size, True),
+        (data.fresh_data, problem.event_time is not None),
+        (data.clean_data, True),
+        (serving.approved_by_a_person, settings.approval),
+    ]
+    return [question for question, wanted in asked if wanted]
+
+
+def _ask(question: Question, case: Case) -> Check:
+    try:
+        passed, said = question(case)
+    except Exception as error:  # whatever went wrong, a check without an answer has failed
+        passed, said = False, f"could not be answered: {type(error).__name__}: {error}"
+    return Check(question.__name__, bool(passed), said)
+
+
+def _estimate(take: Callable[[], Estimate]) -> dict[str, float] | None:
+    try:
+        return take().as_dict()
+    except Exception:  # the failed checks say why; a score that is absent promotes nothing
+        return None
+
+
+def _tabulate_slices(case: Case) -> list[dict[str, Any]]:
+    try:
+        return case.slice_gains
+    except Exception:  # no_slice_harmed says why
+        return []

@@ -1,0 +1,81 @@
+"""Bringing the very same bytes of a model from one registry to another."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fullcircle.core.errors import ModelError
+from fullcircle.registry.acts import Registry
+from fullcircle.registry.addresses import list_versions
+from fullcircle.registry.digests import MANIFEST
+from fullcircle.registry.rules import CHALLENGER, OWN_TAGS
+from fullcircle.registry.storage import SEAL, enter_version, fetch_version
+
+_COPIED_FROM = "copied_from"
+
+
+@contextmanager
+def fetched(version: Any) -> Iterator[Path]:
+    """Hold a version's files, checked against its digest, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory() as place:
+        yield fetch_version(version, place)
+
+
+def find_copy(registry: Registry, version: Any) -> Any:
+    """Find a version here that holds the same files; None where there is none."""
+    same = [v for v in list_versions(registry.model) if v.tags.get(SEAL) == version.tags.get(SEAL)]
+    return next(iter(same), None)
+
+
+def enter_copy(
+    registry: Registry, version: Any, files: Path, experiment_id: str, origin: str, why: str
+) -> str:
+    """Register files that were fetched elsewhere as a challenger here, and give its version.
+
+    Args:
+        registry: Where the copy goes; MLflow's current server must be its server.
+        version: The version that was fetched.
+        files: Its files.
+        experiment_id: Experiment that the run which notes the copy belongs to.
+        origin: Name of the environment that it comes from.
+        why: Reason, for the log.
+
+    Raises:
+        ModelError: What arrived is not what was sent.
+    """
+    import mlflow
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    name = f"copy of {version.name} v{version.version}"
+    with mlflow.start_run(experiment_id=experiment_id, run_name=name, tags={"act": "copy"}) as run:
+        kept = {tag: value for tag, value in version.tags.items() if tag not in OWN_TAGS}
+        logged = client.create_logged_model(
+            experiment_id, version.tags.get("candidate", "model"), run.info.run_id
+        )
+        client.log_model_artifacts(logged.model_id, str(files))
+        client.finalize_logged_model(logged.model_id, "READY")
+        copied = f"{version.name} v{version.version} ({origin})"
+        tags = {**kept, _COPIED_FROM: copied, SEAL: version.tags[SEAL]}
+        number = enter_version(registry.model, logged, run.info.run_id, tags).version
+    _check_arrival(registry.model, number)
+    evidence = {SEAL: version.tags[SEAL], "from": copied}
+    registry.give_role(number, CHALLENGER, "copy", why, evidence)
+    return number
+
+
+def _check_arrival(model: str, number: str) -> None:
+    from fullcircle.registry.addresses import find_by_number
+
+    with fetched(find_by_number(model, number)) as files:
+        if not (files / MANIFEST).is_file():
+            raise ModelError(f"{model} v{number} arrived without {MANIFEST}.")
+
+
+def find_experiment(name: str) -> str:
+    """Give the id of an experiment that the project's context has made."""
+    from mlflow import MlflowClient
+
+    return str(MlflowClient().get_experiment_by_name(name).experiment_id)
