@@ -5,16 +5,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from click.testing import CliRunner
 from kedro.config import OmegaConfigLoader
 from mlflow import MlflowClient
+from tests.conftest import SMALL_SIMULATION, Project
 
 from fullcircle.commands.features import features
 from fullcircle.commands.project import open_project
 from fullcircle.hooks.addresses import hide_password, settle_addresses
 from fullcircle.settings import CONFIG_LOADER_ARGS
-from tests.conftest import SMALL_SIMULATION, Project
 
 ENVIRONMENTS = (None, "staging", "production")
 VARIABLES = {
@@ -80,7 +81,9 @@ def test_development_after_staging_sees_nothing_of_it(
     """In one process, a session in development after one in staging goes to its own registry."""
     monkeypatch.chdir(staging.path)
     assert open_project(env="staging").catalog.load("incumbent") is not None
+    assert mlflow.get_tracking_uri().endswith("/mlflow-staging.db")
     assert staging.catalog().load("incumbent") is None
+    assert mlflow.get_tracking_uri().endswith("/mlflow.db")
 
 
 @pytest.mark.parametrize(("env", "computed"), [("staging", True), (None, False)])
@@ -140,9 +143,15 @@ def test_unknown_environment_is_answered_with_those_there_are(new_project: Any) 
     )
 
 
-@pytest.mark.parametrize("address", ["http://ada:secret@127.0.0.1:9", "sqlite:///conf/a/b.db"])
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("http://ada:secret@127.0.0.1:9", "No tracking server answers at http://127.0.0.1:9."),
+        ("sqlite:///conf/a/b.db", "conf/a is no folder that can be written to"),
+    ],
+)
 def test_tracking_that_cannot_be_reached_is_said_at_once(
-    new_project: Any, monkeypatch: pytest.MonkeyPatch, address: str
+    new_project: Any, monkeypatch: pytest.MonkeyPatch, address: str, wanted: str
 ) -> None:
     """No server at the address, or no such folder: one line within seconds, and nothing done."""
     project = new_project()
@@ -153,7 +162,7 @@ def test_tracking_that_cannot_be_reached_is_said_at_once(
     assert time.monotonic() - begun < 20
     assert result.exit_code != 0
     assert len(result.output.strip().splitlines()) == 1, result.output
-    assert "tracking" in result.output
+    assert wanted in result.output
     assert "secret" not in result.output
     assert not (project.path / "data").exists()
 

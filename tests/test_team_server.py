@@ -93,9 +93,9 @@ def administer(server: Server, passwords: dict[str, str] | None = None) -> None:
     subprocess.run([sys.executable, "-W", "ignore", "-"], input=code.encode(), check=True)
 
 
-def best(project: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def rank(project: Any, monkeypatch: pytest.MonkeyPatch, *options: str) -> Any:
     monkeypatch.chdir(project.path)
-    return CliRunner().invoke(model, ["best", "--json"])
+    return CliRunner().invoke(model, ["best", "--json", *options])
 
 
 def one_line(result: Any) -> str:
@@ -134,13 +134,13 @@ def test_artifacts_lie_with_the_server(ada: Team) -> None:
 
 def test_best_runs_are_ranked_by_the_server(ada: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ranking of runs holds on PostgreSQL: finished, no trials, best first, with versions."""
-    result = best(ada.project, monkeypatch)
-    assert result.exit_code == 0, result.output
-    rows = json.loads(result.output)
-    values = [row["value"] for row in rows]
-    assert len(rows) > 1
+    best = json.loads(rank(ada.project, monkeypatch).output)
+    worst = json.loads(rank(ada.project, monkeypatch, "--direction", "min").output)
+    values = [row["value"] for row in best]
+    assert len(set(values)) > 1
     assert values == sorted(values, reverse=True)
-    assert any("champion" in row["aliases"] for row in rows)
+    assert [row["value"] for row in worst] == sorted(values)
+    assert any("champion" in row["aliases"] for row in best)
 
 
 @pytest.mark.parametrize("password", ["wrong-" + ADA, None], ids=["wrong", "none"])
@@ -174,7 +174,7 @@ def test_who_may_only_read_changes_nothing(
     line = one_line(project.command())
     assert "may not do this" in line
     assert "'ben'" in line
-    assert best(project, monkeypatch).exit_code == 0
+    assert rank(project, monkeypatch).exit_code == 0
     assert project.catalog().load("champion").registration.version == "1"
     assert count_runs(ada.server, "ben", BEN) == before
 

@@ -147,6 +147,10 @@ TABLE: dict[str, tuple[dict[str, Any], str]] = {
         "same_after_reload",
     ),
     "reload gives fewer rows": ({"probe": probed(predictions=[0.25])}, "same_after_reload"),
+    "reload gives one row for all": (
+        {"model": replace(MODEL, expected=[0.25, 0.25]), "probe": probed(predictions=[0.25])},
+        "same_after_reload",
+    ),
     "reload gives NaN": ({"probe": probed(predictions=[0.25, NAN])}, "same_after_reload"),
     "reload gives nothing": ({"probe": probed(predictions=None)}, "same_after_reload"),
     "training told nothing": ({"model": replace(MODEL, expected=None)}, "same_after_reload"),

@@ -48,12 +48,29 @@ def is_server(address: str | None) -> bool:
     return str(address).startswith(("http://", "https://"))
 
 
-def require_server(address: str) -> None:
-    """Ask a server once, before MLflow asks it again and again for minutes.
+def require_tracking(address: str | None) -> None:
+    """Look whether runs can be tracked at an address, before MLflow tries.
 
     Raises:
-        StorageError: Nothing answers at the address.
+        StorageError: No server answers there, or no database can be made there.
     """
+    if is_server(address):
+        _require_server(str(address))
+    elif address and address.startswith(_SQLITE):
+        _require_folder(Path(address.removeprefix(_SQLITE)))
+
+
+def _require_folder(database: Path) -> None:
+    nearest = next(path for path in (database, *database.parents) if path.exists())
+    if nearest != database and not (nearest.is_dir() and os.access(nearest, os.W_OK)):
+        raise StorageError(
+            f"The tracking database {database} cannot be made: {nearest} is no folder that can be "
+            f"written to. Correct {_ADDRESS}, or unset it."
+        )
+
+
+def _require_server(address: str) -> None:
+    """Ask once; MLflow would ask again and again."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request

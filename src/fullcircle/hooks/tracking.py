@@ -22,8 +22,7 @@ from fullcircle.datasets.provenance import (
 )
 from fullcircle.hooks.addresses import (
     address_variable_kept,
-    is_server,
-    require_server,
+    require_tracking,
     settle_addresses,
 )
 from fullcircle.hooks.timing import RunTimer
@@ -51,9 +50,8 @@ class TrackingHook(MlflowHook):
         """Settle the addresses, and find the server present, before MLflow is set up."""
         config = settle_addresses(context.config_loader["mlflow"], context.project_path)
         context.config_loader["mlflow"] = config
-        address = config["server"]["mlflow_tracking_uri"]
-        if is_server(address) and not mlflow.active_run():
-            require_server(address)
+        if not mlflow.active_run():
+            require_tracking(config["server"]["mlflow_tracking_uri"])
         with address_variable_kept():
             super().after_context_created(context)
         self._project_path = context.project_path
