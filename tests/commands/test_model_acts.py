@@ -104,7 +104,8 @@ def test_promote_asks_the_gate_and_rollback_returns_the_very_same(ask: Any, plac
 
 def test_a_refusal_of_the_gate_is_one_line_with_its_reasons(ask: Any, place: Path) -> None:
     """What does not pass is not promoted, the reasons are said, and the champion stays."""
-    (place / "conf" / "local" / "parameters.yml").write_text("gate: {minimum: {roc_auc: 0.99}, max_latency_ms: null}")
+    strict = "gate: {minimum: {roc_auc: 0.99}, max_latency_ms: null}"
+    (place / "conf" / "local" / "parameters.yml").write_text(strict)
     champion, newest = list_aliases(MODEL)["champion"], facts(ask("list", "--json"))[0]["version"]
     line = said(ask("promote", newest))
     assert line.startswith(f"Error: The gate refused v{newest}; the champion stays v{champion}")

@@ -61,11 +61,14 @@ def test_summary_tells_the_gates_decision_and_reasons(promote: bool, wanted: str
         "metric": "rmse",
         "gate_rows": 9,
         "score": {"value": 1.0, "low": 0.5, "high": 1.5, "confidence": 0.95},
-        "reasons": ["because"],
+        "reasons": ["better_than_baseline: because", "within_size: small"],
+        "checks": [{}, {}],
     }
     text = shown(tell_decision(decision))
     assert wanted in text
-    assert "- because" in text
+    assert "- better_than_baseline: because" in text
+    assert ("all 2 checks passed" in text) is promote
+    assert ("within_size" in text) is not promote
     assert "95% interval 0.5000 to 1.5000" in text
     assert wanted in shown(tell_decision({**decision, "score": None}))
 

@@ -113,7 +113,16 @@ def tell_decision(decision: dict[str, Any]) -> RenderableType:
                 f"{score['low']:.4f} to {score['high']:.4f}"
             )
         )
-    return Group(*lines, *(Text(f"- {reason}") for reason in decision["reasons"]))
+    if decision["promote"]:
+        lines.append(Text(f"all {len(decision['checks'])} checks passed; among them"))
+    return Group(*lines, *(Text(f"- {reason}") for reason in _choose_reasons(decision)))
+
+
+def _choose_reasons(decision: dict[str, Any]) -> list[str]:
+    """Give why it was refused, all of it; of a promotion what it was better than."""
+    told = ("better_than_baseline", "better_than_champion")
+    reasons: list[str] = decision["reasons"]
+    return [r for r in reasons if not decision["promote"] or r.startswith(told)]
 
 
 def tell_drift(report: dict[str, Any]) -> RenderableType:

@@ -79,7 +79,7 @@ def approved_by_a_person(case: Case) -> tuple[bool, str]:
     """Has a person approved of this very version?"""
     approvals = list(_require_probe(case)["approvals"])
     if not approvals:
-        return False, f"nobody has approved of {case.evidence.model}"
+        return False, f"nobody has approved of {case.evidence.model} yet: kedro model approve"
     return True, f"approved: {'; '.join(map(str, approvals))}"
 
 
