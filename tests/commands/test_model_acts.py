@@ -183,6 +183,7 @@ def test_any_version_has_a_card(ask: Any, tmp_path: Path) -> None:
     assert "kedro model reproduce" in text
     assert "better_than_champion" in text
     page = tmp_path / "card.html"
+    assert "Cannot write to" in said(ask("card", "--output", str(tmp_path / "no" / "x.md")))
     ask("card", "champion", "--html", "--output", str(page))
     assert page.read_text("utf-8").lstrip().lower().startswith("<!doctype html>")
 

@@ -223,6 +223,9 @@ def test_roles_of_the_gate_are_not_given_by_hand(registry: Registry) -> None:
             registry.move_alias(alias, "1")
         with pytest.raises(ModelError, match="moves by the gate alone"):
             registry.move_alias(alias, None)
+    for odd in ("sha/dow", "my alias", "5", "v5", ""):
+        with pytest.raises(ConfigurationError, match="cannot be an alias"):
+            registry.move_alias(odd, "1")
     registry.move_alias("shadow", "2", why="watch it")
     registry.move_alias("shadow", None)
     with pytest.raises(ModelError, match=r"No version .* has the alias shadow"):

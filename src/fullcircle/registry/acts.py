@@ -21,6 +21,7 @@ from fullcircle.registry.rules import (
     REFUSE,
     RETIRED,
     refuse_gated,
+    refuse_odd_alias,
     refuse_retired,
     refuse_unjudged,
 )
@@ -122,8 +123,10 @@ class Registry:
 
         Raises:
             ModelError: The alias moves by promotion and rollback alone, or nobody has it.
+            ConfigurationError: It is no name for an alias.
         """
         refuse_gated(alias)
+        refuse_odd_alias(alias)
 
         def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
             if version is None and alias not in aliases:

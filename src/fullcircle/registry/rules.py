@@ -6,10 +6,11 @@ rollback returns to, ``shadow`` predicts without answering.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from fullcircle.core.errors import ModelError
+from fullcircle.core.errors import ConfigurationError, ModelError
 from fullcircle.registry.storage import SEAL
 
 CHALLENGER, CHAMPION, PREVIOUS, SHADOW = "challenger", "champion", "previous", "shadow"
@@ -27,6 +28,19 @@ def refuse_gated(alias: str) -> None:
     """
     if alias in GATED:
         raise ModelError(f"The alias {alias} moves by the gate alone: {GATED[alias]}.")
+
+
+def refuse_odd_alias(alias: str) -> None:
+    """Refuse a name that the registry cannot keep, or that reads like a version.
+
+    Raises:
+        ConfigurationError: It is such a name.
+    """
+    if not re.fullmatch(r"[\w-]+", alias, flags=re.ASCII) or re.fullmatch(r"v?\d+", alias):
+        raise ConfigurationError(
+            f"{alias!r} cannot be an alias: letters, digits, _ and - make one, and it must not "
+            "read like a version."
+        )
 
 
 def refuse_unjudged(version: Any, present: str | None) -> None:

@@ -139,6 +139,14 @@ def card(version: str, html: bool, output: Path | None, place: Place, as_json: b
 
     text = describe_version(place.registry, place.find(version), html=html)
     if output is not None:
-        output.write_text(text, encoding="utf-8")
-        text = f"The card is at {output}."
+        text = _write(output, text)
     click.echo(json.dumps({"card": text}) if as_json else text)
+
+
+def _write(path: Path, text: str) -> str:
+    """Write the card to a file, and say where it is."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"Cannot write to {path}: {error.strerror}.") from error
+    return f"The card is at {path}."
