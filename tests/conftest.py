@@ -107,6 +107,25 @@ def make_project(path: Path, *, simulation: str | None = SMALL_SIMULATION) -> Pr
     return Project(path)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests of a file in one process, and all that use the circle in one as well."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "circle" if uses_circle(ROOT / file) else file
+
+    return Scheduling(config, log)
+
+
+@cache
+def uses_circle(file: Path) -> bool:
+    """Tell whether a test file takes the circle, which takes a minute to turn."""
+    return "(circle:" in file.read_text("utf-8") or " circle:" in file.read_text("utf-8")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_switch_from_outside() -> Iterator[None]:
     """Keep the switches of the calling shell out of the tests."""

@@ -9,6 +9,11 @@ import pytest
 from fullcircle.rebuild import rebuild
 from fullcircle.registry.addresses import find_version
 
+QUICK = """
+training: {candidates: [baseline, xgboost], search: {trials: 0}, select_features: false}
+gate: {max_latency_ms: null}
+"""
+
 
 @pytest.mark.parametrize("problem", ["nyc_taxi", "diabetes"])
 def test_the_champion_is_rebuilt_to_the_last_bit(
@@ -20,6 +25,7 @@ def test_the_champion_is_rebuilt_to_the_last_bit(
     """
     monkeypatch.setenv("PROBLEM", problem)
     project = new_project(simulation=None)
+    (project.path / "conf" / "local" / "parameters.yml").write_text(QUICK)
     project.run("data_processing", "feature_store", "training", "registry")
     champion = find_version(f"models:/fullcircle.{problem}.simulated_model@champion")
     rebuilt = rebuild(champion, project.catalog(), Path(project.path), any_code=True)

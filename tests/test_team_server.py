@@ -203,7 +203,7 @@ def test_password_may_come_from_local_secrets(
     project = new_project()
     key = "tracking_server" + (f"_{env}" if env else "")
     (project.path / "conf" / "local" / "credentials.yml").write_text(
-        f"{key}: {{MLFLOW_TRACKING_USERNAME: ada, MLFLOW_TRACKING_PASSWORD: {ADA}}}\n", "utf-8"
+        f"{key}: {{MLFLOW_TRACKING_USERNAME: ada, MLFLOW_TRACKING_PASSWORD: '{ADA}'}}\n", "utf-8"
     )
     monkeypatch.chdir(project.path)
     name = open_project(env=env).mlflow.tracking.experiment.name

@@ -40,6 +40,7 @@ def open_project(
 
     with switched(PROBLEM=problem, DATA_SOURCE=data_source):
         context: Any = KedroSession.create(env=env).load_context()
-        # Kedro reads the catalog when it is asked for: it must be while the switches hold.
+        # Kedro reads configuration when it is asked for: it must be while the switches hold.
+        context.config_loader["globals"] = context.config_loader["globals"]
         _ = context.catalog
         return context
