@@ -29,7 +29,7 @@ class Workshop:
         rows: The train set.
         problem: The contract.
         training: What the project declares of training.
-        plan: What becomes of each column (see column_diagnosis.py).
+        plan: What becomes of each column (see preparation/diagnosis.py).
     """
 
     rows: pd.DataFrame
