@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,18 @@ def test_every_dataset_has_a_layer() -> None:
     catalog = yaml.safe_load((ROOT / "conf" / "base" / "catalog.yml").read_text("utf-8"))
     layerless = [n for n, e in catalog.items() if n != "raw" and "kedro-viz" not in e["metadata"]]
     assert layerless == []
+
+
+def test_layers_are_in_an_order(everything: Any) -> None:
+    """No layer is made from one that is made from it; kedro-viz would draw none of them."""
+    catalog = yaml.safe_load((ROOT / "conf" / "base" / "catalog.yml").read_text("utf-8"))
+    layers = {n: e["metadata"]["kedro-viz"]["layer"] for n, e in catalog.items() if n != "raw"}
+    made_from: dict[str, set[str]] = {}
+    for node in everything.nodes:
+        for made in (layers[name] for name in node.outputs if name in layers):
+            sources = {layers[name] for name in node.inputs if name in layers}
+            made_from.setdefault(made, set()).update(sources - {made})
+    assert len(list(TopologicalSorter(made_from).static_order())) > 5
 
 
 def test_nodes_are_typed_and_documented(everything: Any) -> None:
