@@ -170,10 +170,10 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
 
 
 def _next_steps(catalog: DataCatalog, made: set[str]) -> RenderableType:
-    steps = ["mlflow ui: runs, models, artifacts", "kedro viz run: the circle as a graph"]
-    if "dashboard" in made:
-        steps.insert(0, f"{_shorten(catalog.get('dashboard'))}: the monitoring page")
-    return "\n".join(steps)
+    pages = {"dashboard": "the monitoring page", "model_card_page": "the champion's card"}
+    steps = [f"{_shorten(catalog.get(n))}: {what}" for n, what in pages.items() if n in made]
+    steps += ["kedro model list: versions and their roles", "mlflow ui: runs, models, artifacts"]
+    return "\n".join([*steps, "kedro viz run: the circle as a graph"])
 
 
 def _shorten(dataset: Any) -> str:
