@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +27,6 @@ def figures() -> dict[str, go.Figure]:
 @pytest.fixture
 def entry(tmp_path: Path) -> FiguresDataset:
     return FiguresDataset(filepath=str(tmp_path / "reports" / "figures"))
-
-
-@pytest.fixture
-def _tracking(tmp_path: Path, database: Path) -> Iterator[None]:
-    """Track to a database of the test's own."""
-    shutil.copy(database, tmp_path)
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
-    identity = mlflow.create_experiment("test", artifact_location=(tmp_path / "art").as_uri())
-    mlflow.set_experiment(experiment_id=identity)
-    yield
-    mlflow.set_tracking_uri(before)
 
 
 def files(entry: FiguresDataset) -> set[str]:
@@ -110,7 +97,7 @@ def test_what_a_crash_left_behind_is_cleared(
     assert files(entry) == {"figures", "figures/roc.json", "figures/bar.json"}
 
 
-@pytest.mark.usefixtures("_tracking")
+@pytest.mark.usefixtures("tracked")
 def test_inside_a_run_all_figures_are_one_page(
     entry: FiguresDataset, figures: dict[str, Any], tmp_path: Path
 ) -> None:
