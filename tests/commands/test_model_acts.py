@@ -92,6 +92,12 @@ def test_promote_asks_the_gate_and_rollback_returns_the_very_same(ask: Any, plac
     assert not np.array_equal(
         read_model(find_version(f"models:/{MODEL}@champion")).predict(rows), before
     )
+    client = mlflow.MlflowClient()
+    digest = client.get_model_version(MODEL, champion).tags["digest"]
+    client.set_model_version_tag(MODEL, champion, "digest", "other")
+    assert "is not what was registered" in said(ask("rollback"))
+    assert list_aliases(MODEL)["champion"] == newest
+    client.set_model_version_tag(MODEL, champion, "digest", digest)
     done = facts(ask("rollback", "--why", "complaints", "--json"))
     assert done["roles"]["champion"] == f"v{champion}"
     after = read_model(find_version(f"models:/{MODEL}@champion")).predict(rows)

@@ -1,6 +1,7 @@
 """Models of the registry: what comes back is what was registered, or nothing does."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -113,9 +114,9 @@ def register() -> Path:
     ],
     ids=["model", "papers", "MLmodel", "missing", "code", "pickle", "manifest", "all gone"],
 )
-def test_a_tampered_file_is_named(tamper: object, said: str) -> None:
+def test_a_tampered_file_is_named(tamper: Callable[[Path], object], said: str) -> None:
     """Whatever is changed, added or taken away, the model is not loaded and the file is named."""
-    tamper(register())  # type: ignore[operator]
+    tamper(register())
     with pytest.raises(DatasetError, match=f"{NAME} v1 .*{said}"):
         dataset("challenger").load()
 

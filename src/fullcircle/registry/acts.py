@@ -105,9 +105,9 @@ class Registry:
         Raises:
             ModelError: There is none before.
         """
-        reign = follow_role(self.journal.entries(), CHAMPION, "rollback")
 
         def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
+            reign = follow_role(self.journal.entries(), CHAMPION, "rollback")
             present, target = aliases.get(CHAMPION), aliases.get(PREVIOUS)
             if target is None:
                 raise ModelError(f"{self.model} has no previous champion to return to.")

@@ -84,10 +84,14 @@ def approve(version: str, why: str, place: Place, as_json: bool) -> None:
 def rollback(why: str, place: Place, as_json: bool) -> None:
     """Give the role of champion back to the version before."""
     from fullcircle.pipelines.registry.nodes import take_reference_profile
+    from fullcircle.registry.addresses import find_by_alias
+    from fullcircle.registry.storage import read_model
 
-    entry = place.registry.rollback(why)
-    catalog = place.context.catalog
-    profile = take_reference_profile(catalog.load("champion"), catalog.load("params:problem"))
+    registry, catalog = place.registry, place.context.catalog
+    target = find_by_alias(registry.model, "previous")
+    model = target and read_model(target)  # refuses one whose files are not what they were
+    entry = registry.rollback(why)
+    profile = take_reference_profile(model, catalog.load("params:problem"))
     catalog.save("reference_profile", profile)
     _tell(entry, as_json=as_json, then="monitoring compares with its profile again")
 

@@ -9,8 +9,6 @@ import click
 from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, as_table, json_option
 
-version_argument = click.argument("version", metavar="VERSION")
-
 
 @click.command(name="list", cls=OneLineErrors)
 @place_options
