@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 from kedro.io import DatasetError
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.datasets import DeltaTableDataset, PredictionsDataset
+from fullcircle.datasets import DeltaTableDataset
 from fullcircle.datasets.delta_table_dataset import write_version
 from fullcircle.datasets.engine import connect
 
@@ -131,16 +131,6 @@ def test_process_killed_while_writing_leaves_the_old_table_whole(folder: Path) -
     assert dataset.load()["key"].tolist() == [1, 2]
     dataset.save(pd.DataFrame({"key": [3]}))
     assert dataset.load()["key"].tolist() == [3]
-
-
-def test_predictions_are_stamped(folder: Path) -> None:
-    """Stored predictions say in which run and when, in UTC, they were written."""
-    dataset = PredictionsDataset(filepath=str(folder), replace_by="day", load_as="pandas")
-    dataset.save(rows(1, 3))
-    stored = dataset.load()
-    assert stored["run_id"].tolist() == ["none", "none"]
-    assert str(stored["scored_at"].dt.tz) == "UTC"
-    assert pd.Timestamp.now("UTC") - stored["scored_at"].max() < pd.Timedelta(minutes=5)
 
 
 def test_preview_gives_the_first_rows(folder: Path) -> None:

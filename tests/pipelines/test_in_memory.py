@@ -1,5 +1,7 @@
 """Each pipeline with nothing but plain values in memory: no file, no registry, no tracking."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -7,8 +9,9 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
+from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from tests.core.gate_cases import INTAKE, probe_of
 
@@ -21,6 +24,8 @@ from fullcircle.core.performance import PerformanceSettings
 from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.core.rejection import IntakeSettings
 from fullcircle.core.retraining import RetrainingSettings
+from fullcircle.core.scoring.days import ScoredDay
+from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training.trials import NoJournal
 from fullcircle.problems.telco_churn.simulator import ChurnSimulator
@@ -110,10 +115,41 @@ class Kept(MemoryDataset):
         """Keep the value."""
 
 
+class Written(AbstractDataset[ScoredDay, Any]):
+    """Takes scored days one by one, and gives all of them at once."""
+
+    def __init__(self, take: Callable[[ScoredDay], Any], give: Callable[[list[Any]], Any]) -> None:
+        self._take, self._give = take, give
+        self._days: list[Any] = []
+
+    def save(self, data: ScoredDay) -> None:
+        self._days.append(self._take(data))
+
+    def load(self) -> Any:
+        return self._give(self._days)
+
+    def _describe(self) -> dict[str, Any]:
+        return {}
+
+
+def written() -> dict[str, Any]:
+    """Give memory for scored rows and for what there is to tell of them."""
+    return {
+        "predictions": Written(
+            lambda day: day.read().read_all(), lambda days: ibis.memtable(pa.concat_tables(days))
+        ),
+        "scored_days": Written(
+            lambda day: day.facts(), lambda days: {entry["day"]: entry for entry in days}
+        ),
+    }
+
+
 def turn(name: str, values: dict[str, Any], *wanted: str) -> Any:
     """Run one pipeline over plain values and give the wanted outputs."""
     pipeline = import_module(f"fullcircle.pipelines.{name}").create_pipeline()
-    keep = {output: Kept(copy_mode="assign") for output in pipeline.all_outputs()}
+    keep: dict[str, Any] = {o: Kept(copy_mode="assign") for o in pipeline.all_outputs()}
+    if name == "scoring":
+        keep |= written()
     given = {n: MemoryDataset(v, copy_mode="assign") for n, v in values.items()}
     catalog = DataCatalog({**keep, **{n: given[n] for n in pipeline.inputs()}})
     SequentialRunner().run(pipeline, catalog)
@@ -245,8 +281,6 @@ def test_registry_keeps_the_incumbent_on_a_tie(trained: dict[str, Any]) -> None:
 
 def test_registry_fails_closed_when_the_incumbent_cannot_predict(trained: dict[str, Any]) -> None:
     """A champion whose features are gone gives no evidence, and no evidence promotes nothing."""
-    from dataclasses import replace
-
     incumbent = replace(trained["challenger"], features=["size", "shape"])
     decision = judge({**trained, "incumbent": incumbent}, "promotion_decision")
     assert decision["promote"] is False
@@ -290,10 +324,16 @@ def test_registry_without_champion_refuses_a_hopeless_challenger(trained: dict[s
         judge({**trained, "gate_set": gate, "incumbent": None}, "champion")
 
 
-def scored(trained: dict[str, Any]) -> Any:
+def scored(trained: dict[str, Any], **more: Any) -> Any:
     champion = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
-    given = {**trained, "champion": champion}
-    return turn("scoring", given, "predictions").read_all()
+    given = {
+        "scored_before": {},
+        "companions": {},
+        "params:since": None,
+        "params:until": None,
+        "params:scoring": ScoringSettings(batch_rows=7, slab_rows=50, threads=2),
+    }
+    return turn("scoring", {**trained, "champion": champion, **given, **more}, "predictions")
 
 
 def test_scoring_covers_exactly_the_period_after_the_clock(trained: dict[str, Any]) -> None:
@@ -304,6 +344,55 @@ def test_scoring_covers_exactly_the_period_after_the_clock(trained: dict[str, An
     assert not {"y", "y_at"} & set(rows.columns)
     assert set(rows["scored_on"]) == {f"2024-04-{day:02d}" for day in range(1, 10)} | {"2024-03-31"}
     assert set(rows["model_version"]) == {"1"}
+    assert not rows["backfilled"].any()
+
+
+def test_a_back_fill_covers_its_span_and_says_so(trained: dict[str, Any]) -> None:
+    """From since up to until is scored, and rows older than the training are marked as such."""
+    span = {"params:since": "2024-03-29", "params:until": "2024-04-02"}
+    rows = scored(trained, **span).to_pandas()
+    assert set(rows["scored_on"]) == {"2024-03-29", "2024-03-30", "2024-03-31", "2024-04-01"}
+    assert set(rows.loc[rows["backfilled"], "scored_on"]) == {"2024-03-29", "2024-03-30"}
+
+
+def test_since_last_goes_on_from_the_last_day(trained: dict[str, Any]) -> None:
+    """What is new begins with the last day scored so far, whose rows may have become more."""
+    before = {"2024-04-06": {"fingerprint": "f"}, "2024-04-07": {"fingerprint": "g"}}
+    rows = scored(trained, **{"params:since": "last", "scored_before": before}).to_pandas()
+    assert sorted(set(rows["scored_on"])) == ["2024-04-07", "2024-04-08", "2024-04-09"]
+
+
+def test_a_shadow_predicts_in_the_same_rows(trained: dict[str, Any]) -> None:
+    """A model beside the champion predicts every row in columns of its own, from one reading."""
+    other = replace(
+        trained["challenger"], threshold=0.9, registration=Registration("a.b.c", "7", "run")
+    )
+    rows = scored(trained, companions={"shadow": other}).to_pandas()
+    assert (rows["shadow_predicted"] == rows["predicted"]).all()
+    assert (rows["shadow_decision"] == (rows["predicted"] >= 0.9)).all()
+    assert set(rows["shadow_model_version"]) == {"7"}
+
+
+def test_rows_that_cannot_be_scored_are_set_aside(trained: dict[str, Any]) -> None:
+    """A row without key or moment, and a repeated row id, go to the side with the reason."""
+    frame = trained["events"].to_pandas()
+    late = frame["at"] >= pd.Timestamp("2024-04-05", tz="UTC")
+    first, second, third, fourth = frame.index[late][:4]
+    frame.loc[first, "who"] = None
+    frame.loc[second, "at"] = pd.NaT
+    frame.loc[third, "id"] = frame.loc[fourth, "id"]
+    nodes = import_module("fullcircle.pipelines.scoring.nodes")
+    kept, aside = nodes.select_requests(
+        ibis.memtable(frame.drop(columns=["y", "y_at"]).assign(y=0, y_at=frame["y_at"])),
+        {},
+        SPEC,
+        AS_OF,
+        None,
+        None,
+    )
+    reasons = sorted(aside.to_pandas()["rejection_reason"])
+    assert reasons == ["at is blank", "same id as another row", "who is blank"]
+    assert len(kept.to_pandas()) + len(reasons) == 200
 
 
 def test_scoring_equals_the_model_on_a_frame(trained: dict[str, Any]) -> None:

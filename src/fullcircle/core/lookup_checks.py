@@ -16,10 +16,11 @@ _ALWAYS_UTC = {"pyspark"}
 
 @dataclass(frozen=True)
 class KeyedTable:
-    """A feature table's rows with what is declared of them."""
+    """A feature table's rows with what is declared of them, and the version that was read."""
 
     rows: ir.Table
     declared: FeatureTable
+    version: str | None = None
 
 
 def refuse_bad_lookups(

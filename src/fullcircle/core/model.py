@@ -54,6 +54,7 @@ class Model:
         event_time: Column with the moment of a request; None for a snapshot without history.
         report: How it fared on the selection rows: slices, gaps, calibration, importance, and what
             became of each column; None where nobody assessed it.
+        interval: How far off its values are, as fit_interval gives it (regression only).
         registration: Its place in the registry, once it has one.
     """
 
@@ -71,6 +72,7 @@ class Model:
     expected: list[Any] | None = None
     event_time: str | None = None
     report: dict[str, Any] | None = None
+    interval: dict[str, Any] | None = None
     registration: Registration | None = None
 
     def __str__(self) -> str:
@@ -111,6 +113,7 @@ class Model:
             "profile": self.profile,
             "expected": self.expected,
             "report": self.report,
+            "interval": self.interval,
         }
 
     @classmethod

@@ -29,6 +29,7 @@ _SEEN = {_DESCRIBED: "__seen_described_at", _KNOWN: "__seen_known_at"}
 _MOMENT = "__moment"
 _IS_SPINE = "__is_spine"
 _NEWEST = "__newest"
+_TOO_OLD = "__too_old"
 _WITH_ASOF = {"duckdb"}
 
 
@@ -37,6 +38,8 @@ def join_features(
     tables: Mapping[str, KeyedTable],
     lookups: list[FeatureLookup],
     event_time: str | None,
+    *,
+    count_stale: str | None = None,
 ) -> ir.Table:
     """Add looked-up feature columns to each row of the spine.
 
@@ -49,6 +52,8 @@ def join_features(
         lookups: Columns to add. A later lookup may take its keys from an earlier one.
         event_time: The spine's own moment, in UTC; None for a snapshot, which sees tables without
             history. A row whose moment or key is null sees nothing.
+        count_stale: Name of one more column: by how many lookups a row found nothing but what was
+            older than the lookup allows. None leaves it out.
 
     Returns:
         The spine's rows and columns, and a column per looked-up feature (null where unknown), in
@@ -59,20 +64,25 @@ def join_features(
             not the table's, a moment is not in UTC, or the name of a feature is taken.
     """
     refuse_bad_lookups(spine, tables, lookups, event_time)
-    for lookup in lookups:
-        spine = _join(spine, tables[lookup.table], lookup, event_time)
-    return spine
+    flags = [f"{_TOO_OLD}_{number}" for number in range(len(lookups))]
+    for flag, lookup in zip(flags, lookups, strict=True):
+        spine = _join(spine, tables[lookup.table], lookup, event_time).rename({flag: _TOO_OLD})
+    if count_stale is not None:
+        stale = sum((spine[flag].cast("int64") for flag in flags), start=ibis.literal(0))
+        spine = spine.mutate(**{count_stale: stale.cast("int64")})
+    return spine.drop(*flags)
 
 
 def _join(
     spine: ir.Table, table: KeyedTable, lookup: FeatureLookup, event_time: str | None
 ) -> ir.Table:
-    """Give each row of the spine the features of one lookup."""
+    """Give each row of the spine the features of one lookup, and say whether it is too old."""
     rows, keys = _with_private_names(table, lookup)
     at = event_time if table.declared.event_time else None
     backends = {ibis.get_backend(one).name for one in (spine, rows)}
     join = _join_by_asof if backends <= _WITH_ASOF else _join_by_window
-    return join(spine, rows, keys, lookup, at).select(*spine.columns, *lookup.renaming.values())
+    found = join(spine, rows, keys, lookup, at)
+    return found.select(*spine.columns, *lookup.renaming.values(), _TOO_OLD)
 
 
 def _with_private_names(
@@ -117,6 +127,12 @@ def _may_count(
     return counts
 
 
+def _is_too_old(
+    described: ir.TimestampColumn, at: ir.TimestampColumn, counts: ir.BooleanColumn
+) -> ir.BooleanColumn:
+    return described.notnull() & at.notnull() & ~counts
+
+
 def _join_by_asof(
     spine: ir.Table,
     rows: ir.Table,
@@ -125,12 +141,18 @@ def _join_by_asof(
     event_time: str | None,
 ) -> ir.Table:
     """Learn which moments each row sees, then attach the features of just those."""
+    spine = spine.mutate(**{_TOO_OLD: ibis.literal(False)})
     if event_time is None:
         return _attach(spine, rows, keys, lookup)
     spine, seen = _see(spine, rows, keys, event_time)
     described = spine[_SEEN[_DESCRIBED]]
     counts = _may_count(described, spine[event_time], lookup)
-    spine = spine.mutate(**{_SEEN[_DESCRIBED]: counts.ifelse(described, ibis.null())})
+    spine = spine.mutate(
+        **{
+            _SEEN[_DESCRIBED]: counts.ifelse(described, ibis.null()),
+            _TOO_OLD: _is_too_old(described, spine[event_time], counts),
+        }
+    )
     matching = keys | seen
     # DuckDB keeps the result of the ASOF join, so that this second look at it costs little.
     wanted = rows.semi_join(spine, [rows[b] == spine[a] for a, b in matching.items()])
@@ -222,10 +244,13 @@ def _join_by_window(
     line = line.mutate(**{_NEWEST: line[_NEWEST].max().over(so_far)})
     line = line.filter(line[_IS_SPINE])
     found = {name: line[_NEWEST][name] for name in lookup.renaming.values()}
+    too_old = ibis.literal(False)
     if event_time is not None:
-        counts = _may_count(line[_NEWEST][_DESCRIBED], line[event_time], lookup)
+        described = line[_NEWEST][_DESCRIBED]
+        counts = _may_count(described, line[event_time], lookup)
         found = {name: counts.ifelse(value, ibis.null()) for name, value in found.items()}
-    return line.select(*spine.columns, **found)
+        too_old = _is_too_old(described, line[event_time], counts)
+    return line.select(*spine.columns, **found, **{_TOO_OLD: too_old})
 
 
 def _stack(upper: ir.Table, lower: ir.Table) -> ir.Table:

@@ -1,6 +1,7 @@
 """Custom datasets: thin load, save and describe; every side effect of the project lives here."""
 
 from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
+from fullcircle.datasets.companions_dataset import CompanionsDataset
 from fullcircle.datasets.data_versions_dataset import DataVersionsDataset
 from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
@@ -13,11 +14,14 @@ from fullcircle.datasets.promotion_decision_dataset import PromotionDecisionData
 from fullcircle.datasets.raw_file_dataset import RawFileDataset
 from fullcircle.datasets.raw_parquet_dataset import RawParquetDataset
 from fullcircle.datasets.report_dataset import ReportDataset
+from fullcircle.datasets.request_table_dataset import RequestTableDataset
+from fullcircle.datasets.scored_days_dataset import ScoredDaysDataset
 from fullcircle.datasets.search_journal_dataset import SearchJournalDataset
 from fullcircle.datasets.simulated_dataset import SimulatedDataset
 
 __all__ = [
     "CandidateRunsDataset",
+    "CompanionsDataset",
     "DataVersionsDataset",
     "DeltaTableDataset",
     "FeatureTableDataset",
@@ -30,6 +34,8 @@ __all__ = [
     "RawFileDataset",
     "RawParquetDataset",
     "ReportDataset",
+    "RequestTableDataset",
+    "ScoredDaysDataset",
     "SearchJournalDataset",
     "SimulatedDataset",
 ]

@@ -89,7 +89,8 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
         Raises:
             StorageError: There is no table, or no such version.
         """
-        return KeyedTable(read_delta(self.path, self._version), self.declared)
+        version = self.data_version() if self._version is None else str(self._version)
+        return KeyedTable(read_delta(self.path, self._version), self.declared, version)
 
     def save(self, data: Rows) -> None:
         """Check and write rows in the declared mode.

@@ -125,6 +125,21 @@ def _choose_reasons(decision: dict[str, Any]) -> list[str]:
     return [r for r in reasons if not decision["promote"] or r.startswith(told)]
 
 
+def tell_scoring(report: dict[str, Any]) -> RenderableType:
+    """Say what was scored, how fast, and what could not be."""
+    days = f"{report['first_day']} to {report['last_day']}" if report["days"] > 1 else "one day"
+    lines = [
+        f"{report['rows']:,} rows of {report['days']} days scored ({days}), "
+        f"{report['rows_per_second']:,} rows/s, at most {report['peak_memory_mb']:,.0f} MB"
+    ]
+    if report["days_kept"]:
+        lines.append(f"{report['days_kept']} days kept that a run which was cut short had scored")
+    if report["stale_share"]:
+        lines.append(f"{report['stale_share']:.1%} of them with a feature too old to count")
+    lines += [f"set aside {n:,}: {why}" for why, n in report["reasons"].items()][:_MAX_REASONS]
+    return Text("\n".join(lines))
+
+
 def tell_drift(report: dict[str, Any]) -> RenderableType:
     """Say what drifted."""
     if not report["judged"]:
@@ -163,6 +178,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
     "search_report": ("Search", tell_search),
     "leaderboard": ("Leaderboard", tell_leaderboard),
     "promotion_decision": ("Gate", tell_decision),
+    "scoring_report": ("Scoring", tell_scoring),
     "drift_report": ("Drift", tell_drift),
     "performance_report": ("Performance", tell_performance),
     "retrain_decision": ("Train again?", tell_retraining),

@@ -118,6 +118,10 @@ class TextEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         parts = [e.transform(_fill(frame[name])) for name, e in self.encoders_.items()]
         return np.hstack(parts).astype("float64")
 
+    def widths(self) -> list[int]:
+        """How many columns each text column becomes."""
+        return [len(encoder.get_feature_names_out()) for encoder in self.encoders_.values()]
+
 
 def _fill(texts: pd.Series) -> pd.Series:
     return texts.fillna("").astype("str")

@@ -75,12 +75,13 @@ def read_texts(column: pd.Series) -> Vector:
     """Read values as texts without surrounding blanks, an object array; NaN for null and blank."""
     values = column.to_numpy(dtype=object)
     if len(values) < _MANY_ROWS or types.infer_dtype(values, skipna=True) != "string":
-        return _as_objects([_as_text(value) for value in values])
+        return _as_objects([clean_text(value) for value in values])
     codes, distinct = pd.factorize(values)
-    return _as_objects([*map(_as_text, distinct), np.nan])[codes]
+    return _as_objects([*map(clean_text, distinct), np.nan])[codes]
 
 
-def _as_text(value: Any) -> Any:
+def clean_text(value: Any) -> Any:
+    """Read one value as text without surrounding blanks; NaN for null and blank."""
     if not isinstance(value, str):
         if types.is_scalar(value) and pd.isna(value):
             return np.nan
@@ -156,7 +157,7 @@ def _read_moment_parts(column: pd.Series, entry: dict[str, Any]) -> dict[str, An
 
 
 # The treatments that a plan may name, each with its reading: (column, entry) -> output columns.
-_READ: dict[str, Callable[[pd.Series, dict[str, Any]], dict[str, Any]]] = {
+READINGS: dict[str, Callable[[pd.Series, dict[str, Any]], dict[str, Any]]] = {
     "number": lambda column, entry: {entry["column"]: read_numbers(column)},
     # As a series, since pandas would infer a dtype of its own for an array of texts.
     "text": lambda column, entry: {
@@ -198,7 +199,7 @@ class ColumnReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         _require(frame, [entry["column"] for entry in kept])
         read: dict[str, Any] = {}
         for entry in kept:
-            read |= _READ[entry["treatment"]](frame[entry["column"]], entry)
+            read |= READINGS[entry["treatment"]](frame[entry["column"]], entry)
         # Without a copy into one block, which takes longer than all the reading.
         return pd.DataFrame(read, index=frame.index, copy=False)
 

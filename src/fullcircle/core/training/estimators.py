@@ -27,17 +27,21 @@ def as_inputs(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     types in both.
     """
     return pd.DataFrame(
-        {name: _as_input(frame[name]) for name in columns}, columns=columns, index=frame.index
+        {name: as_input(frame[name]) for name in columns}, columns=columns, index=frame.index
     )
 
 
-def _as_input(column: pd.Series) -> pd.Series:
+def as_input(column: pd.Series) -> pd.Series:
+    """Give one column as an estimator meets it."""
     if is_numeric(column) or types.is_timedelta64_dtype(column.dtype):
         return pd.Series(read_numbers(column), index=column.index)
     if types.is_datetime64_any_dtype(column.dtype):
         return pd.Series(read_moments(column), index=column.index)
     values = column.to_numpy(dtype=object)
-    if types.infer_dtype(values, skipna=True) != "string":
+    kind = types.infer_dtype(values, skipna=True)
+    if kind == "boolean":  # with a null among them they come as objects
+        return pd.Series(read_numbers(column), index=column.index)
+    if kind != "string":
         values = read_texts(column)
     elif (missing := pd.isna(values)).any():
         values = np.where(missing, np.nan, values)

@@ -57,6 +57,8 @@ class TrainingSettings(Settings):
         refit: Whether the chosen model is fitted again on train and selection rows together.
         bootstrap_resamples: Resamples behind each interval.
         confidence: Coverage of each interval, 0 to 1.
+        interval_coverage: Share of rows whose true value the interval around a predicted value
+            shall hold, 0 to 1 (regression only).
     """
 
     seed: int
@@ -71,6 +73,7 @@ class TrainingSettings(Settings):
     refit: bool = True
     bootstrap_resamples: int = Field(ge=100)
     confidence: float = Field(gt=0, lt=1)
+    interval_coverage: float = Field(default=0.9, gt=0, lt=1)
 
     @field_validator("candidates")
     @classmethod

@@ -9,6 +9,7 @@ import pandas as pd
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.evaluation import bootstrap_metric, choose_threshold
 from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
+from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.metrics import score_all
 from fullcircle.core.model import Model
 from fullcircle.core.profile import take_profile
@@ -33,6 +34,7 @@ class Winner:
         out_of_fold: Labels and predictions that calibrate it; None for a regression.
         threshold: Probability from which a row counts as class 1 (binary only).
         scores: Every metric on the selection rows, the primary one with its interval.
+        interval: How far off its values are on the selection rows (regression only).
     """
 
     recipe: Recipe
@@ -41,6 +43,7 @@ class Winner:
     out_of_fold: tuple[np.ndarray, np.ndarray] | None
     threshold: float | None
     scores: dict[str, Any]
+    interval: dict[str, Any] | None = None
 
     def calibrate(self, estimator: Any) -> Any:
         """Give another fit of the recipe the winner's own calibration."""
@@ -69,7 +72,10 @@ def settle_winner(
     if problem.threshold is not None:
         threshold = choose_threshold(problem.threshold, truth, predicted)
     scores = _score(problem, training, truth, predicted)
-    return Winner(recipe, estimator, calibration, out_of_fold, threshold, scores)
+    interval = None
+    if problem.task == "regression":
+        interval = fit_interval(truth, predicted, training.interval_coverage)
+    return Winner(recipe, estimator, calibration, out_of_fold, threshold, scores, interval)
 
 
 def _choose_method(
@@ -147,6 +153,7 @@ def make_model(
         example=example,
         expected=predict(estimator, problem.task, example).tolist(),
         report=None if report is None else _keep_report(report, workshop.plan),
+        interval=winner.interval,
     )
 
 

@@ -1,130 +1,162 @@
-"""From requests to stored predictions, batch by batch."""
+"""From requests to stored predictions, day by day."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
-import pyarrow as pa
 
 from fullcircle.core.contract import Clock, ProblemSpec, require_columns
 from fullcircle.core.errors import DataError
 from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable, join_features
-from fullcircle.core.profile import PREDICTION
+from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.rejection import REASON
+from fullcircle.core.scoring.days import ScoredDay
+from fullcircle.core.scoring.planning import ScoringSettings, Span, find_span, plan_days
+from fullcircle.core.scoring.reporting import summarise_scoring
+from fullcircle.core.scoring.requests import (
+    DAY,
+    RequestTable,
+    judge_requests,
+    refuse_bad_requests,
+)
+from fullcircle.core.scoring.rows import CHAMPION, name_model
+from fullcircle.core.scoring.stream import Scoring, score_days
 from fullcircle.core.splits import is_held_out
 
-_BATCH_ROWS = 100_000
 
+def select_requests(
+    events: ir.Table,
+    scored_before: Mapping[str, Any],
+    problem: ProblemSpec,
+    as_of: Clock,
+    since: str | None,
+    until: str | None,
+) -> tuple[ir.Table, ir.Table]:
+    """Select the rows to score, without their labels, and set aside what cannot be scored.
 
-def select_requests(events: ir.Table, problem: ProblemSpec, as_of: Clock) -> ir.Table:
-    """Select the rows to score: those of the period after ``as_of``, without their labels.
+    These are the rows of the period after ``as_of``, or from ``since`` up to ``until``. A snapshot
+    has no period; there the share of entities that never trains is scored.
 
-    A snapshot has no period; there the share of entities that never trains is scored.
+    Returns:
+        Per row to score, in the order of time: identity, request columns and ``scored_on`` (day of
+        the event; of ``as_of`` for a snapshot). Per row set aside the same, and the reason.
 
     Raises:
         DataError: There is nothing to score.
+        ConfigurationError: The span of days cannot be meant.
     """
     require_columns(list(events.columns), problem.event_columns, "events")
-    wanted = (
-        is_held_out(events, problem)
-        if problem.event_time is None
-        else _is_in_period(events[problem.event_time], problem, as_of)
-    )
-    requests = events.filter(wanted).select(*problem.identity, *problem.request_columns)
+    span = find_span(problem, as_of, since, until, max(scored_before, default=None))
+    wanted = _is_in_span(events, problem, span)
+    rows = events.filter(wanted).select(*problem.identity, *problem.request_columns)
+    judged = judge_requests(rows, problem, as_of)
+    requests = judged.filter(judged[REASON].isnull()).drop(REASON)
     if not requests.count().execute():
-        raise DataError(_explain_nothing(events, problem, as_of))
-    return requests.order_by(*filter(None, [problem.event_time]), problem.row_id)
+        raise DataError(_explain_nothing(events, problem, span))
+    order = [DAY, *filter(None, [problem.event_time]), problem.row_id]
+    return requests.order_by(order), judged.filter(judged[REASON].notnull())
 
 
-def _is_in_period(moment: ir.Column, problem: ProblemSpec, as_of: Clock) -> ir.BooleanValue:
-    end = as_of.moment + timedelta(days=problem.period_days or 0)
-    return (moment >= ibis.literal(as_of.moment)) & (moment < ibis.literal(end))
+def _is_in_span(events: ir.Table, problem: ProblemSpec, span: Span | None) -> ir.BooleanValue:
+    if span is None or problem.event_time is None:
+        return is_held_out(events, problem)
+    moment = events[problem.event_time]
+    inside = (moment >= ibis.literal(span.first)) & (moment < ibis.literal(span.end))
+    return inside.fill_null(True)  # a row without a moment is set aside, not overlooked
 
 
-def _explain_nothing(events: ir.Table, problem: ProblemSpec, as_of: Clock) -> str:
-    if problem.event_time is None:
+def _explain_nothing(events: ir.Table, problem: ProblemSpec, span: Span | None) -> str:
+    if span is None or problem.event_time is None:
         return "No entity falls into the share for scoring; raise 'scoring' in the split."
     moment = events[problem.event_time]
     first, last = events.aggregate(first=moment.min(), last=moment.max()).execute().iloc[0]
     return (
-        f"There is nothing to score in the {problem.period_days:g} days after as_of={as_of}: "
-        f"the events lie between {first} and {last}. Choose an as_of among them."
+        f"There is nothing to score from {span.first:%Y-%m-%d} up to {span.end:%Y-%m-%d}: "
+        f"the events lie between {first} and {last}. Choose an as_of among them, or 'since' and "
+        "'until'."
     )
+
+
+def plan_scoring(
+    scoring_requests: RequestTable | ir.Table,
+    scored_before: Mapping[str, Any],
+    feature_tables: Mapping[str, KeyedTable],
+    champion: Model,
+    companions: Mapping[str, Model],
+    problem: ProblemSpec,
+    as_of: Clock,
+) -> list[dict[str, Any]]:
+    """Say which days are scored, and which are kept from a run that was cut short.
+
+    Raises:
+        DataError: The request table lacks a column.
+        ModelError: A model cannot score these requests.
+    """
+    requests = RequestTable.of(scoring_requests)
+    for model in (champion, *companions.values()):
+        refuse_bad_requests(requests.rows, feature_tables, model, problem)
+    models = {CHAMPION: champion, **companions}
+    inputs = {
+        "as_of": str(as_of),
+        **{role: _identify(model) for role, model in models.items()},
+        "features": _tell_versions(feature_tables, champion),
+    }
+    return plan_days(requests.days, inputs, scored_before)
+
+
+def _identify(model: Model) -> str:
+    digest = model.registration.facts.get("digest", "") if model.registration else ""
+    return f"{model} {digest} {model.threshold}"
+
+
+def _tell_versions(tables: Mapping[str, KeyedTable], model: Model) -> str:
+    """Name the versions of the feature tables that a model looks into."""
+    used = dict.fromkeys(lookup.table for lookup in model.lookups)
+    return ", ".join(f"{name} {tables[name].version or 'unknown'}" for name in used)
 
 
 def score_requests(
-    scoring_requests: ir.Table,
+    scoring_requests: RequestTable | ir.Table,
     feature_tables: Mapping[str, KeyedTable],
     champion: Model,
+    companions: Mapping[str, Model],
+    scoring_plan: list[dict[str, Any]],
     problem: ProblemSpec,
     as_of: Clock,
-) -> pa.RecordBatchReader:
-    """Look features up, predict, and stamp, in a stream whose memory does not grow with the rows.
+    scoring: ScoringSettings,
+) -> Iterator[tuple[ScoredDay, ScoredDay]]:
+    """Look features up, predict by all models in one reading, and stamp, day by day.
 
-    Each request sees what was known at its own moment, by the champion's own lookups.
+    Each request sees what was known at its own moment, by the models' own lookups. Memory does not
+    grow with the rows.
 
-    Returns:
-        Per request: identity, the features used, prediction, decision (classes only), model name
-        and version, ``as_of`` and ``scored_on`` (day of the event; of ``as_of`` for a snapshot).
+    Yields:
+        Each scored day, to be written before the next one is asked for, and the same day again, for
+        what there is to tell of it once it is written. A row has its identity, the features used,
+        ``predicted``, ``decision`` (classes) or ``predicted_low`` and ``predicted_high`` (values),
+        the same with the role as prefix for each companion, ``stale_lookups``, and ``model_name``,
+        ``model_version``, ``as_of`` and ``feature_versions``.
     """
-    joined = join_features(
-        scoring_requests, feature_tables, champion.lookups, problem.event_time
-    ).order_by(*filter(None, [problem.event_time]), problem.row_id)
-    require_columns(list(joined.columns), champion.features, "The rows to score")
-    day = (
-        joined[problem.event_time].strftime("%Y-%m-%d")
-        if problem.event_time
-        else ibis.literal(as_of.moment.date().isoformat())
-    )
-    rows = joined.select(*problem.identity, *champion.features, scored_on=day)
-    schema = _output_schema(rows, champion)
-    batches = rows.to_pyarrow_batches(chunk_size=_BATCH_ROWS)
-    return pa.RecordBatchReader.from_batches(
-        schema, _score_batches(batches, champion, as_of, schema)
-    )
-
-
-def _score_batches(
-    batches: Iterator[pa.RecordBatch], champion: Model, as_of: Clock, schema: pa.Schema
-) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        predicted = champion.predict(batch.to_pandas())
-        added = {
-            PREDICTION: pa.array(predicted.tolist() if predicted.ndim > 1 else predicted),
-            **_decision_column(champion, predicted),
-            **{
-                name: pa.repeat(value, batch.num_rows)
-                for name, value in _stamps(champion, as_of).items()
-            },
-        }
-        yield pa.RecordBatch.from_arrays([*batch.columns, *added.values()], schema=schema)
-
-
-def _decision_column(champion: Model, predicted: np.ndarray) -> dict[str, pa.Array]:
-    if champion.task == "regression":
-        return {}
-    return {"decision": pa.array(champion.decide(predicted))}
-
-
-def _stamps(champion: Model, as_of: Clock) -> dict[str, str]:
-    registration = champion.registration
-    return {
-        "model_name": registration.name if registration else "unregistered",
-        "model_version": registration.version if registration else "none",
+    stamps = {
+        "model_name": name_model(champion),
         "as_of": str(as_of),
+        "feature_versions": _tell_versions(feature_tables, champion),
     }
+    models = {CHAMPION: champion, **companions}
+    ready = Scoring.prepare(models, feature_tables, problem, stamps, scoring)
+    for day in score_days(RequestTable.of(scoring_requests), scoring_plan, ready):
+        yield day, day
 
 
-def _output_schema(rows: ir.Table, champion: Model) -> pa.Schema:
-    several = champion.task == "multiclass"
-    schema = rows.schema().to_pyarrow()
-    schema = schema.append(
-        pa.field(PREDICTION, pa.list_(pa.float64()) if several else pa.float64())
-    )
-    if champion.task != "regression":
-        schema = schema.append(pa.field("decision", pa.int64()))
-    for name in ("model_name", "model_version", "as_of"):
-        schema = schema.append(pa.field(name, pa.string()))
-    return schema
+def report_scoring(
+    predictions: ir.Table,
+    scoring_plan: list[dict[str, Any]],
+    scored_after: Mapping[str, Any],
+    rejected_requests: ir.Table,
+) -> dict[str, Any]:
+    """Count what was scored, kept and set aside, and say how fast."""
+    del predictions  # they are written by now
+    counts = rejected_requests.group_by(REASON).aggregate(rows=rejected_requests.count())
+    reasons = {row[REASON]: row["rows"] for row in counts.to_pyarrow().to_pylist()}
+    return summarise_scoring(scoring_plan, scored_after, reasons)

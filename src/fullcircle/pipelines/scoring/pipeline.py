@@ -1,4 +1,4 @@
-"""events → scoring_requests; + feature_tables + champion → predictions."""
+"""events → scoring_requests; + feature_tables + champion → predictions → scoring_report."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -6,14 +6,35 @@ from fullcircle.pipelines.scoring import nodes
 
 
 def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's signature
-    """Score the rows after ``as_of`` with the champion."""
+    """Score the rows after ``as_of``, or of a span of days, with the champion."""
     return pipeline(
         [
             node(
                 nodes.select_requests,
-                ["events", "params:problem", "params:as_of"],
-                "scoring_requests",
+                [
+                    "events",
+                    "scored_before",
+                    "params:problem",
+                    "params:as_of",
+                    "params:since",
+                    "params:until",
+                ],
+                ["scoring_requests", "rejected_requests"],
                 name="select_requests",
+            ),
+            node(
+                nodes.plan_scoring,
+                [
+                    "scoring_requests",
+                    "scored_before",
+                    "feature_tables",
+                    "champion",
+                    "companions",
+                    "params:problem",
+                    "params:as_of",
+                ],
+                "scoring_plan",
+                name="plan_scoring",
             ),
             node(
                 nodes.score_requests,
@@ -21,11 +42,20 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "scoring_requests",
                     "feature_tables",
                     "champion",
+                    "companions",
+                    "scoring_plan",
                     "params:problem",
                     "params:as_of",
+                    "params:scoring",
                 ],
-                "predictions",
+                ["predictions", "scored_days"],
                 name="score_requests",
+            ),
+            node(
+                nodes.report_scoring,
+                ["predictions", "scoring_plan", "scored_days", "rejected_requests"],
+                "scoring_report",
+                name="report_scoring",
             ),
         ],
         tags="scoring",

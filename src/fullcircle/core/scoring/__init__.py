@@ -1,0 +1,1 @@
+"""Scoring: from requests to stamped predictions, in batches, whatever the engine."""

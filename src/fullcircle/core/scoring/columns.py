@@ -1,0 +1,89 @@
+"""Columns of Arrow batches as an estimator's plan reads them, each distinct text but once."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fullcircle.core.metrics import Vector
+from fullcircle.core.preparation.reader import READINGS, read_numbers
+from fullcircle.core.training.estimators import as_input
+
+
+@dataclass(frozen=True)
+class Coded:
+    """Texts as places among the distinct ones.
+
+    Attributes:
+        distinct: Values as they came, or texts; the last one is missing. Objects.
+        codes: Place of each row's value, shape (rows,).
+    """
+
+    distinct: list[Any]
+    codes: Vector
+
+
+Outputs: TypeAlias = dict[str, Vector | Coded]
+
+
+def read_column(column: pa.Array, entry: dict[str, Any]) -> Outputs:
+    """Read a column by its entry in the plan, as ColumnReader does, but from Arrow.
+
+    Args:
+        column: One column of a batch, shape (rows,); texts best come as a dictionary.
+        entry: Of the plan, with action ``keep``.
+
+    Returns:
+        Output columns by name: float64 numbers, or coded texts whose distinct values are still as
+        they came where they came as texts.
+    """
+    name, treatment = entry["column"], entry["treatment"]
+    if _is_number(column.type) and treatment == "number":
+        return {name: _as_numbers(column)}
+    if _is_text(column.type):
+        coded = _encode(column)
+        if treatment == "text":
+            return {name: coded}
+        distinct = _read(pd.Series(coded.distinct, dtype=object), entry)
+        return {output: values[coded.codes] for output, values in distinct.items()}
+    read = _read(column.to_pandas(), entry)
+    return {output: _factorize(v) if v.dtype == object else v for output, v in read.items()}
+
+
+def _read(column: pd.Series, entry: dict[str, Any]) -> dict[str, Vector]:
+    read = READINGS[entry["treatment"]](as_input(column), entry)
+    return {output: np.asarray(values) for output, values in read.items()}
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+    return any(test(kind) for test in tests)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _as_numbers(column: pa.Array) -> Vector:
+    if pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.int8())
+    return read_numbers(pd.Series(column.to_numpy(zero_copy_only=False), copy=False))
+
+
+def _encode(column: pa.Array) -> Coded:
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    distinct = encoded.dictionary.to_pylist()
+    codes = encoded.indices
+    if codes.null_count:
+        codes = codes.fill_null(len(distinct))
+    return Coded([*distinct, None], codes.to_numpy(zero_copy_only=False))
+
+
+def _factorize(texts: Vector) -> Coded:
+    codes, distinct = pd.factorize(texts)
+    return Coded([*distinct, None], np.where(codes < 0, len(distinct), codes))

@@ -1,0 +1,161 @@
+"""The requests of a run, by day: written once, read day by day in a stream."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from kedro.io import AbstractDataset
+from kedro_datasets._typing import TablePreview
+
+from fullcircle.core.scoring.requests import DAY, RequestDay, RequestTable
+from fullcircle.datasets.delta_table_dataset import (
+    Rows,
+    as_batches,
+    clear_storage_errors,
+    delta_version,
+    is_delta,
+    preview_rows,
+    read_delta,
+)
+from fullcircle.datasets.provenance import describe_writer
+
+_BATCH_ROWS = 131_072
+_SAMPLE_ROWS = 1000
+
+
+class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
+    """Writes rows to score as a Delta table by day, and reads each day in bounded memory.
+
+    A file beside the table keeps each day's number of rows and digest, so that a run which was cut
+    short can tell which days have not changed since.
+
+    Example:
+        ```yaml
+        scoring_requests:
+          type: fullcircle.datasets.RequestTableDataset
+          filepath: data/05_model_input/telco_churn/scoring_requests
+        ```
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Declare the table.
+
+        Args:
+            filepath: Folder of the table.
+            metadata: Free facts for kedro-viz and other plugins.
+        """
+        self._path = Path(filepath)
+        self._days_path = self._path.with_name(f"{self._path.name}.days.json")
+        self.metadata = metadata
+
+    def load(self) -> RequestTable:
+        """Read the requests lazily.
+
+        Raises:
+            StorageError: There is no table yet.
+        """
+        rows = read_delta(self._path)
+        known = self._read_days()
+        if known is None:
+            return RequestTable.of(rows)
+        days = {day: RequestDay(**facts) for day, facts in sorted(known.items())}
+        return RequestTable(rows, days, self._read_day)
+
+    def save(self, data: Rows) -> None:
+        """Write rows that come in the order of their days, whole or not at all."""
+        reader = as_batches(data)
+        days = _DayBook(reader)
+        with clear_storage_errors(self._path):
+            write_deltalake(
+                self._path,
+                pa.RecordBatchReader.from_batches(reader.schema, iter(days)),
+                mode="overwrite",
+                schema_mode="overwrite",
+                partition_by=[DAY],
+                commit_properties=CommitProperties(custom_metadata=describe_writer()),
+            )
+            self._write_days({"version": delta_version(self._path), "days": days.facts()})
+
+    def _write_days(self, known: dict[str, Any]) -> None:
+        beside = self._days_path.with_suffix(".unfinished")
+        beside.write_text(json.dumps(known, indent=1), encoding="utf-8")
+        os.replace(beside, self._days_path)
+
+    def _read_days(self) -> dict[str, Any] | None:
+        """Give what is known of the days; None where that is of another version of the table."""
+        if not self._days_path.is_file():
+            return None
+        known: dict[str, Any] = json.loads(self._days_path.read_text(encoding="utf-8"))
+        days: dict[str, Any] = known["days"]
+        return days if known["version"] == delta_version(self._path) else None
+
+    def _read_day(self, day: str) -> Iterator[pa.RecordBatch]:
+        """Stream a day's rows in the order in which they were written, texts as dictionaries."""
+        table = DeltaTable(self._path)
+        texts = _find_repeating(table)
+        rows = table.to_pyarrow_dataset(
+            parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts)
+        )
+        yield from rows.scanner(
+            filter=ds.field(DAY) == day, batch_size=_BATCH_ROWS, batch_readahead=4
+        ).to_batches()
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Give the first rows, for kedro-viz."""
+        return preview_rows(read_delta(self._path), nrows)
+
+    def data_version(self) -> str | None:
+        """Version of the table as it is now, for lineage; None where there is no table."""
+        return f"delta v{delta_version(self._path)}" if self._exists() else None
+
+    def _exists(self) -> bool:
+        return is_delta(self._path)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path)}
+
+
+def _find_repeating(table: DeltaTable) -> list[str]:
+    """Name the columns of texts that repeat: a dictionary of identifiers only costs time."""
+    head = table.to_pyarrow_dataset().head(_SAMPLE_ROWS)
+    texts = [f.name for f in head.schema if f.type == pa.string() and f.name != DAY]
+    return [name for name in texts if 2 * len(head[name].unique()) <= len(head)]
+
+
+class _DayBook:
+    """Passes batches on, and takes down each day's rows and digest."""
+
+    def __init__(self, batches: pa.RecordBatchReader) -> None:
+        self._batches = batches
+        self._rows: dict[str, int] = {}
+        self._digests: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
+            for day in batch[DAY].unique().to_pylist():
+                part = batch.filter(pa.compute.equal(batch[DAY], day))
+                self._rows[day] = self._rows.get(day, 0) + part.num_rows
+                digest = self._digests.setdefault(day, hashlib.blake2b(digest_size=16))
+                digest.update(_as_bytes(part))
+            yield batch
+
+    def facts(self) -> dict[str, dict[str, Any]]:
+        """Rows and digest by day."""
+        return {
+            day: {"rows": rows, "digest": self._digests[day].hexdigest()}
+            for day, rows in self._rows.items()
+        }
+
+
+def _as_bytes(batch: pa.RecordBatch) -> memoryview:
+    """Give a batch in Arrow's own format, the same bytes for the same rows."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return memoryview(sink.getvalue())
