@@ -212,3 +212,12 @@ def test_an_estimator_of_other_parts_goes_through_frames() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert predictor.predict(rows.to_batches()[0]).tolist() == [0.25] * 4
+
+
+def test_a_flag_with_gaps_is_a_flag() -> None:
+    """A null among booleans, which pandas then keeps as objects, leaves them what they were."""
+    full = pd.DataFrame({"flag": [True, False, True]})
+    gap = pd.DataFrame({"flag": pd.Series([True, False, None], dtype=object)})
+    assert as_inputs(full, ["flag"])["flag"].tolist() == [1.0, 0.0, 1.0]
+    assert as_inputs(gap, ["flag"])["flag"].tolist()[:2] == [1.0, 0.0]
+    assert np.isnan(as_inputs(gap, ["flag"])["flag"].iloc[2])

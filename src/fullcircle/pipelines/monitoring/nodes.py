@@ -13,6 +13,7 @@ from fullcircle.core.errors import DataError
 from fullcircle.core.performance import PerformanceSettings, measure_performance
 from fullcircle.core.profile import PREDICTION
 from fullcircle.core.retraining import RetrainingSettings, decide_retraining
+from fullcircle.core.scoring.rows import BACKFILLED
 
 
 def report_drift(
@@ -43,13 +44,18 @@ def report_performance(
     as_of: Clock,
 ) -> dict[str, Any]:
     """Score past predictions, per period and version, on the labels that had arrived by then."""
-    scored = predictions.filter(predictions["as_of"] <= str(as_of))
+    scored = _leave_out_backfills(predictions).filter(predictions["as_of"] <= str(as_of))
     if problem.label_time is not None:
         labels = labels.filter(labels[problem.label_time] <= ibis.literal(as_of.moment))
     joined = scored.left_join(labels, problem.row_id)
     columns = [problem.row_id, "as_of", "model_version", PREDICTION, problem.label]
     frame = joined.select(*columns).order_by("as_of", problem.row_id).to_pandas()
     return measure_performance(frame, problem, performance)
+
+
+def _leave_out_backfills(predictions: ir.Table) -> ir.Table:
+    """Drop rows older than the model's training: it may have learnt from them."""
+    return predictions.filter(~predictions[BACKFILLED].fill_null(False))
 
 
 def judge_retraining(
