@@ -83,12 +83,10 @@ class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table]):
             "scored_at": pa.scalar(datetime.now(UTC), pa.timestamp("us", tz="UTC")),
         }
         reader = _stamp_all(data.read(), stamps)
-        exists = is_delta(self._path)
-        if exists:
-            self._refuse_other_table(reader.schema)
+        table = self._open(reader.schema) if is_delta(self._path) else None
         with clear_storage_errors(self._path):
             try:
-                self._write(data, reader, exists=exists)
+                _write(table, self._path, data, reader)
             except CommitFailedError as error:
                 raise StorageError(
                     f"Another run changed {self._path} while {data.day} was written; nothing of "
@@ -99,27 +97,8 @@ class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table]):
                     raise data.failure from None
                 raise
 
-    def _write(self, data: ScoredDay, reader: pa.RecordBatchReader, *, exists: bool) -> None:
-        facts = {DAY: data.day, "fingerprint": data.fingerprint or "", _LAYOUT: str(LAYOUT)}
-        write_deltalake(
-            self._path,
-            reader,
-            mode="overwrite",
-            schema_mode="merge" if exists else None,
-            partition_by=[DAY],
-            predicate=f"{DAY} = '{data.day}'" if exists else None,
-            writer_properties=_writer_properties(
-                reader.schema, statistics=exists and not self._is_lean()
-            ),
-            configuration=None if exists else _CONFIGURATION,
-            commit_properties=CommitProperties(custom_metadata={**describe_writer(), **facts}),
-        )
-
-    def _is_lean(self) -> bool:
-        said: dict[str, str] = DeltaTable(self._path).metadata().configuration
-        return _CONFIGURATION.items() <= said.items()
-
-    def _refuse_other_table(self, schema: pa.Schema) -> None:
+    def _open(self, schema: pa.Schema) -> DeltaTable:
+        """Open the table, if rows of the schema may be written to it."""
         try:
             table = DeltaTable(self._path)
             newest = table.history(1)[0]
@@ -142,6 +121,7 @@ class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table]):
                 f"The predictions to write do not fit the table at {self._path}: "
                 f"{'; '.join(others)}. Move the table away to begin a new one."
             )
+        return table
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows, for kedro-viz."""
@@ -156,6 +136,25 @@ class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path)}
+
+
+def _write(
+    table: DeltaTable | None, path: Path, data: ScoredDay, reader: pa.RecordBatchReader
+) -> None:
+    """Commit one day, in place of what the table holds of it."""
+    facts = {DAY: data.day, "fingerprint": data.fingerprint or "", _LAYOUT: str(LAYOUT)}
+    lean = table is None or _CONFIGURATION.items() <= table.metadata().configuration.items()
+    write_deltalake(
+        path if table is None else table,
+        reader,
+        mode="overwrite",
+        schema_mode=None if table is None else "merge",
+        partition_by=[DAY],
+        predicate=None if table is None else f"{DAY} = '{data.day}'",
+        configuration=_CONFIGURATION if table is None else None,
+        writer_properties=_writer_properties(reader.schema, statistics=not lean),
+        commit_properties=CommitProperties(custom_metadata={**describe_writer(), **facts}),
+    )
 
 
 def _stamp_all(reader: pa.RecordBatchReader, stamps: dict[str, pa.Scalar]) -> pa.RecordBatchReader:

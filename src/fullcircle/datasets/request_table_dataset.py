@@ -65,7 +65,7 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
         if known is None:
             return RequestTable.of(rows)
         days = {day: RequestDay(**facts) for day, facts in sorted(known.items())}
-        return RequestTable(rows, days, self._read_day)
+        return RequestTable(rows, days, _DayReader(self._path))
 
     def save(self, data: Rows) -> None:
         """Write rows that come in the order of their days, whole or not at all."""
@@ -95,17 +95,6 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
         days: dict[str, Any] = known["days"]
         return days if known["version"] == delta_version(self._path) else None
 
-    def _read_day(self, day: str) -> Iterator[pa.RecordBatch]:
-        """Stream a day's rows in the order in which they were written, texts as dictionaries."""
-        table = DeltaTable(self._path)
-        texts = _find_repeating(table)
-        rows = table.to_pyarrow_dataset(
-            parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts)
-        )
-        yield from rows.scanner(
-            filter=ds.field(DAY) == day, batch_size=_BATCH_ROWS, batch_readahead=4
-        ).to_batches()
-
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows, for kedro-viz."""
         return preview_rows(read_delta(self._path), nrows)
@@ -119,6 +108,22 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path)}
+
+
+class _DayReader:
+    """Streams a day's rows in the order in which they were written, texts as dictionaries."""
+
+    def __init__(self, path: Path) -> None:
+        table = DeltaTable(path)
+        texts = _find_repeating(table)
+        self._rows = table.to_pyarrow_dataset(
+            parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts)
+        )
+
+    def __call__(self, day: str) -> Iterator[pa.RecordBatch]:
+        yield from self._rows.scanner(
+            filter=ds.field(DAY) == day, batch_size=_BATCH_ROWS, batch_readahead=4
+        ).to_batches()
 
 
 def _find_repeating(table: DeltaTable) -> list[str]:

@@ -133,7 +133,7 @@ def tell_scoring(report: dict[str, Any]) -> RenderableType:
         f"{report['rows_per_second']:,} rows/s, at most {report['peak_memory_mb']:,.0f} MB"
     ]
     if report["days_kept"]:
-        lines.append(f"{report['days_kept']} days kept that a run which was cut short had scored")
+        lines.append(f"{report['days_kept']} days kept: they were scored already, from the same")
     if report["stale_share"]:
         lines.append(f"{report['stale_share']:.1%} of them with a feature too old to count")
     lines += [f"set aside {n:,}: {why}" for why, n in report["reasons"].items()][:_MAX_REASONS]
