@@ -7,6 +7,9 @@ from typing import Any
 
 import psutil
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from fullcircle.core.scoring.lookups import STALE
 
 
 @dataclass
@@ -32,9 +35,15 @@ class Tally:
         """Add seconds to a phase."""
         self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
 
-    def count(self, rows: int) -> None:
+    def start(self) -> None:
+        """Begin to count the seconds of the day."""
+        self.started = perf_counter()
+
+    def count(self, scored: pa.RecordBatch) -> None:
         """Count rows that are scored."""
-        self.rows += rows
+        self.rows += scored.num_rows
+        if STALE in scored.schema.names:
+            self.stale_rows += pc.sum(pc.greater(scored[STALE], 0)).as_py() or 0
         held = psutil.Process().memory_info().rss / 1e6
         self.peak_memory_mb = max(self.peak_memory_mb, round(held, 1))
 

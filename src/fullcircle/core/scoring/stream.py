@@ -8,7 +8,7 @@ outgrows one gets slabs of its own. So a day's rows are cut alike whichever days
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -16,9 +16,8 @@ from time import perf_counter
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from fullcircle.core.contract import ProblemSpec
+from fullcircle.core.contract import FeatureLookup, ProblemSpec
 from fullcircle.core.model import Model
 from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.core.scoring.days import ScoredDay, Tally, timed
@@ -38,14 +37,18 @@ class Scoring:
 
     Attributes:
         voices: The champion, then whoever predicts beside it.
-        lookups: Adds the features of all voices to requests.
+        lookups: Serve all voices.
+        tables: Feature tables by name.
+        event_time: Column with the moment of a request; None for a snapshot.
         kept: Columns that a scored row keeps, in order.
         stamps: What is the same for all rows.
         settings: How the machine is used.
     """
 
     voices: list[Voice]
-    lookups: Callable[[pa.Table], pa.Table]
+    lookups: list[FeatureLookup]
+    tables: Mapping[str, KeyedTable]
+    event_time: str | None
     kept: list[str]
     stamps: Mapping[str, str]
     settings: ScoringSettings
@@ -64,13 +67,11 @@ class Scoring:
         voices = [Voice(role, Predictor(model), names[role]) for role, model in models.items()]
         features = dict.fromkeys(name for voice in voices for name in voice.columns)
         kept = dict.fromkeys([*problem.identity, *features, DAY, STALE])
-        return cls(
-            voices,
-            lambda slab: add_features(slab, tables, lookups, problem.event_time),
-            list(kept),
-            stamps,
-            settings,
-        )
+        return cls(voices, lookups, tables, problem.event_time, list(kept), stamps, settings)
+
+    def add_features(self, requests: pa.Table) -> pa.Table:
+        """Look up the features of all voices for requests in memory."""
+        return add_features(requests, self.tables, self.lookups, self.event_time)
 
     def score(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, float]:
         """Predict a batch that has its features; give it with the seconds that it took."""
@@ -115,7 +116,7 @@ def _read_slabs(
     for days in _group_days(wanted, scoring.settings.slab_rows):
         for slab in _cut(requests, days, scoring.settings.slab_rows, tallies):
             started = perf_counter()
-            rows = scoring.lookups(pa.concat_tables([rows for _, rows in slab]))
+            rows = scoring.add_features(pa.concat_tables([rows for _, rows in slab]))
             rows = rows.select(scoring.kept)
             tallies[days[0]].spend("lookup", perf_counter() - started)
             start, parts = 0, []
@@ -194,24 +195,19 @@ def _predict(
         day, future = waiting.popleft()
         batch, seconds = future.result()
         tally = tallies[day]
-        tally.count(batch.num_rows)
+        tally.count(batch)
         tally.spend("predict", seconds)
         meter.advance(batch.num_rows)
         return day, batch
 
     for slab in slabs:
         for day, rows in slab:
-            tallies[day].stale_rows += _count_stale(rows)
             for batch in _split(rows, scoring.settings.batch_rows):
                 waiting.append((day, pool.submit(scoring.score, batch)))
                 if len(waiting) > 2 * threads:
                     yield settle()
     while waiting:
         yield settle()
-
-
-def _count_stale(rows: pa.Table) -> int:
-    return int(pc.sum(pc.greater(rows[STALE], 0)).as_py() or 0)
 
 
 def _split(rows: pa.Table, batch_rows: int) -> Iterator[pa.RecordBatch]:

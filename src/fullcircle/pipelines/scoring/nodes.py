@@ -21,6 +21,7 @@ from fullcircle.core.scoring.requests import (
     refuse_bad_requests,
 )
 from fullcircle.core.scoring.rows import CHAMPION, name_model
+from fullcircle.core.scoring.spark import is_on_spark, score_days_on_spark
 from fullcircle.core.scoring.stream import Scoring, score_days
 from fullcircle.core.splits import is_held_out
 
@@ -145,7 +146,9 @@ def score_requests(
     }
     models = {CHAMPION: champion, **companions}
     ready = Scoring.prepare(models, feature_tables, problem, stamps, scoring)
-    for day in score_days(RequestTable.of(scoring_requests), scoring_plan, ready):
+    requests = RequestTable.of(scoring_requests)
+    score = score_days_on_spark if is_on_spark(requests.rows) else score_days
+    for day in score(requests, scoring_plan, ready):
         yield day, day
 
 
