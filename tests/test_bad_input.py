@@ -58,7 +58,7 @@ def said(result: Any) -> str:
     [
         ("PROBLEM", "telco", "telco_churn"),
         ("DATA_SOURCE", "reel", "simulated, real"),
-        ("ENGINE", "spark", "duckdb"),
+        ("ENGINE", "sparc", "duckdb, spark"),
     ],
 )
 def test_wrong_switch_lists_the_right_values(

@@ -8,6 +8,7 @@ from fullcircle.commands.automl import automl
 from fullcircle.commands.features import features
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
+from fullcircle.commands.stream import stream
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
@@ -25,3 +26,4 @@ cli.add_command(run)
 cli.add_command(automl)
 cli.add_command(features)
 cli.add_command(model)
+cli.add_command(stream)

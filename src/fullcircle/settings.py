@@ -4,11 +4,23 @@ from fullcircle.quiet import quiet_libraries
 
 quiet_libraries()
 
-from fullcircle.hooks import ProgressHook, RunTimer, SummaryHook, TrackingHook  # noqa: E402
+from fullcircle.hooks import (  # noqa: E402
+    EngineHook,
+    ProgressHook,
+    RunTimer,
+    SummaryHook,
+    TrackingHook,
+)
 from fullcircle.switches import list_problems, read_switch, read_variable  # noqa: E402
 
 _timer = RunTimer()
-HOOKS = (_timer, ProgressHook(_timer), TrackingHook(_timer), SummaryHook(_timer))
+HOOKS = (
+    _timer,
+    EngineHook(),
+    ProgressHook(_timer),
+    TrackingHook(_timer),
+    SummaryHook(_timer),
+)
 
 # TrackingHook is kedro-mlflow's own hook, extended; the plugin's plain one would log twice.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
@@ -16,9 +28,10 @@ DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft"},
+    "merge_strategy": {"parameters": "soft", "globals": "soft", "mlflow": "soft", "spark": "soft"},
     "config_patterns": {
         "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
+        "spark": ["spark*", "spark*/**"],
         # Secrets lie in conf/local alone, whichever environment runs.
         "credentials": ["../local/credentials*", "../local/**/credentials*"],
     },

@@ -23,7 +23,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 import psutil
@@ -33,7 +32,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from xgboost import XGBClassifier
 
-from fullcircle.core.contract import FeatureLookup, FeatureTable, ProblemSpec
+from fullcircle.core.contract import FeatureLookup, ProblemSpec
 from fullcircle.core.model import Model
 from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
@@ -41,7 +40,7 @@ from fullcircle.core.scoring.planning import ScoringSettings, plan_days
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.scoring.stream import Scoring, score_days
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
-from fullcircle.datasets import PredictionsDataset, RequestTableDataset
+from fullcircle.datasets import FeatureTableDataset, PredictionsDataset, RequestTableDataset
 
 DAY_ROWS = 1_000_000
 TEXTS = [f"text_{n}" for n in range(15)]
@@ -141,23 +140,34 @@ def _as_requests(rows: pa.Table, start: int, day: int, lookups: bool) -> pa.Tabl
     return named.combine_chunks()
 
 
-def known_features() -> dict[str, KeyedTable]:
-    """Give a feature table with five versions of 100,000 customers."""
+def known_features(folder: Path) -> dict[str, KeyedTable]:
+    """Give a feature table with five versions of 100,000 customers, from its store."""
+    store = FeatureTableDataset(
+        name="bench.bench.known",
+        filepath=str(folder / "known"),
+        keys=["customer"],
+        event_time="at",
+    )
+    if not store.exists():
+        store.save(_draw_features())
+    return {"known": store.load()}
+
+
+def _draw_features() -> pa.Table:
     rows = draw(500_000, seed=9).select(LOOKED_UP)
     plain = [f.with_type(pa.string()) if f.name in TEXTS else f for f in rows.schema]
     rows = rows.cast(pa.schema(plain))
     at = [NOON.replace(year=2024, month=12, day=1 + n) for n in range(5)]
     moments = pa.array(np.repeat(at, 100_000), pa.timestamp("us", tz="UTC"))
     rows = rows.append_column("customer", pa.array(np.tile(np.arange(100_000), 5)))
-    table = ibis.memtable(rows.append_column("at", moments))
-    return {"known": KeyedTable(table, FeatureTable(keys=["customer"], event_time="at"))}
+    return rows.append_column("at", moments)
 
 
 def score(requests: RequestTableDataset, model: Model, folder: Path, *, lookups: bool) -> Any:
     """Score stored requests to stored predictions; give the tallies of the days."""
     shutil.rmtree(folder, ignore_errors=True)
     table = requests.load()
-    tables = known_features() if lookups else {}
+    tables = known_features(folder.parent) if lookups else {}
     stamps = {"model_name": "bench", "as_of": "2025-01-01", "feature_versions": ""}
     models = {"champion": model}
     ready = Scoring.prepare(models, tables, spec(lookups=lookups), stamps, ScoringSettings())

@@ -45,8 +45,18 @@ def unless(fine: ir.BooleanValue, reason: str, value: ir.Column | None = None) -
     """
     text: Any = ibis.literal(reason)
     if value is not None:
-        text = text + ibis.literal(": ") + value.cast("string").fill_null("(blank)")
+        text = text + ibis.literal(": ") + _quote(value).fill_null("(blank)")
     return ibis.ifelse(fine.fill_null(False), ibis.null("string"), text)
+
+
+def _quote(value: ir.Column) -> ir.StringValue:
+    """Write a value as text, alike on every engine: each has its own way with 10 million."""
+    kind = value.type()
+    if kind.is_timestamp():
+        return value.strftime("%Y-%m-%d %H:%M:%S")
+    if kind.is_floating():
+        return value.try_cast("decimal(38, 2)").cast("string")
+    return value.cast("string")
 
 
 def reject(table: ir.Table, *reasons: ir.StringValue) -> ir.Table:

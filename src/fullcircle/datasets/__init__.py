@@ -13,11 +13,15 @@ from fullcircle.datasets.predictions_dataset import PredictionsDataset
 from fullcircle.datasets.promotion_decision_dataset import PromotionDecisionDataset
 from fullcircle.datasets.raw_file_dataset import RawFileDataset
 from fullcircle.datasets.raw_parquet_dataset import RawParquetDataset
+from fullcircle.datasets.record_folder_dataset import RecordFolderDataset
+from fullcircle.datasets.record_table_dataset import RecordTableDataset
+from fullcircle.datasets.record_topic_dataset import RecordTopicDataset
 from fullcircle.datasets.report_dataset import ReportDataset
 from fullcircle.datasets.request_table_dataset import RequestTableDataset
 from fullcircle.datasets.scored_days_dataset import ScoredDaysDataset
 from fullcircle.datasets.search_journal_dataset import SearchJournalDataset
 from fullcircle.datasets.simulated_dataset import SimulatedDataset
+from fullcircle.datasets.stream_table_dataset import StreamTableDataset
 
 __all__ = [
     "CandidateRunsDataset",
@@ -33,9 +37,13 @@ __all__ = [
     "PromotionDecisionDataset",
     "RawFileDataset",
     "RawParquetDataset",
+    "RecordFolderDataset",
+    "RecordTableDataset",
+    "RecordTopicDataset",
     "ReportDataset",
     "RequestTableDataset",
     "ScoredDaysDataset",
     "SearchJournalDataset",
     "SimulatedDataset",
+    "StreamTableDataset",
 ]

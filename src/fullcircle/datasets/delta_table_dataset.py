@@ -17,7 +17,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.datasets.engine import connect, stream_rows
+from fullcircle.datasets.engine import get_embedded, get_engine, stream_rows
 from fullcircle.datasets.provenance import describe_writer
 
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader
@@ -71,8 +71,9 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
         Raises:
             StorageError: There is no table yet.
         """
-        table = read_delta(self._path)
-        return table.to_pandas() if self._load_as == "pandas" else table
+        if self._load_as == "pandas":
+            return read_frame(self._path)
+        return read_delta(self._path)
 
     def load_version(self, version: int) -> pd.DataFrame:
         """Read the table as it was.
@@ -81,12 +82,11 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
             StorageError: There is no such version, or its files were vacuumed.
         """
         try:
-            rows: pd.DataFrame = read_delta(self._path, version).to_pandas()
+            return read_frame(self._path, version)
         except FileNotFoundError as error:
             raise StorageError(
                 f"The files of version {version} of {self._path} are gone; they were vacuumed."
             ) from error
-        return rows
 
     def save(self, data: Rows) -> None:
         """Write rows, batch by batch."""
@@ -111,7 +111,7 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows, for kedro-viz."""
-        return preview_rows(read_delta(self._path), nrows)
+        return preview_rows(get_embedded().read_delta(open_delta(self._path)), nrows)
 
     def written_by(self, version: int) -> str | None:
         """Id of the run that wrote a version, for lineage; None where it is not known."""
@@ -153,6 +153,25 @@ def read_delta(path: Path, version: int | str | None = None) -> ir.Table:
     Raises:
         StorageError: There is no table yet, or no such version.
     """
+    return get_engine().read_delta(open_delta(path, version))
+
+
+def read_frame(path: Path, version: int | str | None = None) -> pd.DataFrame:
+    """Read a Delta table into memory; the frame is the same whichever engine was chosen.
+
+    Raises:
+        StorageError: There is no table yet, or no such version.
+    """
+    frame: pd.DataFrame = get_embedded().read_delta(open_delta(path, version)).to_pandas()
+    return frame
+
+
+def open_delta(path: Path, version: int | str | None = None) -> DeltaTable:
+    """Find a Delta table, as of a version, of an ISO moment, or as it is now.
+
+    Raises:
+        StorageError: There is no table yet, or no such version.
+    """
     try:
         table = DeltaTable(path)
         if version is not None:
@@ -164,10 +183,7 @@ def read_delta(path: Path, version: int | str | None = None) -> ir.Table:
         ) from error
     except DeltaError as error:
         raise StorageError(f"The table at {path} has no version {version!r}.") from error
-    connection = connect()
-    name = f"delta_{abs(hash(str(path.absolute())))}_v{table.version()}"
-    connection.con.register(name, table.to_pyarrow_dataset())
-    return connection.table(name)
+    return table
 
 
 def write_version(

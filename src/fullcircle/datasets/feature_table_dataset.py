@@ -18,10 +18,12 @@ from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.datasets.delta_table_dataset import (
     clear_storage_errors,
     is_delta,
+    open_delta,
     preview_rows,
     read_delta,
 )
 from fullcircle.datasets.delta_writes import append_rows, merge_rows, replace_rows
+from fullcircle.datasets.engine import get_embedded, settle_rows
 
 Mode: TypeAlias = Literal["overwrite", "merge", "append"]
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table
@@ -105,7 +107,7 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
 
     def check(self, data: Rows) -> ir.Table:
         """Refuse rows that must not enter the table, before anything is written."""
-        rows = data if isinstance(data, ir.Table) else ibis.memtable(data)
+        rows = settle_rows(data if isinstance(data, ir.Table) else ibis.memtable(data))
         _refuse_missing_columns(self.name, rows, self.declared)
         _refuse_bad_moments(self.name, rows, self.declared)
         if self._mode != "overwrite" and self._exists():
@@ -124,7 +126,8 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows, for kedro-viz."""
-        return preview_rows(self.load().rows, nrows)
+        rows = get_embedded().read_delta(open_delta(self.path, self._version))
+        return preview_rows(rows, nrows)
 
     def history(self) -> list[dict[str, Any]]:
         """List the versions, newest first: version, moment, operation, rows, run id, commit."""

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 from kedro.io import AbstractDataset, DatasetError
 
-from fullcircle.core.errors import DataError, StorageError
-from fullcircle.core.rejection import SOURCE_ROW
-from fullcircle.datasets.engine import connect
+from fullcircle.core.errors import DataError, FullCircleError, StorageError
+from fullcircle.datasets.engine import get_engine
 from fullcircle.datasets.provenance import digest_file
 
 _SAMPLE_BYTES = 65_536
@@ -56,13 +54,12 @@ class RawFileDataset(AbstractDataset[ir.Table, ir.Table]):
             if b"\0" in file.read(_SAMPLE_BYTES):
                 raise DataError(f"The raw file {self._path} is not a text file.")
         try:
-            table = connect().read_csv(
-                str(self._path), all_varchar=True, header=True, delim=",", null_padding=True
-            )
+            return get_engine().read_text(self._path)
+        except FullCircleError:
+            raise
         except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise DataError(f"The raw file {self._path} cannot be read as CSV: {reason}") from error
-        return table.mutate(**{SOURCE_ROW: ibis.row_number() + 1})
 
     def save(self, data: ir.Table) -> None:  # noqa: ARG002 - Kedro's signature
         """Refuse: a publisher's file is never written."""

@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import ibis.expr.types as ir
-import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 
-from fullcircle.core.errors import DataError, StorageError
-from fullcircle.core.rejection import SOURCE_ROW
-from fullcircle.datasets.engine import connect
+from fullcircle.core.errors import DataError, FullCircleError, StorageError
+from fullcircle.datasets.engine import get_engine
 from fullcircle.datasets.provenance import digest_file
-
-SOURCE_FILE = "source_file"
 
 
 class RawParquetDataset(AbstractDataset[ir.Table, ir.Table]):
@@ -60,18 +56,13 @@ class RawParquetDataset(AbstractDataset[ir.Table, ir.Table]):
         files = self._list_files()
         if not files:
             raise StorageError(f"There is no raw file at {self._pattern}. {self._hint}.")
-        rows = [_count_rows(file) for file in files]
         try:
-            table = connect().read_parquet(
-                [str(file) for file in files],
-                union_by_name=True,
-                filename=True,
-                file_row_number=True,
-            )
+            return get_engine().read_parquet(files, name_files=True)
+        except FullCircleError:
+            raise
         except Exception as error:
             reason = str(error).strip().splitlines()[0]
             raise DataError(f"The raw files {self._pattern} do not fit: {reason}") from error
-        return _number_rows(table, files, rows)
 
     def save(self, data: ir.Table) -> None:  # noqa: ARG002 - Kedro's signature
         """Refuse: a publisher's file is never written."""
@@ -91,24 +82,3 @@ class RawParquetDataset(AbstractDataset[ir.Table, ir.Table]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._pattern}
-
-
-def _count_rows(file: Path) -> int:
-    try:
-        return int(pq.read_metadata(file).num_rows)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
-        raise DataError(f"The raw file {file} cannot be read as Parquet: {reason}") from error
-
-
-def _number_rows(table: ir.Table, files: list[Path], rows: list[int]) -> ir.Table:
-    """Number rows by their place in their file, behind the rows of the files before it."""
-    firsts = [sum(rows[:position]) + 1 for position in range(len(files))]
-    first = table.filename.cases(*((str(f), n) for f, n in zip(files, firsts, strict=True)))
-    numbered = table.mutate(
-        **{
-            SOURCE_ROW: first.cast("int64") + table.file_row_number,
-            SOURCE_FILE: table.filename.cases(*((str(file), file.stem) for file in files)),
-        }
-    )
-    return numbered.drop("filename", "file_row_number")

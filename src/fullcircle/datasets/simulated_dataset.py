@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
 
-from fullcircle.core.rejection import SOURCE_ROW
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
-from fullcircle.datasets.engine import connect
+from fullcircle.datasets.engine import get_engine
 
 
 class Simulator(Protocol):
@@ -71,8 +69,7 @@ class SimulatedDataset(AbstractDataset[ir.Table, ir.Table]):
         """Read the simulated rows lazily; ``source_row`` numbers them from 1."""
         if not self._exists():
             self._make()
-        table = connect().read_parquet(str(self._folder / "*.parquet"))
-        return table.mutate(**{SOURCE_ROW: ibis.row_number() + 1})
+        return get_engine().read_parquet(sorted(self._folder.glob("*.parquet")), name_files=False)
 
     def _make(self) -> None:
         """Write all pieces beside their place, then move them there in one step."""

@@ -50,6 +50,15 @@ def tell_intake(report: dict[str, Any]) -> RenderableType:
     return "\n".join([head, *reasons[:_MAX_REASONS]])
 
 
+def tell_training_rows(report: dict[str, Any]) -> RenderableType:
+    """Say how many rows are there to train on, and that some were left out."""
+    known, kept = report["rows_known"], report["rows_kept"]
+    if kept == known:
+        return f"{known:,} labelled rows"
+    said = f"{kept:,} of {known:,} labelled rows, {known - kept:,} left out of the sample"
+    return Text(f"{said} (training_sample.max_rows)", style="yellow")
+
+
 def tell_preparation(plan: list[dict[str, Any]]) -> RenderableType:
     """Say how many columns are used and name those that are not, with the reason."""
     dropped = [entry for entry in plan if entry["action"] == "drop"]
@@ -174,6 +183,7 @@ def tell_retraining(decision: dict[str, Any]) -> RenderableType:
 
 SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
     "intake_report": ("Intake", tell_intake),
+    "training_rows": ("Training set", tell_training_rows),
     "preparation_report": ("Columns", tell_preparation),
     "search_report": ("Search", tell_search),
     "leaderboard": ("Leaderboard", tell_leaderboard),

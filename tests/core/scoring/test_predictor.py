@@ -188,6 +188,16 @@ def test_columns_of_unexpected_types_are_predicted_as_frames() -> None:
     check(model, rows, exactly=True)
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_no_rows_give_no_predictions(task: str) -> None:
+    """A batch without rows gives predictions of the right shape and type."""
+    model = make("xgboost", task)
+    rows = draw(2, 0, strange=False).to_batches()[0]
+    one, none = Predictor(model).predict(rows), Predictor(model).predict(rows.slice(0, 0))
+    assert none.shape == (0, *one.shape[1:])
+    assert none.dtype == one.dtype
+
+
 def test_a_missing_column_is_named() -> None:
     """A batch without a feature is refused by the feature's name."""
     model = make("xgboost", "binary")

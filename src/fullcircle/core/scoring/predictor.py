@@ -54,7 +54,9 @@ class Predictor:
         """
         if missing := name_missing(self.model.features, batch.schema.names):
             raise ModelError(f"{self.model} needs the column {missing}, which the rows lack.")
-        if not self.fast or not batch.num_rows:
+        if not batch.num_rows:
+            return self.model.predict(self.model.example)[:0]
+        if not self.fast:
             return self.model.predict(as_frame(batch, self.model.features))
         return predict(self._estimator, self.model.task, batch)
 

@@ -1,6 +1,7 @@
 """From clean events to feature tables and a training set without leaks."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -8,6 +9,7 @@ import ibis.expr.types as ir
 from fullcircle.core.contract import Clock, ProblemSpec, require_columns
 from fullcircle.core.errors import DataError
 from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.core.sampling import SampleSettings, choose_sample, keep_sample
 from fullcircle.core.splits import is_held_out
 from fullcircle.problems import load_problem
 
@@ -17,13 +19,34 @@ def compute_feature_tables(events: ir.Table, problem: ProblemSpec) -> dict[str, 
     return load_problem(problem.name).features(events)
 
 
+def choose_training_rows(
+    events: ir.Table, problem: ProblemSpec, as_of: Clock, training_sample: SampleSettings
+) -> dict[str, Any]:
+    """Say how many labels were known at ``as_of``, and which rows training keeps of too many.
+
+    Returns:
+        ``rows_known``, ``rows_kept``, and by which digests they are kept.
+    """
+    require_columns(list(events.columns), problem.event_columns, "events")
+    labelled = _select_labelled(events, problem, as_of)
+    return choose_sample(labelled, problem.row_id, training_sample)
+
+
 def build_training_set(
     events: ir.Table,
     feature_tables: Mapping[str, KeyedTable],
     problem: ProblemSpec,
     as_of: Clock,
+    training_rows: dict[str, Any] | None = None,
 ) -> ir.Table:
     """Join features to the rows whose label was known at ``as_of``, each as of its own moment.
+
+    Args:
+        events: Clean events.
+        feature_tables: Feature tables by name.
+        problem: The contract.
+        as_of: The clock.
+        training_rows: Which rows are kept; None keeps all.
 
     Returns:
         One row per labelled event: bookkeeping columns, then the features, ordered by row id.
@@ -33,6 +56,8 @@ def build_training_set(
     """
     require_columns(list(events.columns), problem.event_columns, "events")
     spine = _select_labelled(events, problem, as_of)
+    if training_rows is not None:
+        spine = keep_sample(spine, problem.row_id, training_rows)
     _refuse_unusable_labels(spine, events, problem, as_of)
     joined = join_features(spine, feature_tables, problem.feature_lookups, problem.event_time)
     return joined.select(*problem.bookkeeping, *problem.features).order_by(problem.row_id)

@@ -1,4 +1,4 @@
-"""events → feature_tables → training_set."""
+"""events → feature_tables, training_rows → training_set."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -16,8 +16,14 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="compute_feature_tables",
             ),
             node(
+                nodes.choose_training_rows,
+                ["events", "params:problem", "params:as_of", "params:training_sample"],
+                "training_rows",
+                name="choose_training_rows",
+            ),
+            node(
                 nodes.build_training_set,
-                ["events", "feature_tables", "params:problem", "params:as_of"],
+                ["events", "feature_tables", "params:problem", "params:as_of", "training_rows"],
                 "training_set",
                 name="build_training_set",
             ),

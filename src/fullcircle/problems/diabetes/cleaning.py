@@ -72,8 +72,7 @@ def _judge(typed: ir.Table) -> ir.Table:
 
 def _is_readable(typed: ir.Table, name: str) -> ir.BooleanValue:
     text = typed[f"{name}_text"]
-    number = text.try_cast("float64")
-    return text.isnull() | (number.notnull() & (number >= 0))
+    return text.isnull() | (as_number(text) >= 0).fill_null(False)
 
 
 def _number_patient(source_row: ir.IntegerColumn) -> ir.StringValue:

@@ -143,8 +143,9 @@ def _row_id(typed: ir.Table) -> ir.StringValue:
     """
     start = [typed.picked_up_at, typed.vendor, typed.route]
     twin = ibis.row_number().over(ibis.window(group_by=start, order_by=typed[SOURCE_ROW])) + 1
+    day, time = (typed.picked_up_at.strftime(part) for part in ("%Y-%m-%d", "%H:%M:%S"))
     parts = [
-        typed.picked_up_at.strftime("%Y-%m-%dT%H:%M:%S"),
+        day + ibis.literal("T") + time,  # not every engine takes a letter within a format
         typed.vendor.fill_null("?"),
         typed.route,
         twin.cast("string"),

@@ -7,6 +7,7 @@ from fullcircle.problems.nyc_taxi.geometry import place_and_measure
 
 WINDOW_DAYS = 28
 _DAY_SECONDS = 86_400
+_MILE_PARTS = 10**9
 
 
 def features(events: ir.Table) -> dict[str, ir.Table]:
@@ -42,32 +43,40 @@ def summarise_trips(events: ir.Table, keys: list[str], window_days: int = WINDOW
     )
     totals = {name: days[name].sum().over(window) for name in _TOTALS}
     windows = days.select(*keys, "summarised_at", **totals)
+    minutes, metered_minutes = windows.seconds / 60.0, windows.metered_seconds / 60.0
+    miles = windows.mile_parts / float(_MILE_PARTS)
     return windows.select(
         *keys,
         "summarised_at",
         trips="trips",
-        mean_minutes=windows.minutes / windows.trips,
-        mean_miles=windows.miles / windows.metered.nullif(0),
-        minutes_per_mile=windows.metered_minutes / windows.miles.nullif(0.0),
+        mean_minutes=minutes / windows.trips,
+        mean_miles=miles / windows.metered.nullif(0),
+        minutes_per_mile=metered_minutes / miles.nullif(0.0),
     )
 
 
-_TOTALS = ("trips", "minutes", "metered", "metered_minutes", "miles")
+_TOTALS = ("trips", "seconds", "metered", "metered_seconds", "mile_parts")
 
 
 def _sum_days(events: ir.Table, keys: list[str]) -> ir.Table:
-    """Add up the trips of each key that ended on the same day."""
+    """Add up the trips of each key that ended on the same day.
+
+    Seconds and parts of miles are added as whole numbers: sums of fractions would depend on the
+    order of rows, and so on the engine.
+    """
     events = events.filter(events.dropped_off_at.notnull())
     ended = events.dropped_off_at
     metered = events.trip_miles.notnull()
+    seconds = (events.trip_minutes * 60.0).round().cast("int64")
+    parts = (events.trip_miles * float(_MILE_PARTS)).round().cast("int64")
     trips = events.select(
         *keys,
         day=(ended.epoch_seconds() // _DAY_SECONDS).cast("int64"),
         summarised_at=_next_midnight(ended),
-        minutes="trip_minutes",
+        seconds=seconds,
         metered=metered.cast("int64"),
-        metered_minutes=ibis.ifelse(metered, events.trip_minutes, 0.0),
-        miles=events.trip_miles.fill_null(0.0),
+        metered_seconds=ibis.ifelse(metered, seconds, 0),
+        mile_parts=parts.fill_null(0),
     )
     sums = {name: trips[name].sum() for name in _TOTALS if name != "trips"}
     return trips.group_by([*keys, "day", "summarised_at"]).aggregate(trips=trips.count(), **sums)

@@ -1,0 +1,214 @@
+"""Reading a column of records as the type that it must have, and saying which values are not it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fullcircle.core.preparation.reader import ISO, parse_moments
+
+MOMENT = pa.timestamp("us", tz="UTC")
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_WHOLE = r"^[+-]?[0-9]{1,18}(\.0*)?$"
+
+_EXACT = 2.0**53  # beyond, a float no longer tells neighbouring whole numbers apart
+
+# Values as far as they can be read, and what is wrong with each of the others; None: nothing is.
+Read = tuple[pa.Array, pa.Array | None]
+
+
+def read_values(column: pa.Array, kind: pa.DataType, *, any_text: bool = False) -> Read:
+    """Read a column as a type.
+
+    Args:
+        column: Of any type, shape (rows,).
+        kind: The type that is wanted.
+        any_text: Whether text may be made of numbers and the like.
+
+    Returns:
+        Values, null where blank or wrong; and per row what is wrong, null where nothing is, or
+        None where nothing is wrong at all.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
+    if isinstance(column.type, pa.JsonType):
+        return _read_mixed(column, kind, any_text=any_text)
+    if pa.types.is_null(column.type):
+        return pa.nulls(len(column), kind), None
+    if pa.types.is_string(kind):
+        return _read_texts(column, any_text=any_text)
+    return _reader_of(kind)(column, kind)
+
+
+def _reader_of(kind: pa.DataType) -> Callable[[pa.Array, pa.DataType], Read]:
+    if pa.types.is_timestamp(kind):
+        return _read_moments
+    if pa.types.is_floating(kind):
+        return _read_numbers
+    return _read_wholes if pa.types.is_integer(kind) else _read_others
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _trim(texts: pa.Array) -> pa.Array:
+    """Take blanks off; what holds nothing else is missing."""
+    trimmed = pc.utf8_trim_whitespace(texts.cast(pa.string()))
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+
+
+def _mark(wrong: pa.Array, fault: str) -> pa.Array | None:
+    """Say what is wrong with the rows that are; None where none is."""
+    wrong = wrong.fill_null(False)
+    if not pc.any(wrong).as_py():
+        return None
+    return pc.if_else(wrong, pa.scalar(fault), pa.scalar(None, pa.string()))
+
+
+def _refuse(column: pa.Array, kind: pa.DataType, fault: str) -> Read:
+    return pa.nulls(len(column), kind), _mark(pc.is_valid(column), fault)
+
+
+def _read_numbers(column: pa.Array, kind: pa.DataType) -> Read:
+    fault = "is no number"
+    if _is_text(column.type):
+        texts = _trim(column)
+        fits = pc.match_substring_regex(texts, _NUMBER)
+        values = pc.if_else(fits, texts, pa.scalar(None, pa.string())).cast(kind)
+        return values, _mark(pc.or_kleene(pc.invert(fits), pc.is_inf(values)), fault)
+    if pa.types.is_boolean(column.type):
+        return column.cast(pa.int8()).cast(kind), None
+    if _is_number(column.type) or pa.types.is_decimal(column.type):
+        values = _without_nan(column.cast(kind, safe=False))
+        return values, _mark(pc.is_inf(values), fault)
+    return _refuse(column, kind, fault)
+
+
+def _without_nan(values: pa.Array) -> pa.Array:
+    """What is no number is missing, as it was in training."""
+    return pc.if_else(pc.is_nan(values), None, values)
+
+
+def _read_wholes(column: pa.Array, kind: pa.DataType) -> Read:
+    fault = "is no whole number"
+    if pa.types.is_integer(column.type):
+        given, whole = column, column.cast(pa.int64(), safe=False)
+    elif _is_text(column.type):
+        given = _trim(column)
+        fits = pc.match_substring_regex(given, _WHOLE)
+        digits = pc.if_else(fits, given, pa.scalar(None, pa.string()))
+        whole = pc.replace_substring_regex(digits, r"^\+|\.0*$", "").cast(pa.int64())
+    elif pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
+        given = _without_nan(column.cast(pa.float64(), safe=False))
+        fits = pc.and_(pc.equal(pc.floor(given), given), pc.less(pc.abs(given), _EXACT))
+        whole = pc.if_else(fits, given, None).cast(pa.int64())
+    else:
+        return _refuse(column, kind, fault)
+    narrow = whole.cast(kind, safe=False)
+    same = pc.equal(narrow.cast(pa.int64(), safe=False), whole)
+    values = pc.if_else(same, narrow, None)
+    return values, _mark(pc.and_(pc.is_valid(given), pc.is_null(values)), fault)
+
+
+def _read_texts(column: pa.Array, *, any_text: bool) -> Read:
+    if _is_text(column.type):
+        return _trim(column), None
+    plain = _is_number(column.type) or pa.types.is_boolean(column.type)
+    if any_text and plain:
+        return column.cast(pa.string()), None
+    return _refuse(column, pa.string(), "is no text")
+
+
+def _read_moments(column: pa.Array, kind: pa.DataType) -> Read:
+    """Read moments in UTC; one that names no zone is meant in UTC."""
+    fault = "is no moment"
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return column.cast(kind, safe=False), None
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return _in_utc(column).cast(kind), None
+    if not _is_text(column.type):
+        return _refuse(column, kind, fault)
+    texts = _trim(column)
+    try:
+        return _in_utc(texts).cast(kind), None
+    except pa.ArrowInvalid:  # some name a zone, or are no moments
+        parsed = parse_moments(texts.to_numpy(zero_copy_only=False), ISO)
+    values = pa.array(parsed.dt.as_unit("us"), kind, from_pandas=True)
+    return values, _mark(pc.and_(pc.is_valid(texts), pc.is_null(values)), fault)
+
+
+def _in_utc(column: pa.Array) -> pa.Array:
+    return pc.assume_timezone(column.cast(pa.timestamp("us"), safe=False), "UTC")
+
+
+def _read_others(column: pa.Array, kind: pa.DataType) -> Read:
+    """Read what keys may be beside numbers, texts and moments: booleans and dates."""
+    try:
+        return column.cast(kind), None
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        values, wrong = [], []
+        for value in column:
+            try:
+                values.append(value.cast(kind))
+                wrong.append(False)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                values.append(None)
+                wrong.append(True)
+        read = pa.array([v and v.as_py() for v in values], kind)
+        return read, _mark(pa.array(wrong), f"is no {kind}")
+
+
+def _read_mixed(column: pa.Array, kind: pa.DataType, *, any_text: bool) -> Read:
+    """Read a column whose values are of several types, each type by itself."""
+    values = [None if text is None else json.loads(text) for text in column.storage.to_pylist()]
+    groups: dict[type, list[int]] = {}
+    for place, value in enumerate(values):
+        groups.setdefault(type(value), []).append(place)
+    read: list[Any] = [None] * len(values)
+    faults: list[Any] = [None] * len(values)
+    for shape, places in groups.items():
+        part = _read_group([values[place] for place in places], shape, kind, any_text=any_text)
+        for place, value, fault in zip(places, *part, strict=True):
+            read[place], faults[place] = value, fault
+    wrong = pa.array(faults, pa.string())
+    return pa.array(read, kind), wrong if wrong.null_count < len(wrong) else None
+
+
+def _read_group(
+    values: list[Any], shape: type, kind: pa.DataType, *, any_text: bool
+) -> tuple[list[Any], list[Any]]:
+    nothing = [None] * len(values)
+    if shape in (dict, list):
+        return nothing, ["is no plain value"] * len(values)
+    try:
+        column = pa.array(values)
+    except (pa.ArrowInvalid, OverflowError):
+        return nothing, ["is too large a number"] * len(values)
+    read, faults = read_values(column, kind, any_text=any_text)
+    return read.to_pylist(), nothing if faults is None else faults.to_pylist()
+
+
+def as_json(values: list[Any]) -> pa.Array:
+    """Keep values of several types as JSON, as records have them."""
+    texts = [None if value is None else json.dumps(value) for value in values]
+    return pa.ExtensionArray.from_storage(pa.json_(pa.string()), pa.array(texts, pa.string()))
+
+
+def as_column(values: list[Any]) -> pa.Array:
+    """Give plain values as a column: of their one type, or as JSON where there are several."""
+    shapes = {type(value) for value in values} - {type(None)}
+    if len(shapes) > 1 or shapes & {dict, list}:
+        return as_json(values)
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, OverflowError):
+        return as_json(values)

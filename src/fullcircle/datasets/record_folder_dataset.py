@@ -1,0 +1,147 @@
+"""A folder into which others put files of records."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from kedro.io import AbstractDataset, DatasetError
+
+from fullcircle.core.errors import StorageError
+from fullcircle.datasets.record_files import Block, Unreadable, read_blocks
+from fullcircle.datasets.record_sources import Arrivals, Piece
+
+_UNFINISHED = (".tmp", ".unfinished", ".part", ".crdownload")
+
+
+class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
+    """Lists the files of a folder that are whole, and reads them block by block.
+
+    A file counts as whole once its size and its moment of change have stayed for
+    ``settle_seconds``. Names that begin with a dot or an underscore, or end in ``.tmp``,
+    ``.unfinished``, ``.part`` or ``.crdownload``, are passed over: write under such a name and
+    rename, and no file is ever read half.
+
+    Example:
+        ```yaml
+        stream_source:
+          type: fullcircle.datasets.RecordFolderDataset
+          filepath: data/05_model_input/telco_churn/stream
+          pattern: "*.csv"
+        ```
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        pattern: str = "*",
+        settle_seconds: float = 2.0,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """Declare the folder.
+
+        Args:
+            filepath: The folder; files in folders below it count too.
+            pattern: Which names count: ``*.csv``.
+            settle_seconds: For how long a file must have stayed as it is.
+            metadata: Free facts for kedro-viz and other plugins.
+        """
+        self._path = Path(filepath)
+        self.pattern = pattern
+        self._settle_seconds = settle_seconds
+        self._seen: dict[str, tuple[Piece, float]] = {}
+        self.metadata = metadata
+
+    @property
+    def address(self) -> str:
+        """The folder."""
+        return str(self._path)
+
+    @property
+    def settle_seconds(self) -> float:
+        """For how long a file must have stayed as it is."""
+        return self._settle_seconds
+
+    def load(self) -> list[Piece]:
+        """List the whole files, the oldest first."""
+        return self.look({}).pieces
+
+    def look(self, known: Mapping[str, Piece]) -> Arrivals:  # noqa: ARG002 - of the protocol
+        """List the files: those that are whole, and those that may still be being written.
+
+        Raises:
+            StorageError: There is no such folder, or it cannot be read.
+        """
+        pieces, unsettled, now = [], [], time.time()
+        for name, path in self._list_files():
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue  # taken away meanwhile
+            changed_at = datetime.fromtimestamp(found.st_mtime_ns // 10**6 / 1e3, UTC)
+            piece = Piece(name, found.st_size, changed_at)
+            if self._is_settled(piece, now):
+                pieces.append(piece)
+            else:
+                unsettled.append(name)
+        return Arrivals(sorted(pieces, key=lambda piece: (piece.changed_at, piece.name)), unsettled)
+
+    def _is_settled(self, piece: Piece, now: float) -> bool:
+        """Whether a file has stayed as it is, by its own moment or, if that lies ahead, by ours."""
+        if now - piece.changed_at.timestamp() >= self._settle_seconds:
+            self._seen.pop(piece.name, None)
+            return True
+        before, since = self._seen.get(piece.name, (None, now))
+        if before != piece:
+            self._seen[piece.name] = (piece, now)
+            return self._settle_seconds <= 0
+        return now - since >= self._settle_seconds
+
+    def _list_files(self) -> Iterator[tuple[str, Path]]:
+        if not self._path.is_dir():
+            raise StorageError(
+                f"There is no folder {self._path} to take records from. Make it, or name another "
+                "one with --folder."
+            )
+        for folder, folders, names in os.walk(self._path, onerror=_refuse):
+            folders[:] = sorted(name for name in folders if not is_hidden(name))
+            for name in sorted(names):
+                path = Path(folder, name)
+                if not is_hidden(name) and fnmatch(name, self.pattern):
+                    yield path.relative_to(self._path).as_posix(), path
+
+    def read(self, piece: Piece, schema: pa.Schema) -> Iterator[Block]:
+        """Read a file; one that is gone by now leaves that as its reason."""
+        try:
+            file = pa.OSFile(str(self._path / piece.name))
+        except OSError as error:
+            reason = f"the file cannot be opened: {error.strerror or error}"
+            nothing = pa.array([], pa.int64())
+            yield Block(schema.empty_table(), nothing, [Unreadable(None, reason)])
+            return
+        with file:
+            yield from read_blocks(file, piece.name, schema)
+
+    def save(self, data: None) -> None:  # noqa: ARG002 - Kedro's signature
+        """Refuse: others put the files there."""
+        raise DatasetError(f"Files are put into {self._path} by others.")
+
+    def _exists(self) -> bool:
+        return self._path.is_dir()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._path), "pattern": self.pattern}
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name says that a file is nobody's business, or not whole yet."""
+    return name.startswith((".", "_")) or name.endswith(_UNFINISHED)
+
+
+def _refuse(error: OSError) -> None:
+    raise StorageError(f"The folder {error.filename} cannot be read: {error.strerror}.") from error

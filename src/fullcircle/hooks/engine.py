@@ -1,0 +1,20 @@
+"""The engine of this process, as the project's configuration says."""
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+
+from fullcircle.datasets.engine import choose_engine
+
+
+class EngineHook:
+    """Chooses the engine when a project is opened; it starts when a table is first read."""
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Read which engine it is and, of Spark, how it is reached."""
+        name = str(context.config_loader["globals"]["engine"])
+        if name != "spark":
+            return choose_engine(name)
+        options = dict(context.config_loader["spark"])
+        folder = context.project_path / str(options.get("folder", ""))
+        return choose_engine(name, {**options, "folder": str(folder)})
