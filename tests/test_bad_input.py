@@ -235,7 +235,8 @@ def test_shuffled_labels_make_no_champion(new_project: Any) -> None:
     training = catalog.load("training_set")
     training["churned"] = training["churned"].sample(frac=1, random_state=1).to_numpy()
     catalog.save("training_set", training)
-    project.run("training", as_of="2025-02-01")
+    quick = {"candidates": ["baseline", "logistic_regression"], "search": {"trials": 2}}
+    project.run("training", as_of="2025-02-01", training=quick)
     line = said(project.command("--pipeline", "registry", "--params", "as_of=2025-02-01"))
     assert "The gate refused" in line
     assert "better_than_baseline" in line

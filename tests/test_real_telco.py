@@ -25,7 +25,7 @@ def test_no_row_of_the_file_is_lost(real: Any) -> None:
     assert report(real, "intake_report")["rows_kept"] == 7043
     catalog = real.catalog()
     sets = [catalog.load(name) for name in ("train_set", "selection_set", "gate_set")]
-    scored = catalog.load("scoring_requests").to_pandas()
+    scored = catalog.load("scoring_requests").rows.to_pandas()
     ids = [row for rows in (*sets, scored) for row in rows["customer_id"]]
     assert len(ids) == 7043
     assert len(set(ids)) == 7043
@@ -54,7 +54,7 @@ def test_held_out_customers_are_judged_at_once(real: Any) -> None:
 
 def test_second_run_keeps_the_champion(real: Any) -> None:
     """The same run again is a tie, and a tie is no reason to promote."""
-    real.run()
+    real.run("training", "registry")
     decision = report(real, "promotion_decision")
     assert decision["promote"] is False
     assert decision["incumbent"] == "fullcircle.telco_churn.real_model v1"

@@ -136,7 +136,7 @@ def test_model_that_does_not_exist_is_said(ask: Any, uri: str) -> None:
 @pytest.fixture
 def requests(circle: Any) -> pd.DataFrame:
     """Give requests with keys and what is known at request, and the tables' own rows dropped."""
-    rows = circle.catalog().load("scoring_requests").to_pandas()
+    rows = circle.catalog().load("scoring_requests").rows.to_pandas()
     return rows.sample(20, random_state=1)
 
 

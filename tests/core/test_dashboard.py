@@ -17,11 +17,15 @@ DRIFT: dict[str, Any] = {
     "drifted": ["price"],
     "vanished": [],
     "prediction_drifted": False,
+    "alarms": [],
+    "problems": [],
     "columns": [
         {
             "name": "price",
             "psi": 0.4567,
             "drifted": True,
+            "reasons": ["its distribution moved"],
+            "smallest_seen": {"psi": 0.12, "shift": 3.0},
             "bins": ["up to 1", "above 1", "(missing)"],
             "before": [0.8, 0.2, 0.0],
             "now": [0.4, 0.6, 0.0],
@@ -30,6 +34,8 @@ DRIFT: dict[str, Any] = {
             "name": "colour",
             "psi": 0.001,
             "drifted": False,
+            "reasons": [],
+            "smallest_seen": {"psi": None},
             "bins": ["red", "(other)", "(missing)"],
             "before": [1.0, 0.0, 0.0],
             "now": [1.0, 0.0, 0.0],
@@ -110,6 +116,9 @@ def test_the_page_tells_what_monitoring_found() -> None:
         "1,234,567 rows scored",
         "1 drifted",
         "PSI 0.457",
+        "its distribution moved",
+        "A shift of PSI 0.12 would have been seen.",
+        "The past tells too little to see a shift here.",
         "0.7500",
         "0.8200",
         "waits for labels",
@@ -167,8 +176,10 @@ def test_intervals_lie_within_the_axis() -> None:
         ({"drifted": []}, "steady"),
         ({"vanished": ["tenure"]}, "vanished: tenure"),
         ({"prediction_drifted": True}, '<strong class="bad">drifted</strong>'),
+        ({"problems": [{"told": "no rows came"}]}, "no rows came"),
+        ({"alarms": [{"column": None, "told": "few rows"}]}, '<strong class="bad">1 to look at'),
     ],
-    ids=["small", "steady", "vanished", "predictions"],
+    ids=["small", "steady", "vanished", "predictions", "problem", "volume"],
 )
 def test_the_state_at_a_glance_follows_the_report(changes: dict[str, Any], told: str) -> None:
     """The cards say what the report says."""
@@ -185,8 +196,12 @@ def test_a_page_without_any_score_can_be_drawn() -> None:
 
 
 def test_the_plot_marks_drifted_columns() -> None:
-    """The plot has one bar per column, the most moved on top, drifted ones in a colour apart."""
-    [bars] = plot_drift(DRIFT).data
+    """The plot has one bar per column, the most moved on top, drifted ones in a colour apart.
+
+    A mark beside each bar stands at the smallest shift that would have been seen, if any.
+    """
+    bars, seen = plot_drift(DRIFT).data
+    assert list(seen.x) == [None, 0.12]
     assert list(bars.y) == ["colour", "price"]
     assert list(bars.x) == [0.001, 0.4567]
     assert list(bars.text) == ["", "drifted"]

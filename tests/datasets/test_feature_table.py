@@ -178,7 +178,8 @@ def _merge_many(folder: str, writer: int, count: int) -> None:
 
 def test_eight_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     """Eight processes that merge into one table at the same time all succeed, row for row."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.datasets.test_feature_table"])
     writers = [
         context.Process(target=_merge_many, args=(str(tmp_path / "t"), writer, 2))
         for writer in range(8)

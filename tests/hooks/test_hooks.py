@@ -80,11 +80,20 @@ def test_summary_tells_the_gates_decision_and_reasons(promote: bool, wanted: str
         ({}, "no drift in 1 columns"),
         ({"drifted": ["a"]}, "drifted: a"),
         ({"prediction_drifted": True}, "drifted: the predictions"),
+        ({"alarms": [{"column": None, "told": "9 rows came"}]}, "9 rows came"),
+        ({"judged": False, "problems": [{"told": "'a' is missing"}]}, "'a' is missing"),
     ],
 )
 def test_summary_tells_drift(change: dict[str, Any], wanted: str) -> None:
-    """What drifted is named, and too few rows are not called quiet."""
-    report = {"judged": True, "rows": 5, "drifted": [], "prediction_drifted": False}
+    """What drifted or is wrong is named, and too few rows are not called quiet."""
+    report = {
+        "judged": True,
+        "rows": 5,
+        "drifted": [],
+        "prediction_drifted": False,
+        "alarms": [],
+        "problems": [],
+    }
     assert wanted in shown(tell_drift({**report, "columns": [{}], **change}))
 
 

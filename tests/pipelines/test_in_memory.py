@@ -17,7 +17,7 @@ from tests.core.gate_cases import INTAKE, probe_of
 
 from fullcircle.core.contract import Clock, FeatureTable, ProblemSpec
 from fullcircle.core.drift import DriftSettings
-from fullcircle.core.errors import DataError, GateRefusedError
+from fullcircle.core.errors import GateRefusedError
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.model import Registration
 from fullcircle.core.performance import PerformanceSettings
@@ -438,9 +438,25 @@ def test_monitoring_names_what_moved(trained: dict[str, Any]) -> None:
 
 
 def test_monitoring_says_when_nothing_was_scored(trained: dict[str, Any]) -> None:
-    """A clock for which nothing was scored is refused instead of reported as quiet."""
-    with pytest.raises(DataError, match="Nothing was scored at as_of=2024-05-01"):
-        monitored(trained, scored(trained).to_pandas(), "2024-05-01")
+    """A clock for which nothing was scored is reported as such, not as quiet; the rest comes."""
+    drift, performance, retrain, page, _ = monitored(
+        trained, scored(trained).to_pandas(), "2024-05-01"
+    )
+    assert drift["judged"] is False
+    assert [each["problem"] for each in drift["problems"]] == ["empty_window"]
+    assert [window["as_of"] for window in performance["windows"]] == ["2024-03-31"]
+    assert retrain["reasons"] == ["0 scored rows are too few to judge drift"]
+    assert "the window has no row" in page
+
+
+def test_rows_of_another_version_are_told(trained: dict[str, Any]) -> None:
+    """Rows that another version scored are named; inputs are compared, predictions are not."""
+    rows = scored(trained).to_pandas()
+    rows.loc[:9, "model_version"] = "7"
+    drift, *_ = monitored(trained, rows, "2024-03-31")
+    [problem] = drift["problems"]
+    assert "10 by version 7" in problem["told"]
+    assert {column["name"] for column in drift["columns"]} == {"size", "colour"}
 
 
 @pytest.mark.parametrize("task", ["regression", "multiclass"])

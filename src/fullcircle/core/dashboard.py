@@ -64,7 +64,7 @@ def _metric_axis(performance: dict[str, Any], promised: dict[str, float]) -> dic
 
 
 def plot_drift(drift: dict[str, Any]) -> "go.Figure":
-    """Draw the population stability index of each column, drifted ones marked."""
+    """Draw how far each column moved, drifted ones marked, and what would have been seen."""
     import plotly.graph_objects as go
 
     columns = list(reversed(drift["columns"]))
@@ -75,12 +75,22 @@ def plot_drift(drift: dict[str, Any]) -> "go.Figure":
             orientation="h",
             marker_color=["#c2410c" if column["drifted"] else "#64748b" for column in columns],
             text=["drifted" if column["drifted"] else "" for column in columns],
+            hovertext=["; ".join(column["reasons"]) for column in columns],
+            name="moved by",
         )
+    )
+    figure.add_scatter(
+        x=[column["smallest_seen"]["psi"] for column in columns],
+        y=[column["name"] for column in columns],
+        mode="markers",
+        marker={"symbol": "line-ns-open", "size": 14, "color": "#0f766e"},
+        name="smallest shift that would have been seen",
     )
     figure.update_layout(
         title=f"Drift of {drift['model']}, rows scored as of {drift['as_of']}",
         xaxis_title="population stability index",
         margin={"l": 160, "r": 20, "t": 50, "b": 50},
-        height=120 + 22 * len(columns),
+        height=140 + 22 * len(columns),
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     )
     return figure

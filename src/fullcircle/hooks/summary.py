@@ -150,13 +150,19 @@ def tell_scoring(report: dict[str, Any]) -> RenderableType:
 
 
 def tell_drift(report: dict[str, Any]) -> RenderableType:
-    """Say what drifted."""
-    if not report["judged"]:
-        return f"{report['rows']:,} rows scored, too few to judge"
+    """Say what drifted, and what was wrong with the rows."""
+    scored = f"{report['rows']:,} rows scored"
     named = [*report["drifted"], *(["the predictions"] if report["prediction_drifted"] else [])]
-    if not named:
-        return f"{report['rows']:,} rows scored, no drift in {len(report['columns'])} columns"
-    return Text(f"{report['rows']:,} rows scored, drifted: {', '.join(named)}", style="yellow")
+    lines = [
+        *([f"drifted: {', '.join(named)}"] if named else []),
+        *(alarm["told"] for alarm in report["alarms"] if alarm["column"] is None),
+        *(problem["told"] for problem in report["problems"]),
+    ]
+    if lines:
+        return Text("\n".join([scored, *lines]), style="yellow")
+    if not report["judged"]:
+        return f"{scored}, too few to judge"
+    return f"{scored}, no drift in {len(report['columns'])} columns"
 
 
 def tell_performance(report: dict[str, Any]) -> RenderableType:

@@ -149,11 +149,29 @@ def make_model(
         },
         scores=winner.scores,
         trained_on=_describe_rows(workshop.rows, problem, as_of),
-        profile=take_profile(inputs, predict(estimator, problem.task, inputs)) if profiled else {},
+        profile=_take_profile(workshop, winner, more) if profiled else {},
         example=example,
         expected=predict(estimator, problem.task, example).tolist(),
         report=None if report is None else _keep_report(report, workshop.plan),
         interval=winner.interval,
+    )
+
+
+def _take_profile(workshop: Workshop, winner: Winner, more: pd.DataFrame) -> dict[str, Any]:
+    """Profile the rows that teach, and predictions of rows that did not teach the winner.
+
+    Of its own rows many a model predicts more boldly than it ever will again, and that would look
+    like drift.
+    """
+    problem = workshop.problem
+    unseen = as_inputs(more, problem.features)
+    when = problem.event_time
+    return take_profile(
+        workshop.inputs,
+        predict(winner.estimator, problem.task, unseen),
+        None if when is None else workshop.rows[when],
+        predicted_at=None if when is None else more[when],
+        period_days=problem.period_days,
     )
 
 

@@ -1,5 +1,6 @@
 """From predictions and late labels to what has changed and what to do about it."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import ibis
@@ -8,32 +9,74 @@ import plotly.graph_objects as go
 
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.dashboard import draw_dashboard, plot_drift
-from fullcircle.core.drift import DriftSettings, measure_drift
-from fullcircle.core.errors import DataError
+from fullcircle.core.drift import (
+    DriftSettings,
+    Period,
+    check_versions,
+    group_days,
+    measure_drift,
+)
 from fullcircle.core.performance import PerformanceSettings, measure_performance
 from fullcircle.core.profile import PREDICTION
 from fullcircle.core.retraining import RetrainingSettings, decide_retraining
+from fullcircle.core.scoring.requests import DAY
 from fullcircle.core.scoring.rows import BACKFILLED
 
 
 def report_drift(
     predictions: ir.Table,
     reference_profile: dict[str, Any],
+    problem: ProblemSpec,
     drift: DriftSettings,
     as_of: Clock,
 ) -> dict[str, Any]:
-    """Compare the rows scored at ``as_of`` with the profile taken at the champion's training.
+    """Compare the rows of the period after ``as_of`` with the champion's profile at training.
 
-    Raises:
-        DataError: Nothing was scored at ``as_of``.
+    What is wrong with the window, were it empty, stands under ``problems``.
     """
-    window = predictions.filter(predictions["as_of"] == str(as_of))
-    if not window.count().execute():
-        raise DataError(f"Nothing was scored at as_of={as_of}. Run the scoring pipeline first.")
+    period = _find_period(predictions, problem, as_of)
+    window = _select_window(predictions, as_of, period)
+    versions = window.group_by("model_version").agg(rows=window.count()).to_pyarrow().to_pylist()
+    counts = {str(each["model_version"]): int(each["rows"]) for each in versions}
     if window[PREDICTION].type().is_array():
         window = window.mutate(**{PREDICTION: window["decision"].cast("float64")})
-    report = measure_drift(window, reference_profile, drift)
+    report = measure_drift(
+        window,
+        reference_profile,
+        drift,
+        period=period,
+        known_columns=set(window.columns) - set(problem.features),
+        problems=check_versions(counts, reference_profile["version"]),
+    )
     return {"as_of": str(as_of), "model": reference_profile["model"], **report}
+
+
+def _find_period(predictions: ir.Table, problem: ProblemSpec, as_of: Clock) -> Period | None:
+    """Give the period after ``as_of`` and what came in those before; None of a snapshot."""
+    when, length = problem.event_time, problem.period_days
+    if when is None or length is None:
+        return None
+    earlier = predictions.filter(predictions[DAY] < as_of.moment.date().isoformat())
+    days = earlier.group_by(DAY).agg(rows=earlier.count(), newest=earlier[when].max())
+    counted = [
+        (date.fromisoformat(each[DAY]), int(each["rows"]), each["newest"])
+        for each in days.to_pyarrow().to_pylist()
+    ]
+    before = group_days(counted, as_of.moment, length)
+    return Period(when, as_of.moment, as_of.moment + timedelta(days=length), before)
+
+
+def _select_window(predictions: ir.Table, as_of: Clock, period: Period | None) -> ir.Table:
+    """Select the rows of the period, whenever they were scored; of a snapshot, by their clock."""
+    if period is None:
+        return predictions.filter(predictions["as_of"] == str(as_of))
+    day, moment = predictions[DAY], predictions[period.event_time]
+    return predictions.filter(
+        # The table is partitioned by day.
+        day.between(period.start.date().isoformat(), period.end.date().isoformat()),
+        moment >= ibis.literal(period.start),
+        moment < ibis.literal(period.end),
+    )
 
 
 def report_performance(

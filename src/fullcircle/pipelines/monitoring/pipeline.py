@@ -11,7 +11,13 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
         [
             node(
                 nodes.report_drift,
-                ["predictions", "reference_profile", "params:drift", "params:as_of"],
+                [
+                    "predictions",
+                    "reference_profile",
+                    "params:problem",
+                    "params:drift",
+                    "params:as_of",
+                ],
                 "drift_report",
                 name="report_drift",
             ),
