@@ -1,16 +1,42 @@
-"""Entry point of the packaged project: ``python -m fullcircle`` runs it."""
+"""Entry point of the packaged project: ``fullcircle``, or ``python -m fullcircle``.
 
+It takes what ``kedro`` takes in the project's folder: ``run``, which may be left out, or one of
+the project's own commands.
+"""
+
+import os
+import sys
+from argparse import ArgumentParser
 from pathlib import Path
-
-from kedro.framework.project import configure_project
-
-from fullcircle.cli import run
+from typing import Any
 
 
-def main() -> None:
-    """Run the project's pipelines with the arguments of ``kedro run``."""
+def main(*given: str) -> Any:
+    """Run the project's pipelines, or one of its commands.
+
+    Args:
+        *given: The words after the program's name; by default those of the command line.
+    """
+    words = list(given or sys.argv[1:])
+    _find_logging(words)
+
+    from kedro.framework.project import configure_project
+
+    from fullcircle.cli import cli, run
+
     configure_project(Path(__file__).parent.name)
-    run()
+    command = cli if words and words[0] in cli.commands else run
+    # Where a notebook platform calls this, ending the process would look like a failure.
+    return command(words, standalone_mode=not hasattr(sys, "ps1"))
+
+
+def _find_logging(words: list[str]) -> None:
+    """Point Kedro, before it is imported, at the logging of a conf that lies elsewhere."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--conf-source", nargs="?", default="conf")
+    logging = Path(parser.parse_known_args(words)[0].conf_source or "conf") / "logging.yml"
+    if logging.is_file():
+        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(logging))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from fullcircle.commands.automl import automl
 from fullcircle.commands.features import features
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
+from fullcircle.commands.package import package
+from fullcircle.commands.schedule import schedule
 from fullcircle.commands.stream import stream
 
 
@@ -26,4 +28,6 @@ cli.add_command(run)
 cli.add_command(automl)
 cli.add_command(features)
 cli.add_command(model)
+cli.add_command(package)
+cli.add_command(schedule)
 cli.add_command(stream)

@@ -25,7 +25,7 @@ def explain_error(error: BaseException) -> str:
                 "project's root (mlflow.db; in other environments mlflow-staging.db, "
                 "mlflow-production.db) is damaged, move it away to start afresh."
             )
-        if said := _explain_server(cause) or _explain_environment(cause):
+        if said := _explain_server(cause) or _explain_spark(cause) or _explain_environment(cause):
             return said
         if isinstance(cause, PermissionError):
             return f"Permission denied: {cause.filename or _first_line(cause)}."
@@ -53,6 +53,16 @@ def _explain_server(error: BaseException) -> str | None:
             "saved before stays; run again when it is back."
         )
     return None
+
+
+def _explain_spark(error: BaseException) -> str | None:
+    """Say that Spark has died; None where the error is none of that kind."""
+    if type(error).__name__ != "Py4JNetworkError":
+        return None
+    return (
+        "Spark stopped answering; its memory may have run out. Raise spark.driver.memory in "
+        "spark.yml. What was saved before stays."
+    )
 
 
 def _explain_environment(error: BaseException) -> str | None:

@@ -15,6 +15,7 @@ from fullcircle.core.errors import ConfigurationError, FullCircleError
 from fullcircle.datasets import DeltaTableDataset, engine
 from fullcircle.datasets.engines import spark_session
 from fullcircle.datasets.engines.spark import SparkEngine
+from fullcircle.explain import explain_error
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +169,15 @@ def test_what_spark_says_is_passed_on_in_one_line(
 
     monkeypatch.setattr(spark_session, "_start_java", fail)
     assert "no such queue" in refuse()
+
+
+def test_a_spark_that_died_is_said_in_one_line() -> None:
+    """An error of the connection to Java says what happened, and what to change."""
+    from py4j.protocol import Py4JNetworkError
+
+    error = ConnectionRefusedError(111, "Connection refused")
+    error.__context__ = Py4JNetworkError("Answer from Java side is empty")
+    assert "Raise spark.driver.memory" in explain_error(error)
 
 
 def test_a_command_without_java_is_one_line_and_writes_nothing(

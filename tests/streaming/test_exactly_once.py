@@ -227,6 +227,7 @@ def test_two_streams_at_once_score_nothing_twice(
         except StorageError as error:
             refused.append(str(error))
 
+    late = open_stream(small_room, week, tmp_path / "out", STRICT, as_of=AS_OF)
     threads = [threading.Thread(target=run, args=(stream,)) for stream in streams]
     for thread in threads:
         thread.start()
@@ -234,6 +235,8 @@ def test_two_streams_at_once_score_nothing_twice(
         thread.join()
     assert refused
     assert all("Another stream has written batch" in line for line in refused)
+    with pytest.raises(StorageError, match="Another stream has written batch 1"):
+        late.run(Event(), once=True)
     run_once(small_room, week, tmp_path / "out", STRICT, as_of=AS_OF)
     for name in ("stream_predictions", "stream_rejected"):
         assert rows_of(tmp_path / "out", name) == rows_of(tmp_path / "quiet", name)
@@ -252,8 +255,10 @@ def test_ids_are_remembered_over_a_restart_and_so_far_back_only(
         shutil.copy(folder / f"day-0{day}.csv", folder / f"later-{4 - day}.csv")
         os.utime(folder / f"later-{4 - day}.csv", (1_400_000_000 - day, 1_400_000_000 - day))
     [late_first] = [run_once(small_room, folder, out, few)]
-    assert late_first.reasons == {"same line as a row scored before": 60 - 30 + 30}
+    assert late_first.reasons == {"same line as a row scored before": 60}
     assert late_first.rows == 30
+    in_one = run_once(small_room, folder, tmp_path / "one", few)
+    assert (in_one.reasons, in_one.rows) == (late_first.reasons, 90 + late_first.rows)
 
 
 def test_tables_that_do_not_belong_together_are_refused(

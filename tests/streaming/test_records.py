@@ -81,6 +81,8 @@ def test_what_means_the_same_is_read_the_same(name: str, given: Any, read: Any) 
         ("key", 7.5, "key is no whole number: '7.5'"),
         ("key", True, "key is no whole number: 'True'"),
         ("key", "99999999999999999999", "key is no whole number: '99999999999999999999'"),
+        ("key", 2**63, "key is no whole number: '9223372036854775808'"),
+        ("key", 2**70, "key is too large a number: '1180591620717411303424'"),
         ("key", None, "key is blank"),
         ("id", " ", "id is blank"),
         ("at", None, "at is blank"),

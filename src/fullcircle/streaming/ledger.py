@@ -103,16 +103,10 @@ class Ledger:
         self._newest = self._find_newest()
 
     def _find_newest(self) -> datetime | None:
-        """Newest moment scored before the batch that comes next, or is still to be finished."""
-        if self.planned == 0:
+        """Newest moment scored so far; finishing a batch that was cut short finds it anew."""
+        if self.planned == 0 or self._event_time is None or self.unfinished() is not None:
             return None
-        if self.unfinished() is not None:
-            return self._read_batch(self.planned).newest_before
-        return self._newest_after(self._read_batch(self.planned))
-
-    def _newest_after(self, batch: Batch) -> datetime | None:
-        if self._event_time is None:
-            return None
+        batch = self._read_batch(self.planned)
         where = [(STREAM, "=", self.stream), (BATCH, "=", batch.number)]
         moments = self._tables.predictions.select([self._event_time], where)[self._event_time]
         return _latest([batch.newest_before, pa.compute.max(moments).as_py()])

@@ -102,6 +102,8 @@ def _read_wholes(column: pa.Array, kind: pa.DataType) -> Read:
     fault = "is no whole number"
     if pa.types.is_integer(column.type):
         given, whole = column, column.cast(pa.int64(), safe=False)
+        if pa.types.is_uint64(column.type):  # the upper half of these would become negative
+            whole = pc.if_else(pc.greater_equal(whole, 0), whole, None)
     elif _is_text(column.type):
         given = _trim(column)
         fits = pc.match_substring_regex(given, _WHOLE)
@@ -192,7 +194,10 @@ def _read_group(
     try:
         column = pa.array(values)
     except (pa.ArrowInvalid, OverflowError):
-        return nothing, ["is too large a number"] * len(values)
+        if len(values) == 1:
+            return nothing, ["is too large a number"]
+        parts = [_read_group([value], shape, kind, any_text=any_text) for value in values]
+        return [read for [read], _ in parts], [fault for _, [fault] in parts]
     read, faults = read_values(column, kind, any_text=any_text)
     return read.to_pylist(), nothing if faults is None else faults.to_pylist()
 

@@ -3,6 +3,7 @@
 import atexit
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -164,7 +165,8 @@ class SparkEngine:
         """Stop the session if it was started here, and delete what was laid down for it."""
         connection, self._connection = self._connection, None
         if connection is not None and self._ours:
-            connection.disconnect()
+            with suppress(Exception):  # a Spark that has died needs no stopping
+                connection.disconnect()
         atexit.unregister(self.close)
         self._texts.clear()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,154 @@
+"""The files of each scheduler, made whole before the first is written."""
+
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fullcircle.commands.schedule.databricks import write_bundle
+from fullcircle.commands.schedule.jobs import TODAY, Job
+from fullcircle.commands.schedule.moments import as_calendar
+from fullcircle.core.errors import ConfigurationError, StorageError
+
+_SHELL_TODAY = '"$(date -u +%F)"'
+_AIRFLOW_TODAY = "{{ dag_run.run_after | ds }}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where jobs run, and by which program.
+
+    Attributes:
+        folder: The working directory, with ``conf`` in it.
+        program: The words before ``run``.
+    """
+
+    folder: Path
+    program: tuple[str, ...]
+
+    @classmethod
+    def find(cls, folder: Path, program: str | None) -> "Place":
+        """Make the folder absolute; cron knows no PATH, so the default program names its Python.
+
+        Raises:
+            ConfigurationError: The program is empty, or a name would break the line.
+        """
+        # Without pyproject.toml, Kedro finds no project, and the wheel's own entry point runs it.
+        module = "kedro" if (folder / "pyproject.toml").is_file() else "fullcircle"
+        words = (sys.executable, "-m", module) if program is None else tuple(shlex.split(program))
+        if not words:
+            raise ConfigurationError("--program is empty: leave it out, or say fullcircle.")
+        place = cls(folder.resolve(), words)
+        if any(not letter.isprintable() for letter in f"{place.folder}{' '.join(words)}"):
+            raise ConfigurationError("--folder and --program may not break the line.")
+        return place
+
+
+def write_files(scheduler: str, jobs: Sequence[Job], place: Place) -> dict[str, str]:
+    """Give the text of each file that a scheduler takes, by its name.
+
+    Raises:
+        ConfigurationError: A job is more than the scheduler can do.
+    """
+    writers: dict[str, Callable[[Sequence[Job], Place], dict[str, str]]] = {
+        "cron": _write_crontab,
+        "systemd": _write_units,
+        "airflow": _write_dags,
+        "databricks": lambda jobs, _: write_bundle(jobs),
+    }
+    return writers[scheduler](jobs, place)
+
+
+def save_files(folder: Path, files: dict[str, str]) -> None:
+    """Write files into a folder, each beside its place first, so that none is ever half written.
+
+    Raises:
+        StorageError: The folder cannot be written to.
+    """
+    parts = {folder / name: folder / f"{name}.part" for name in files}
+    try:
+        for (path, part), text in zip(parts.items(), files.values(), strict=True):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(text, encoding="utf-8")
+        for path, part in parts.items():
+            os.replace(part, path)
+    except OSError as error:
+        for part in parts.values():
+            if part.is_file():
+                part.unlink()
+        raise StorageError(f"{folder} cannot be written to: {error.strerror}.") from error
+
+
+def _write_crontab(jobs: Sequence[Job], place: Place) -> dict[str, str]:
+    # In a crontab a bare % ends the line.
+    lines = [(job.cron, _as_line(job, place, lock=True).replace("%", r"\%")) for job in jobs]
+    return {"fullcircle.crontab": _fill("crontab.jinja", lines=lines)}
+
+
+def _write_units(jobs: Sequence[Job], place: Place) -> dict[str, str]:
+    files = {}
+    for job in jobs:
+        name = f"fullcircle-{job.name.replace('_', '-')}"
+        line = _as_line(job, place, lock=False)
+        files[f"{name}.service"] = _fill("service.jinja", job=job, line=_for_systemd(line))
+        files[f"{name}.timer"] = _fill("timer.jinja", job=job, calendar=as_calendar(job.cron))
+    return files
+
+
+def _write_dags(jobs: Sequence[Job], place: Place) -> dict[str, str]:
+    """Write one Python file with a DAG per job and a task per pipeline."""
+    dags = [
+        {
+            "job": job,
+            "tasks": [
+                (name, _in_shell([*place.program, *words], _AIRFLOW_TODAY))
+                for name, words in job.steps()
+            ],
+        }
+        for job in jobs
+    ]
+    return {"fullcircle_jobs.py": _fill("dags.py.jinja", dags=dags, folder=str(place.folder))}
+
+
+def _as_line(job: Job, place: Place, *, lock: bool) -> str:
+    """Give the line of shell that runs a job, once at a time where the scheduler does not care."""
+    words = [*place.program, *job.arguments(job.pipelines)]
+    alone = ["flock", "--nonblock", f".{job.name}.lock"] if lock else []
+    settings = ["env", *job.settings()] if job.variables else []
+    called = _in_shell([*alone, *settings, *words], _SHELL_TODAY)
+    return f"cd {shlex.quote(str(place.folder))} && {called}"
+
+
+def _in_shell(words: Sequence[str], today: str) -> str:
+    """Quote words for a shell, with a scheduler's own words for the day of the run."""
+    return " ".join(
+        today.join(shlex.quote(part) if part else "" for part in word.split(TODAY))
+        if TODAY in word
+        else shlex.quote(word)
+        for word in words
+    )
+
+
+def _for_systemd(text: str) -> str:
+    r"""Quote a line for ``ExecStart``, which reads \, ", % and $ as its own."""
+    for letter, doubled in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        text = text.replace(letter, doubled)
+    return f'"{text}"'
+
+
+def _fill(template: str, **values: Any) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("fullcircle.commands.schedule"),
+        autoescape=False,  # noqa: S701 - crontabs, units and Python are no HTML
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["repr"] = repr
+    return environment.get_template(template).render(**values)
