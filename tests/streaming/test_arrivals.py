@@ -144,7 +144,8 @@ def test_a_file_still_being_written_is_not_read(tmp_path: Path, room: ShopRoom) 
     new = tmp_path / "new"
     write_day(new, 3)
     for name in ("_a.csv", ".b.csv", "c.csv.tmp", "d.csv.unfinished"):
-        (new / name).write_text("half")
+        (new / name).write_text(HEADER + "\n" + LINE.format(line=name))
+        os.utime(new / name, (1_300_000_000, 1_300_000_000))
     path = new / "slow.csv"
     path.write_text(HEADER + "\n")
     stop = threading.Event()
@@ -167,6 +168,7 @@ def test_a_file_still_being_written_is_not_read(tmp_path: Path, room: ShopRoom) 
     assert summary.as_dict()["still_being_written"] == ["slow.csv"]
     summary = open_stream(room, source, tmp_path / "out", GIVEN).run(Event(), once=True)
     assert summary.rows == len(path.read_text().splitlines()) - 1
+    assert told(tmp_path / "out") == []
 
 
 def test_a_file_that_changes_after_it_was_scored_is_reported(

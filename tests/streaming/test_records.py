@@ -81,7 +81,7 @@ def test_what_means_the_same_is_read_the_same(name: str, given: Any, read: Any) 
         ("key", 7.5, "key is no whole number: '7.5'"),
         ("key", True, "key is no whole number: 'True'"),
         ("key", "99999999999999999999", "key is no whole number: '99999999999999999999'"),
-        ("key", 2**63, "key is no whole number: '9223372036854775808'"),
+        ("key", 2**63, "key is too large a number: '9223372036854775808'"),
         ("key", 2**70, "key is too large a number: '1180591620717411303424'"),
         ("key", None, "key is blank"),
         ("id", " ", "id is blank"),
@@ -102,6 +102,15 @@ def test_what_means_the_same_is_read_the_same(name: str, given: Any, read: Any) 
 def test_what_cannot_be_meant_is_refused_by_name(name: str, given: Any, reason: str) -> None:
     """A value of another kind is refused with its column, what it should be, and what it is."""
     assert judge_one(**{name: given}) == (None, reason)
+
+
+def test_a_whole_number_does_not_turn_negative() -> None:
+    """A whole number too large for its column's type is refused, not wrapped around."""
+    column = pa.array([1, 2**63, None], pa.uint64())
+    values, faults = read_values(column, pa.int64())
+    assert (values.to_pylist(), faults[1].as_py()) == ([1, None, None], "is no whole number")
+    values, faults = read_values(pa.array([127, 128]), pa.int8())
+    assert (values.to_pylist(), faults[1].as_py()) == ([127, None], "is no whole number")
 
 
 def test_a_missing_column_is_named_with_the_nearest() -> None:

@@ -1,0 +1,31 @@
+"""What the project declares of drift."""
+
+from pydantic import Field
+
+from fullcircle.core.contract import Settings, Share
+
+
+class DriftSettings(Settings):
+    """When a shift becomes an alarm: it is surely no chance, and large enough to be worth one.
+
+    Attributes:
+        false_alarm_rate: Chance per report that a world at rest raises any alarm, over all columns
+            and all that is judged of them.
+        min_psi: Population stability index below which a shift is not worth an alarm.
+        min_share: Change of the share of rows that are missing, unseen or out of range, below which
+            it is not worth an alarm.
+        min_volume_change: Change of the number of rows, as a share of what is usual, below which it
+            is not worth an alarm.
+        max_silence: Share of the period without any row at its end, below which it is not worth an
+            alarm.
+        min_rows: A smaller window is reported as too small to judge.
+        power: Chance of an alarm for which the smallest visible shift is reported.
+    """
+
+    false_alarm_rate: float = Field(gt=0, lt=1)
+    min_psi: float = Field(ge=0)
+    min_rows: int = Field(ge=1)
+    min_share: float = Field(0.02, ge=0, lt=1)
+    min_volume_change: Share = 0.5
+    max_silence: Share = 0.1
+    power: Share = 0.95
