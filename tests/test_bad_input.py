@@ -163,7 +163,7 @@ def test_row_with_too_few_fields_is_set_aside(real: Any, tmp_path: Path, monkeyp
 def test_as_of_before_all_data_says_what_there_is(new_project: Any) -> None:
     """A clock before all data is refused with the span of the data."""
     line = said(new_project().command("--params", "as_of=2020-01-01"))
-    assert "as_of=2020-01-01" in line
+    assert "from 2020-01-01" in line
     assert "2024-08-01" in line
 
 
