@@ -26,6 +26,7 @@ from ibis.backends.sql.dialects import PySpark
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType, TimestampType
 
+_GROUP_BYTES = 16 * 2**20  # of a row group, the least that is held of a streamed result
 _MOMENT = dt.Timestamp(timezone="UTC", scale=6)
 
 
@@ -110,7 +111,8 @@ class SparkBackend(Backend):  # type: ignore[misc]
         """
         table = expr.as_table()
         folder = self._folder / uuid4().hex
-        self._query(table, **asked).write.parquet(str(folder))
+        written = self._query(table, **asked).write.option("parquet.block.size", _GROUP_BYTES)
+        written.parquet(str(folder))
         schema = pa.schema(table.schema().to_pyarrow())
         return pa.RecordBatchReader.from_batches(schema, _drain(folder, schema, chunk_size))
 
@@ -132,11 +134,15 @@ def _with_moments(schema: sch.Schema, struct: StructType) -> sch.Schema:
 
 
 def _drain(folder: Path, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
-    """Give the rows of the files in the order of their names, then delete them."""
+    """Give the rows of the files in the order of their names, then delete them.
+
+    One row group at a time: a reader of several keeps what it has given.
+    """
     try:
         for file in sorted(folder.glob("*.parquet")):
             with pq.ParquetFile(file) as opened:
-                for batch in opened.iter_batches(batch_size=rows):
-                    yield batch.cast(schema)
+                for group in range(opened.num_row_groups):
+                    for batch in opened.iter_batches(batch_size=rows, row_groups=[group]):
+                        yield batch.cast(schema)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
