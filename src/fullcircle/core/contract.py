@@ -164,6 +164,7 @@ class ProblemSpec(Settings):
         feature_lookups: Columns found in feature tables.
         exclude_columns: Request or looked-up columns that no model may use.
         slices: Columns to report errors and fairness by.
+        private_columns: Columns whose values the endpoint writes to no log and into no message.
         primary_metric: Metric that selects, gates and alarms.
         threshold: How a probability becomes a decision (binary only).
         split: How labelled rows are divided.
@@ -184,6 +185,7 @@ class ProblemSpec(Settings):
     feature_lookups: list[FeatureLookup] = []
     exclude_columns: list[str] = []
     slices: list[str] = []
+    private_columns: list[str] = []
     primary_metric: str
     threshold: Threshold | None = None
     split: Split
@@ -203,6 +205,9 @@ class ProblemSpec(Settings):
             raise ValueError("a binary task, and no other, needs a 'threshold'")
         if missing := name_missing(self.exclude_columns, self._available):
             raise ValueError(f"exclude_columns names {missing}, which is no column")
+        known = [*self._available, *self.identity]
+        if missing := name_missing(self.private_columns, known):
+            raise ValueError(f"private_columns names {missing}, which is no column")
         if not self.features:
             raise ValueError("name at least one of request_columns and feature_lookups")
         self._refuse_repeated_names()

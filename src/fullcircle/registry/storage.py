@@ -120,7 +120,8 @@ def read_model(version: Any, *, allow_code: bool = False) -> Model:
             code.
     """
     with tempfile.TemporaryDirectory() as place:
-        return _rebuild(fetch_version(version, place), version, allow_code=allow_code)
+        folder = fetch_version(version, place)
+        return rebuild_model(folder, _name(version), allow_code=allow_code)
 
 
 def fetch_version(version: Any, place: str) -> Path:
@@ -149,10 +150,19 @@ def fetch_files(uri: str, place: str) -> Path:
     return Path(mlflow.artifacts.download_artifacts(uri, dst_path=place))
 
 
-def _rebuild(folder: Path, version: Any, *, allow_code: bool) -> Model:
+def rebuild_model(folder: Path, registration: Registration, *, allow_code: bool = False) -> Model:
+    """Rebuild a model from its files, which somebody has checked.
+
+    Args:
+        folder: The files, as ``fetch_version`` brings them.
+        registration: Whose they are.
+        allow_code: Whether a pickle may be loaded, which runs whatever code is in it.
+
+    Raises:
+        ModelError: The files cannot be read, or would run code.
+    """
     import pandas as pd
 
-    registration = _name(version)
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
         example = json.loads((folder / "input_example.json").read_text(encoding="utf-8"))

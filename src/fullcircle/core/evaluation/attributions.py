@@ -80,6 +80,45 @@ def shap_values(
     }
 
 
+def attribute_rows(
+    estimator: Any, inputs: pd.DataFrame, background: pd.DataFrame, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Attribute each row's prediction to its columns, as ``shap_values`` does for many rows.
+
+    Args:
+        estimator: Fitted estimator, calibrated or not.
+        inputs: Rows to explain, shape (rows, columns).
+        background: Rows that stand for the average; trees that know their own need none.
+        seed: Seed of the draws.
+
+    Returns:
+        Per row ``explainer``, ``output`` (what the values add up to), and ``contributions`` by
+        column, the largest first; of more than two classes a list per column.
+
+    Raises:
+        ConfigurationError: The library shap is not installed.
+    """
+    shap = _import_shap()
+    estimator = estimator.estimator if isinstance(estimator, CalibratedClassifier) else estimator
+    explained = _explain_prepared(shap, estimator, inputs, seed, background)
+    if explained is None:
+        explained = _explain_by_permutation(shap, estimator, inputs, seed, background)
+    summed = _add_up(explained.contributions, explained.origins)
+    facts = {"explainer": explained.explainer, "output": explained.output}
+    return [
+        {
+            **facts,
+            "contributions": dict(
+                sorted(
+                    ((name, values[row].tolist()) for name, values in summed.items()),
+                    key=lambda item: -float(np.abs(item[1]).max()),
+                )
+            ),
+        }
+        for row in range(len(inputs))
+    ]
+
+
 def find_origin(name: str, columns: list[str]) -> str:
     """Find the original column that a prepared column was made from, by its name.
 
@@ -114,24 +153,26 @@ def _draw_rows(inputs: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
 
 
 def _explain_prepared(
-    shap: Any, estimator: Any, inputs: pd.DataFrame, seed: int
+    shap: Any,
+    estimator: Any,
+    inputs: pd.DataFrame,
+    seed: int,
+    background: pd.DataFrame | None = None,
 ) -> _Explained | None:
     """Explain the last step of a pipeline; None where it is no pipeline, tree or linear model."""
     if not hasattr(estimator, "steps"):
         return None
-    model, prepared = estimator[-1], inputs
-    if len(estimator.steps) > 1:
-        try:
-            names = [str(name) for name in estimator[:-1].get_feature_names_out()]
-        except (AttributeError, ValueError):  # some step does not name its columns
-            return None
-        rows = estimator[:-1].transform(inputs)
-        rows = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
-        prepared = pd.DataFrame(rows.astype("float64"), columns=names)
+    model = estimator[-1]
+    try:
+        prepared = _prepare(estimator, inputs)
+        typical = prepared if background is None else _prepare(estimator, background)
+    except (AttributeError, ValueError):  # some step does not name its columns
+        return None
     matrix = prepared.to_numpy()
     try:
         if hasattr(model, "coef_"):
-            explainer = shap.LinearExplainer(model, _draw_background(matrix, 100, seed))
+            usual = _draw_background(typical.to_numpy(), 100, seed)
+            explainer = shap.LinearExplainer(model, usual)
         else:
             explainer = shap.TreeExplainer(model)
     except Exception:  # shap's error for a model that it does not know is private
@@ -146,16 +187,31 @@ def _explain_prepared(
     )
 
 
+def _prepare(estimator: Any, inputs: pd.DataFrame) -> pd.DataFrame:
+    """Give what a pipeline's last step sees, its columns named."""
+    if len(estimator.steps) == 1:
+        return inputs
+    names = [str(name) for name in estimator[:-1].get_feature_names_out()]
+    rows = estimator[:-1].transform(inputs)
+    rows = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+    return pd.DataFrame(rows.astype("float64"), columns=names)
+
+
 def _explain_by_permutation(
-    shap: Any, estimator: Any, inputs: pd.DataFrame, seed: int
+    shap: Any,
+    estimator: Any,
+    inputs: pd.DataFrame,
+    seed: int,
+    background: pd.DataFrame | None = None,
 ) -> _Explained:
     """Explain any estimator on its original columns, texts passed through shap as numbers."""
+    every = inputs if background is None else pd.concat([inputs, background], ignore_index=True)
     texts = {
-        name: pd.factorize(inputs[name])
-        for name in inputs
-        if not pd.api.types.is_numeric_dtype(inputs[name])
+        name: pd.factorize(every[name])
+        for name in every
+        if not pd.api.types.is_numeric_dtype(every[name])
     }
-    coded = inputs.assign(**{str(name): codes for name, (codes, _) in texts.items()})
+    coded = every.assign(**{str(name): codes for name, (codes, _) in texts.items()})
     predict = getattr(estimator, "predict_proba", None) or estimator.predict
 
     def function(matrix: Vector) -> Vector:
@@ -165,8 +221,10 @@ def _explain_by_permutation(
             frame[name] = pd.Series(values[frame[name].astype("int64")], dtype=object)
         return np.asarray(predict(frame), dtype="float64")
 
-    matrix = coded.to_numpy(dtype="float64")
-    explainer = shap.PermutationExplainer(function, _draw_background(matrix, 20, seed), seed=seed)
+    everything = coded.to_numpy(dtype="float64")
+    matrix = everything[: len(inputs)]
+    usual = _draw_background(everything[0 if background is None else len(inputs) :], 20, seed)
+    explainer = shap.PermutationExplainer(function, usual, seed=seed)
     once = 2 * matrix.shape[1] + 1
     values, base = _unpack(explainer(matrix, max_evals=once, silent=True))
     output = _name_output(estimator, inputs, values, base)

@@ -17,7 +17,7 @@ Vector = npt.NDArray[Any]
 ISO = "ISO8601"
 
 # Trees think in float32, which ends at 3e38, and variances need the square; beyond is missing.
-_LARGEST = 1e30
+LARGEST = 1e30
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 _DAY = 86_400
 # pandas would read these from the clock.
@@ -44,7 +44,7 @@ def read_numbers(column: pd.Series) -> Vector:
         values = column.dt.total_seconds().to_numpy(dtype="float64")
     else:
         values = _parse_numbers(column.to_numpy(dtype=object))
-    return np.where(np.abs(values) <= _LARGEST, values, np.nan)
+    return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
 
 def _parse_numbers(values: Vector) -> Vector:

@@ -1,5 +1,6 @@
 """Columns of Arrow batches as an estimator's plan reads them, each distinct text but once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -9,8 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fullcircle.core.metrics import Vector
-from fullcircle.core.preparation.reader import READINGS, read_numbers
+from fullcircle.core.preparation.reader import LARGEST, READINGS, read_numbers
 from fullcircle.core.training.estimators import as_input
+
+_NUMBERS = {float, int, bool, type(None)}
+_TEXTS = {str, type(None)}
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,24 @@ def read_column(column: pa.Array, entry: dict[str, Any]) -> Outputs:
         return {output: values[coded.codes] for output, values in distinct.items()}
     read = _read(column.to_pandas(), entry)
     return {output: _factorize(v) if v.dtype == object else v for output, v in read.items()}
+
+
+def read_plain(values: Sequence[Any], entry: dict[str, Any]) -> Outputs:
+    """Read a column of plain values as ``read_column`` reads Arrow's, a few rows much faster.
+
+    Args:
+        values: Numbers, texts and the like, None where missing, shape (rows,).
+        entry: Of the plan, with action ``keep``.
+    """
+    shapes = set(map(type, values))
+    if entry["treatment"] == "number" and shapes <= _NUMBERS:
+        numbers = np.array(values, dtype="float64")
+        return {entry["column"]: np.where(np.abs(numbers) <= LARGEST, numbers, np.nan)}
+    if entry["treatment"] == "text" and shapes <= _TEXTS:
+        places = {text: place for place, text in enumerate(dict.fromkeys(values))}
+        codes = np.array([places[text] for text in values])
+        return {entry["column"]: Coded([*places, None], codes)}
+    return read_column(pa.array(values), entry)
 
 
 def _read(column: pd.Series, entry: dict[str, Any]) -> dict[str, Vector]:

@@ -4,6 +4,7 @@ Most columns of a table hold few distinct texts. scikit-learn's fitted encoders 
 each of them, and what they answered is laid out by the rows' codes: the same numbers, to the bit.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -18,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from fullcircle.core.metrics import Vector
 from fullcircle.core.preparation.encoders import TextEncoder
 from fullcircle.core.preparation.reader import ColumnReader, clean_text
-from fullcircle.core.scoring.columns import Coded, Outputs, read_column
+from fullcircle.core.scoring.columns import Coded, Outputs, read_column, read_plain
 
 _MAX_REMEMBERED = 50_000  # texts per column
 
@@ -136,7 +137,17 @@ class FastPreparation:
         read: Outputs = {}
         for entry in self._entries:
             read |= read_column(batch.column(entry["column"]), entry)
-        matrix = np.empty((batch.num_rows, self._width), dtype=self._dtype)
+        return self._lay_out(read, batch.num_rows)
+
+    def transform_values(self, columns: Mapping[str, Sequence[Any]]) -> Vector:
+        """Give the matrix of columns of plain values, shape (rows, width)."""
+        read: Outputs = {}
+        for entry in self._entries:
+            read |= read_plain(columns[entry["column"]], entry)
+        return self._lay_out(read, len(next(iter(columns.values()))))
+
+    def _lay_out(self, read: Outputs, rows: int) -> Vector:
+        matrix = np.empty((rows, self._width), dtype=self._dtype)
         for part in self._parts:
             part.fill(matrix, read)
         return matrix

@@ -2,9 +2,11 @@
 
 import copy
 import logging
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier, VotingRegressor
@@ -19,6 +21,8 @@ from fullcircle.core.scoring.matrix import FastPreparation
 from fullcircle.core.training.estimators import as_inputs, predict
 
 _logger = logging.getLogger(__name__)
+
+Rows: TypeAlias = pa.RecordBatch | Mapping[str, Sequence[Any]]
 
 # These turn any matrix into float32 themselves; given one, they need no second.
 _TAKE_FLOAT32 = ("xgboost.", "sklearn.ensemble._forest")
@@ -59,6 +63,17 @@ class Predictor:
         if not self.fast:
             return self.model.predict(as_frame(batch, self.model.features))
         return predict(self._estimator, self.model.task, batch)
+
+    def predict_values(self, columns: Mapping[str, Sequence[Any]]) -> Vector:
+        """Predict rows of plain values, as ``predict`` predicts a batch of them.
+
+        Args:
+            columns: The model's features, each with one value per row: numbers, texts, None.
+        """
+        features = self.model.features
+        if self.fast:
+            return predict(self._estimator, self.model.task, columns)
+        return self.model.predict(pd.DataFrame({name: columns[name] for name in features}))
 
     def _agrees(self) -> bool:
         """Whether both ways predict the model's own example alike, up to the order of sums."""
@@ -101,11 +116,16 @@ class _BatchPipeline:
     def classes_(self) -> Vector:
         return np.asarray(self._model.classes_)
 
-    def predict(self, batch: pa.RecordBatch) -> Vector:
-        return np.asarray(self._model.predict(self._prepare.transform(batch)))
+    def predict(self, rows: Rows) -> Vector:
+        return np.asarray(self._model.predict(self._lay_out(rows)))
 
-    def predict_proba(self, batch: pa.RecordBatch) -> Vector:
-        return np.asarray(self._model.predict_proba(self._prepare.transform(batch)))
+    def predict_proba(self, rows: Rows) -> Vector:
+        return np.asarray(self._model.predict_proba(self._lay_out(rows)))
+
+    def _lay_out(self, rows: Rows) -> Vector:
+        if isinstance(rows, pa.RecordBatch):
+            return self._prepare.transform(rows)
+        return self._prepare.transform_values(rows)
 
 
 def _compile(estimator: Any) -> Any:

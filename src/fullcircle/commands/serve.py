@@ -1,0 +1,50 @@
+"""``kedro serve``: put the registry's models behind HTTP."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fullcircle.commands.model.opening import Place, place_options
+from fullcircle.commands.one_line import OneLineErrors
+
+
+@click.command(cls=OneLineErrors)
+@click.option("--host", help="Address to listen at; by default this machine alone.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any that is free.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that share the port.")
+@click.option("--idle-minutes", type=float, help="Stop after so long without a request.")
+@click.option("--certificate", type=click.Path(path_type=Path), help="TLS certificate (PEM).")
+@click.option("--key", type=click.Path(path_type=Path), help="The certificate's private key (PEM).")
+@click.option("--set-up-only", is_flag=True, help="Write the plan for a service manager, and end.")
+@place_options
+def serve(
+    certificate: Path | None, key: Path | None, set_up_only: bool, place: Place, **changes: Any
+) -> None:
+    """Answer requests by the champion, at http://127.0.0.1:8080 unless told otherwise.
+
+    It starts without a champion too, and takes the one that comes. Ctrl-C ends it in order.
+    """
+    from fullcircle.commands.stream import stopping
+    from fullcircle.serving.doors import open_door, take_door
+    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.opening import set_up
+    from fullcircle.serving.supervisor import Supervisor
+
+    if (certificate is None) != (key is None):
+        raise click.UsageError("Give --certificate and --key together.")
+    tls = tuple(path for path in (certificate, key) if path is not None)
+    given = {name: value for name, value in changes.items() if value is not None}
+    folder = set_up(place.context, given, tls)
+    if set_up_only:
+        click.echo(f"python -m fullcircle.serving {folder.path}")
+        return
+    settings = read_json(folder.plan)["settings"]
+    door = take_door() or open_door(settings["host"], settings["port"])
+    supervisor = Supervisor(folder, door, tls)
+    with stopping() as stop:
+        click.echo(
+            f"Serving at {supervisor.address}; Ctrl-C ends it. Try: curl {supervisor.address}/ready"
+        )
+        supervisor.run(stop)
+    click.echo("Stopped. Every answer is in the log.")

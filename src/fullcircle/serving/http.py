@@ -1,0 +1,131 @@
+"""The little of HTTP that the endpoint needs on top of its server: requests in, replies out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from fullcircle.core.errors import FullCircleError
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
+
+# What no answer is without: it is data, for nobody's cache and for no browser to interpret.
+_SAFE = [
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+]
+_OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
+
+
+@dataclass
+class Reply:
+    """An answer.
+
+    Attributes:
+        status: HTTP status.
+        body: Its bytes.
+        kind: Content type.
+        headers: More headers.
+    """
+
+    status: int
+    body: bytes
+    kind: bytes = JSON
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, status: int, content: Any) -> "Reply":
+        """Answer in JSON."""
+        return cls(status, orjson.dumps(content))
+
+
+class RefusedError(FullCircleError):
+    """A request that is answered with a status and one line.
+
+    Attributes:
+        status: HTTP status.
+        headers: More headers.
+    """
+
+    def __init__(self, status: int, text: str, **headers: str) -> None:
+        self.status = status
+        self.headers = [
+            (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
+        ]
+        super().__init__(text)
+
+
+def header(scope: Scope, name: bytes) -> bytes:
+    """Give a header's value; empty where it is absent."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return b""
+
+
+async def read_all(scope: Scope, receive: Receive, most: int, seconds: float) -> bytes:
+    """Read a request's body.
+
+    Args:
+        scope: Of the request.
+        receive: Gives its pieces.
+        most: Bytes that are taken.
+        seconds: Within which the body must be there.
+
+    Raises:
+        RefusedError: It is too large, too slow, or was broken off.
+    """
+    declared = header(scope, b"content-length")
+    if declared.isdigit() and int(declared) > most:
+        raise _too_large(most)
+    message = await receive()
+    if not message.get("more_body") and message["type"] == "http.request":
+        return _limited(message.get("body", b""), most)
+    pieces = bytearray(message.get("body", b""))
+    try:
+        async with asyncio.timeout(seconds):
+            while message.get("more_body"):
+                message = await receive()
+                pieces += message.get("body", b"")
+                _limited(pieces, most)
+    except TimeoutError as error:
+        raise RefusedError(408, f"The body did not arrive within {seconds:g} seconds.") from error
+    if message["type"] != "http.request":
+        raise RefusedError(400, "The request was broken off.")
+    return bytes(pieces)
+
+
+def _limited(body: bytes | bytearray, most: int) -> bytes:
+    if len(body) > most:
+        raise _too_large(most)
+    return bytes(body)
+
+
+def _too_large(most: int) -> RefusedError:
+    return RefusedError(413, f"The body is larger than {most / 2**20:g} MB. Send fewer rows.")
+
+
+async def send_reply(scope: Scope, send: Send, reply: Reply, request_id: bytes) -> None:
+    """Send an answer; to HEAD without its body."""
+    headers = [
+        (b"content-type", reply.kind),
+        (b"content-length", str(len(reply.body)).encode()),
+        (b"x-request-id", request_id),
+        *_SAFE,
+        *reply.headers,
+    ]
+    if scope["scheme"] == "https":
+        headers.append(_OVER_TLS)
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    body = b"" if scope["method"] == "HEAD" else reply.body
+    await send({"type": "http.response.body", "body": body})

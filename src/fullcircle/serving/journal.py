@@ -1,0 +1,153 @@
+"""What was answered, written down before the answer leaves.
+
+A worker appends a line per request to a segment of its own. What a process has written to a file
+survives the process, so kill -9 loses no answered request; only a machine that loses its power
+loses what its disk had not yet taken. The supervisor turns closed segments into Delta commits.
+"""
+
+import fcntl
+import os
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+OPEN, CLOSED = ".open", ".jsonl"
+_MAX_SEGMENT_BYTES = 16 * 2**20
+
+
+class Journal:
+    """Appends lines; where the disk refuses, keeps as many as it may and says so.
+
+    Attributes:
+        trouble: Why lines could not be written; None where all is well.
+        lost: Lines that were given up since the start.
+    """
+
+    def __init__(self, folder: Path, segment_seconds: float, memory_bytes: int) -> None:
+        """Begin nothing yet: the first line opens a segment.
+
+        Args:
+            folder: Where segments lie.
+            segment_seconds: A segment is closed after this long.
+            memory_bytes: What is kept while the disk refuses.
+        """
+        self._folder = folder
+        self._seconds, self._most = segment_seconds, memory_bytes
+        self._name, self._number = f"{os.getpid()}-{uuid4().hex[:8]}", 0
+        self._handle: int | None = None
+        self._path = folder
+        self._began, self._size = 0.0, 0
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self.trouble: str | None = None
+        self.lost = 0
+
+    @property
+    def waiting(self) -> int:
+        """Lines that are kept in memory, because the disk refused them."""
+        return len(self._waiting)
+
+    def append(self, entry: dict[str, Any]) -> None:
+        """Write an entry down; never raises, since an answer must not wait for a log."""
+        self._wait(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE, default=str))
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what waits, as far as the disk takes it."""
+        while self._waiting:
+            try:
+                self._write(self._waiting[0])
+            except OSError as error:
+                self.trouble = f"the journal cannot be written: {error.strerror}"
+                self._drop_segment()
+                return
+            self._waiting_bytes -= len(self._waiting.popleft())
+        self.trouble = None
+
+    def turn(self) -> None:
+        """Close the segment if it is old enough, and try again to write what waits."""
+        if self._handle is not None and time.monotonic() - self._began >= self._seconds:
+            self.close()
+        if self._waiting:
+            self.flush()
+
+    def close(self) -> None:
+        """Close the open segment, so that it can be collected."""
+        if self._handle is None:
+            return
+        handle, self._handle = self._handle, None
+        try:
+            self._path.rename(self._path.with_suffix(CLOSED))
+        except OSError as error:  # the collector finds it: nobody holds its lock any more
+            self.trouble = f"a segment of the journal cannot be closed: {error.strerror}"
+        os.close(handle)
+
+    def _wait(self, line: bytes) -> None:
+        self._waiting.append(line)
+        self._waiting_bytes += len(line)
+        while self._waiting_bytes > self._most:
+            self._waiting_bytes -= len(self._waiting.popleft())
+            self.lost += 1
+
+    def _write(self, line: bytes) -> None:
+        if self._handle is None or self._size > _MAX_SEGMENT_BYTES:
+            self.close()
+            self._open()
+        handle = self._handle
+        assert handle is not None  # noqa: S101 - opened just now
+        before = self._size
+        written = os.write(handle, line)
+        if written < len(line):  # the disk is full: half a line is no line
+            os.ftruncate(handle, before)
+            raise OSError(28, "No space left on device")
+        self._size += written
+
+    def _open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._number += 1
+        self._path = self._folder / f"{self._name}-{self._number:06d}{OPEN}"
+        self._handle = os.open(
+            self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640
+        )
+        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._began, self._size = time.monotonic(), 0
+
+    def _drop_segment(self) -> None:
+        """Leave a segment that refuses; the next line tries a new one."""
+        if self._handle is not None and self._size:
+            self.close()
+        elif self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+            self._path.unlink(missing_ok=True)
+
+
+def adopt_orphans(folder: Path) -> None:
+    """Close the open segments whose worker is gone: it holds their lock no more."""
+    for path in sorted(folder.glob(f"*{OPEN}")):
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.rename(path.with_suffix(CLOSED))
+        except (BlockingIOError, FileNotFoundError):
+            continue  # its worker lives, or closed it just now
+        finally:
+            os.close(handle)
+
+
+def read_segment(path: Path) -> list[dict[str, Any]]:
+    """Read the entries of a segment; a last line that was cut off is none."""
+    entries = []
+    for line in path.read_bytes().splitlines():
+        try:
+            entries.append(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            continue
+    return entries

@@ -1,0 +1,174 @@
+"""The endpoint's own description (OpenAPI 3.1), with the model's real columns and an example."""
+
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from fullcircle.serving.forms import Contract, Form
+from fullcircle.serving.seats import Seat
+
+_NUMBER = {"type": ["number", "string", "null"]}
+_TEXT = {"type": ["string", "null"]}
+
+
+def describe_api(seat: Seat | None, contract: Contract) -> dict[str, Any]:
+    """Describe what the endpoint takes and gives now.
+
+    Args:
+        seat: The champion; None before there is one.
+        contract: What is known of the problem.
+    """
+    from fullcircle import __version__
+
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"Full Circle: {contract.name}",
+            "version": __version__,
+            "description": "Predictions by the registry's models, in MLflow's protocol.",
+        },
+        "security": [{"token": []}, {}],
+        "paths": {
+            "/invocations": {"post": _describe_invocations(seat, contract)},
+            **{path: {"get": _describe_get(text)} for path, text in _READ.items()},
+        },
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": _describe_schemas(seat, contract),
+        },
+    }
+
+
+_READ = {
+    "/ping": "Is it alive?",
+    "/health": "Is it alive, and does its log work?",
+    "/ready": "Can it predict?",
+    "/version": "Who answers?",
+}
+
+
+def _describe_get(text: str) -> dict[str, Any]:
+    answer = {"description": "Yes, and how."}
+    refusals = {"401": _refusal("No valid token."), "429": _refusal("Too many requests.")}
+    missing = {"503": {"description": "Not yet."}, "403": _refusal("Not for you.")}
+    return {"summary": text, "responses": {"200": answer, **refusals, **missing}}
+
+
+def _describe_invocations(seat: Seat | None, contract: Contract) -> dict[str, Any]:
+    record = "#/components/schemas/Record"
+    body: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Request"}}
+    if seat is not None:
+        body["example"] = {"dataframe_records": give_example(seat)[:1]}
+    refusals = {
+        "400": "The request cannot be meant; the error says what to mend.",
+        "401": "No valid token.",
+        "403": "The token may not do that.",
+        "408": "The body came too slowly.",
+        "413": "The body is too large.",
+        "429": "Too many requests.",
+        "503": "No model yet, or too busy.",
+    }
+    return {
+        "summary": f"Predict {contract.name}.",
+        "description": f"A row is one {record.rpartition('/')[2]}: all features, or keys and what "
+        "is known now; what is missing then is looked up in the online store.",
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": body,
+                "text/csv": {"schema": {"type": "string"}},
+            },
+        },
+        "responses": {
+            "200": {
+                "description": "One prediction per row.",
+                "content": {
+                    "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}
+                },
+            },
+            **{status: _refusal(text) for status, text in refusals.items()},
+        },
+    }
+
+
+def _refusal(text: str) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Refusal"}
+    return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def _describe_schemas(seat: Seat | None, contract: Contract) -> dict[str, Any]:
+    record: dict[str, Any] = {"type": "object"}
+    if seat is not None:
+        record = _describe_record(seat.form, contract)
+    listed = {"type": "array", "minItems": 1}
+    records = {**listed, "items": {"$ref": "#/components/schemas/Record"}}
+    split = {
+        "type": "object",
+        "required": ["columns", "data"],
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "string"}},
+            "data": {**listed, "items": {"type": "array"}},
+        },
+    }
+    params = {"type": "object", "properties": {"explain": {"type": "boolean"}}}
+    forms = {
+        "dataframe_records": records,
+        "dataframe_split": split,
+        "instances": records,
+        "inputs": {"type": "object", "additionalProperties": listed},
+    }
+    return {
+        "Record": record,
+        "Request": {
+            "type": "object",
+            "properties": {**forms, "params": params},
+            "oneOf": [{"required": [name]} for name in forms],
+        },
+        "Answer": {
+            "type": "object",
+            "required": ["predictions", "roles", "model_versions", "model", "request_id"],
+            "properties": {
+                "predictions": {"type": "array"},
+                "decisions": {"type": "array"},
+                "intervals": {"type": "array"},
+                "roles": {"type": "array", "items": {"enum": ["champion", "challenger"]}},
+                "model_versions": {"type": "array", "items": {"type": "string"}},
+                "model": {"type": "string"},
+                "request_id": {"type": "string"},
+                "explanations": {"type": "array", "items": {"type": "object"}},
+            },
+        },
+        "Refusal": {
+            "type": "object",
+            "required": ["error", "request_id"],
+            "properties": {"error": {"type": "string"}, "request_id": {"type": "string"}},
+        },
+    }
+
+
+def _describe_record(form: Form, contract: Contract) -> dict[str, Any]:
+    columns = {
+        name: _NUMBER if kind == pa.float64() else _TEXT for name, kind in form.features.items()
+    }
+    more = {contract.row_id: "For the log: labels that come later find it by this."}
+    if contract.event_time is not None:
+        more[contract.event_time] = "The row's moment; by default, now."
+    keys = dict.fromkeys(key for lookup in form.lookups for key in lookup.key_mapping)
+    extra = {
+        **{key: {"description": "A key by which features are looked up."} for key in keys},
+        **{name: {"description": text} for name, text in more.items()},
+    }
+    return {"type": "object", "required": form.known, "properties": {**extra, **columns}}
+
+
+def give_example(seat: Seat) -> list[dict[str, Any]]:
+    """Give rows that can be sent as they are: the model's own example."""
+    rows = seat.model.example[seat.model.features].to_dict("records")
+    return [
+        {
+            str(name): None if pd.isna(value) else getattr(value, "item", lambda v=value: v)()
+            for name, value in row.items()
+        }
+        for row in rows
+    ]

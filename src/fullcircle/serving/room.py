@@ -1,0 +1,170 @@
+"""What a worker knows: models, traffic and tokens, read again when their files are replaced."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fullcircle.core.contract import FeatureTable
+from fullcircle.core.errors import FullCircleError
+from fullcircle.serving.features import OnlineFeatures
+from fullcircle.serving.folder import EndpointFolder, Watched, write_json
+from fullcircle.serving.forms import Contract
+from fullcircle.serving.scoring import Scorer
+from fullcircle.serving.seats import Seat, Seats, take_seat
+from fullcircle.serving.settings import ServingSettings
+from fullcircle.serving.tokens import Tokens, read_tokens
+from fullcircle.serving.traffic import CHALLENGER, CHAMPION, Traffic, read_traffic, set_traffic
+
+_logger = logging.getLogger("fullcircle.endpoint")
+_NO_CHAMPION = "There is no champion yet. Train and promote one first: kedro run."
+
+
+class Room:
+    """What a worker knows.
+
+    Attributes:
+        folder: The endpoint's.
+        contract: What is known of the problem.
+        settings: Of the endpoint.
+        worker: The worker's number.
+        seats: Who answers now; replaced as a whole.
+        declared: Keys and times by feature table.
+        scorer: Scores by them.
+        refused: Why a version got no seat, by version.
+    """
+
+    def __init__(self, folder: EndpointFolder, plan: Mapping[str, Any], worker: int) -> None:
+        """Read what there is; models are loaded by ``watch``."""
+        self.folder, self.worker = folder, worker
+        self.contract = Contract(**plan["contract"])
+        self.settings = ServingSettings.model_validate(plan["settings"])
+        self.seats = Seats()
+        self.declared = {
+            name: FeatureTable.model_validate(entry) for name, entry in plan["tables"].items()
+        }
+        self.refused: dict[str, str] = {}
+        ahead = timedelta(minutes=self.settings.max_ahead_minutes)
+        features = OnlineFeatures(plan["online_store"])
+        self.scorer = Scorer(features, self.contract, self.settings.sticky_salt, ahead)
+        self._roles: Watched[dict[str, Any]] = Watched(folder.roles, lambda found: found or {})
+        self._traffic = Watched(folder.traffic, read_traffic)
+        self._tokens = Watched(folder.tokens, read_tokens)
+        self._known: dict[str, Seat] = {}
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def traffic(self) -> Traffic:
+        """The share that was asked for."""
+        return self._traffic.value
+
+    def tokens(self) -> Tokens:
+        """The tokens as they are now: one that was taken back is worth nothing at once."""
+        self._tokens.changed()
+        return self._tokens.value
+
+    def set_traffic(self, share: Any, why: str, who: str) -> Traffic:
+        """Say which share the challenger answers, for all workers.
+
+        Raises:
+            ConfigurationError: It is no share.
+        """
+        said = set_traffic(self.folder, share, why, who)
+        self._refresh_traffic()
+        return said
+
+    async def watch(self, every: float = 0.2) -> None:
+        """Follow the files for as long as the worker lives."""
+        self._loop = asyncio.get_running_loop()
+        await self._load()
+        while True:
+            await asyncio.sleep(every)
+            try:
+                self._refresh_traffic()
+                if self._roles.changed():
+                    await self._load()
+            except FullCircleError as error:
+                _logger.error("%s", error)
+
+    def call_soon(self, act: Callable[..., Any], *arguments: Any) -> None:
+        """Have something done on the event loop, from another thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(act, *arguments)
+
+    def why_not_ready(self) -> str:
+        """Say why nobody answers."""
+        number = self._roles.value.get("roles", {}).get(CHAMPION)
+        if number is None:
+            return _NO_CHAMPION
+        return self.refused.get(number, "The champion is being loaded.")
+
+    def describe(self) -> dict[str, Any]:
+        """Say who answers, for anybody who may ask for predictions."""
+        from fullcircle import __version__
+
+        versions = {role: seat.version for role, seat in self.seats.by_role.items()}
+        return {
+            "fullcircle": __version__,
+            "problem": self.contract.name,
+            "model_versions": versions,
+            "challenger_share": self.seats.share,
+        }
+
+    def tell(self) -> dict[str, Any]:
+        """Say more, for those who run the endpoint."""
+        asked = sum(seat.asked for seat in self._known.values())
+        found = sum(seat.found for seat in self._known.values())
+        return {
+            "worker": self.worker,
+            "pid": os.getpid(),
+            "refused": self.refused,
+            "cache": {"asked": asked, "found": found, "hit_rate": found / asked if asked else None},
+        }
+
+    async def _load(self) -> None:
+        """Load new versions beside the old ones, which answer until then, and change over."""
+        content = self._roles.value
+        loop = asyncio.get_running_loop()
+        seats: dict[str, Seat] = {}
+        for role, number in content.get("roles", {}).items():
+            entry = content["versions"][number]
+            seat = await loop.run_in_executor(self._loader, self._take, entry)
+            former = self.seats.by_role.get(role)
+            if seat is not None or (former is not None and role == CHAMPION):
+                seats[role] = seat or former  # type: ignore[assignment]
+        self._known = {seat.version: seat for seat in seats.values()}
+        self.seats = replace(self.seats, by_role=seats)
+        self._refresh_traffic()
+        self._report()
+
+    def _take(self, entry: Mapping[str, Any]) -> Seat | None:
+        number = entry["version"]
+        if number in self._known:
+            return self._known[number]
+        try:
+            seat = take_seat(entry, self.contract, self.settings.cache_rows)
+        except Exception as error:
+            self.refused[number] = str(error)
+            _logger.error("version %s gets no seat: %s", number, error)
+            return None
+        self.refused.pop(number, None)
+        return seat
+
+    def _refresh_traffic(self) -> None:
+        self._traffic.changed()
+        challenger = self.seats.by_role.get(CHALLENGER)
+        share = self.traffic.share_of(challenger.version if challenger else None)
+        if share != self.seats.share:
+            self.seats = replace(self.seats, share=share)
+
+    def _report(self) -> None:
+        said = {**self.describe(), **self.tell(), "at": datetime.now(UTC).isoformat()}
+        try:
+            write_json(self.folder.workers / f"{self.worker}.json", said)
+        except FullCircleError as error:
+            _logger.error("%s", error)

@@ -1,0 +1,222 @@
+"""From requests to outcomes: many requests at once, each as if it were alone."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import orjson
+
+from fullcircle.core.contract import FeatureLookup, FeatureTable
+from fullcircle.core.errors import DataError, ModelError
+from fullcircle.core.evaluation.conformal import apply_interval
+from fullcircle.core.metrics import Vector
+from fullcircle.serving.bodies import Body
+from fullcircle.serving.features import OnlineFeatures
+from fullcircle.serving.forms import Columns, Contract, FaultyRowsError
+from fullcircle.serving.seats import Seat, Seats
+from fullcircle.serving.traffic import CHALLENGER, CHAMPION, choose_role
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Part:
+    """Rows of one request that one model answers.
+
+    Attributes:
+        request: Place of the request among those scored together.
+        role: Under which the model answers.
+        seat: The model.
+        rows: Places of the rows in the request; None for all.
+        columns: The rows' values by column, as they came.
+        size: Number of rows.
+        inputs: What the model saw, by feature.
+        predicted: What it said, shape (rows,) or (rows, classes).
+        fault: Why it said nothing.
+    """
+
+    request: int
+    role: str
+    seat: Seat
+    rows: list[int] | None
+    columns: Mapping[str, list[Any]]
+    size: int
+    inputs: Columns = field(default_factory=dict)
+    predicted: Vector | None = None
+    fault: Exception | None = None
+
+    def intervals(self) -> list[list[float]] | None:
+        """Lower and upper end per row, where the model gives intervals."""
+        if self.seat.model.interval is None or self.predicted is None:
+            return None
+        low, high = apply_interval(self.seat.model.interval, self.predicted)
+        return np.column_stack([low, high]).tolist()
+
+
+class Scorer:
+    """Scores requests together.
+
+    Attributes:
+        features: The online store.
+        contract: What is known of the problem.
+        salt: Deals entities to roles.
+        max_ahead: How far a request's own moment may lie ahead of the clock.
+    """
+
+    def __init__(
+        self, features: OnlineFeatures, contract: Contract, salt: str, max_ahead: timedelta
+    ) -> None:
+        self.features, self.contract = features, contract
+        self.salt, self.max_ahead = salt, max_ahead
+
+    def score(
+        self,
+        bodies: Sequence[Body],
+        ids: Sequence[str],
+        seats: Seats,
+        declared: Mapping[str, FeatureTable],
+    ) -> list[list[Part]]:
+        """Score requests; what one of them holds is never a fault of another.
+
+        Args:
+            bodies: The requests.
+            ids: Of the requests: a request without entity keys is dealt by its id.
+            seats: Who answers, a champion among them.
+            declared: Keys and times by feature table.
+
+        Returns:
+            Per request its parts, each with what was predicted or why nothing was.
+        """
+        now = datetime.now(UTC)
+        parts = [
+            part
+            for place, (body, name) in enumerate(zip(bodies, ids, strict=True))
+            for part in self._deal(place, body, name, seats)
+        ]
+        self._answer(parts, declared, now)
+        failed = [part for part in parts if part.fault and part.role == CHALLENGER]
+        for part in failed:
+            if not isinstance(part.fault, DataError) and seats.champion:
+                _logger.warning("the challenger failed and the champion answers: %s", part.fault)
+                part.seat, part.role, part.fault = seats.champion, f"{CHAMPION} instead", None
+                self._answer([part], declared, now)
+        found: list[list[Part]] = [[] for _ in bodies]
+        for part in parts:
+            found[part.request].append(part)
+        return found
+
+    def shadow(
+        self, part: Part, seat: Seat, role: str, declared: Mapping[str, FeatureTable]
+    ) -> Part:
+        """Let another model predict what one has answered."""
+        other = Part(part.request, role, seat, part.rows, part.columns, part.size)
+        self._answer([other], declared, datetime.now(UTC))
+        return other
+
+    def _deal(self, place: int, body: Body, name: str, seats: Seats) -> Iterator[Part]:
+        champion, challenger = seats.champion, seats.by_role.get(CHALLENGER)
+        if champion is None:
+            raise ModelError("There is no champion.")
+        if challenger is None or seats.share <= 0:
+            yield Part(place, CHAMPION, champion, None, body.columns, body.rows)
+            return
+        keys = [body.columns.get(key) for key in self.contract.entity_keys]
+        dealt: dict[str, list[int]] = {}
+        for row in range(body.rows):
+            entity = [None if column is None else column[row] for column in keys]
+            known = name if None in entity else orjson.dumps(entity).decode()
+            dealt.setdefault(choose_role(self.salt, known, seats.share), []).append(row)
+        for role, rows in dealt.items():
+            seat = challenger if role == CHALLENGER else champion
+            if len(rows) == body.rows:
+                yield Part(place, role, seat, None, body.columns, body.rows)
+            else:
+                columns = {n: [v[row] for row in rows] for n, v in body.columns.items()}
+                yield Part(place, role, seat, rows, columns, len(rows))
+
+    def _answer(
+        self, parts: Sequence[Part], declared: Mapping[str, FeatureTable], now: datetime
+    ) -> None:
+        """Fill in what each part's model says; parts alike are predicted in one go."""
+        groups: dict[Any, list[Part]] = {}
+        for part in parts:
+            try:
+                lookups = part.seat.form.needed_lookups(part.columns)
+            except DataError as fault:
+                part.fault = fault
+                continue
+            timed = self.contract.event_time in part.columns
+            alike = (part.seat.version, tuple(lookup.table for lookup in lookups), timed)
+            groups.setdefault(alike, []).append(part)
+        for group in groups.values():
+            lookups = group[0].seat.form.needed_lookups(group[0].columns)
+            self._answer_alike(group, lookups, declared, now)
+
+    def _answer_alike(
+        self,
+        parts: list[Part],
+        lookups: tuple[FeatureLookup, ...],
+        declared: Mapping[str, FeatureTable],
+        now: datetime,
+    ) -> None:
+        try:
+            self._predict(parts, lookups, declared, now)
+        except Exception as fault:
+            if len(parts) == 1:
+                parts[0].fault = fault
+                return
+            for part in parts:  # one of them it was: each alone, then
+                self._answer_alike([part], lookups, declared, now)
+
+    def _predict(
+        self,
+        parts: list[Part],
+        lookups: tuple[FeatureLookup, ...],
+        declared: Mapping[str, FeatureTable],
+        now: datetime,
+    ) -> None:
+        seat = parts[0].seat
+        keys = self.features.key_types(lookups) if lookups else {}
+        inputs = seat.form.read(_stack(parts, [*seat.form.features, *keys]), keys)
+        rows = sum(part.size for part in parts)
+        if lookups:
+            moments = self._read_moments(inputs, rows, now)
+            inputs |= self.features.find(inputs, lookups, declared, moments)
+        inputs = {name: inputs[name] for name in seat.form.features}
+        predicted = seat.predict(inputs)
+        start = 0
+        for part in parts:
+            end = start + part.size
+            part.inputs = {name: values[start:end] for name, values in inputs.items()}
+            part.predicted = predicted[start:end]
+            start = end
+
+    def _read_moments(self, inputs: Columns, rows: int, now: datetime) -> list[datetime]:
+        given = inputs.get(str(self.contract.event_time))
+        if given is None:
+            return [now] * rows
+        latest = now + self.max_ahead
+        late = {
+            row: f"{self.contract.event_time} lies ahead of the clock"
+            for row, moment in enumerate(given)
+            if moment is not None and moment > latest
+        }
+        if late:
+            raise FaultyRowsError(late)
+        return [moment or now for moment in given]
+
+
+def _stack(parts: list[Part], names: list[str]) -> Mapping[str, list[Any]]:
+    """Give the columns that matter of parts alike, one below the other."""
+    if len(parts) == 1:
+        return parts[0].columns
+    event_time = parts[0].seat.form.event_time
+    names = [*names, *filter(None, [event_time])]
+    stacked: dict[str, list[Any]] = {}
+    for name in names:
+        if all(name in part.columns for part in parts):
+            stacked[name] = [value for part in parts for value in part.columns[name]]
+    return stacked

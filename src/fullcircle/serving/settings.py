@@ -1,0 +1,82 @@
+"""How the endpoint behaves, as ``parameters_serving.yml`` declares it."""
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from fullcircle.core.contract import Settings, Share
+
+
+class LogSettings(Settings):
+    """How predictions reach the log.
+
+    Attributes:
+        segment_seconds: A piece of the journal is closed after this long.
+        commit_seconds: Closed pieces become one Delta commit this often.
+        memory_mb: What a worker keeps, at most, while the journal cannot be written to.
+    """
+
+    segment_seconds: PositiveFloat = 1.0
+    commit_seconds: PositiveFloat = 5.0
+    memory_mb: PositiveFloat = 32.0
+
+
+class FallbackSettings(Settings):
+    """When the challenger's share goes back to the champion.
+
+    Attributes:
+        window_seconds: What is judged: the requests of the last so many seconds.
+        min_requests: Fewer of the challenger's say nothing.
+        max_error_share: Of its requests, so many may fail.
+        max_p95_ms: Its 95th percentile of latency may reach this.
+    """
+
+    window_seconds: PositiveFloat = 60.0
+    min_requests: PositiveInt = 50
+    max_error_share: Share = 0.02
+    max_p95_ms: PositiveFloat = 200.0
+
+
+class ServingSettings(Settings):
+    """The endpoint.
+
+    Attributes:
+        host: Address to listen at.
+        port: Its port; 0 takes any that is free.
+        workers: Processes that share the port.
+        watch_seconds: The registry is looked at this often.
+        max_body_mb: A larger body is refused.
+        max_rows: More rows in a request are refused.
+        max_waiting_rows: With more rows waiting, a worker says that it is busy.
+        body_seconds: A body must have arrived after this long.
+        max_connections: A worker holds no more at once.
+        requests_per_second: Of one token, or of one address where no token is asked for; None
+            sets no limit.
+        burst: So many at once are let through before that limit holds.
+        max_ahead_minutes: How far a request's own moment may lie ahead of the clock.
+        cache_rows: Predictions that a worker remembers by version and features; 0 for none.
+        sticky_salt: Another one deals the entities anew to champion and challenger.
+        idle_minutes: Without requests for so long, the endpoint stops; None for never.
+        price_per_hour: What the machine costs, to tell the cost of predictions.
+        currency: Of that price.
+        log: How predictions reach the log.
+        fallback: When the challenger's share goes back to the champion.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    workers: PositiveInt = 2
+    watch_seconds: PositiveFloat = 2.0
+    max_body_mb: PositiveFloat = 2.0
+    max_rows: PositiveInt = 10_000
+    max_waiting_rows: PositiveInt = 50_000
+    body_seconds: PositiveFloat = 10.0
+    max_connections: PositiveInt = 2_000
+    requests_per_second: PositiveFloat | None = None
+    burst: PositiveInt = 100
+    max_ahead_minutes: PositiveFloat = 5.0
+    cache_rows: NonNegativeInt = 0
+    sticky_salt: str = "fullcircle"
+    idle_minutes: PositiveFloat | None = None
+    price_per_hour: float = Field(0.10, ge=0)
+    currency: str = "EUR"
+    log: LogSettings = LogSettings()
+    fallback: FallbackSettings = FallbackSettings()

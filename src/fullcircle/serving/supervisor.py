@@ -1,0 +1,257 @@
+"""The supervisor: keeps workers alive, models fetched, the log written and the challenger watched."""
+
+import fcntl
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from fullcircle.core.errors import FullCircleError, StorageError
+from fullcircle.serving.fallback import Watchman, count_challenger
+from fullcircle.serving.fetching import Fetcher
+from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.metrics import Metrics
+from fullcircle.serving.settings import ServingSettings
+from fullcircle.serving.traffic import CHALLENGER, read_traffic, set_traffic
+
+_logger = logging.getLogger("fullcircle.endpoint")
+_TURN_SECONDS = 0.25
+_JUDGE_SECONDS = 2.0
+_STOP_SECONDS = 15.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.0, 30.0  # before a worker that died is started again
+_QUICK_DEATH_SECONDS = 5.0
+
+
+@dataclass
+class Chair:
+    """A worker's place.
+
+    Attributes:
+        number: From 0.
+        process: Its process; None while nobody sits there.
+        began: When it was started, by a steady clock.
+        pause: Seconds to wait before the next start: longer where it dies at once.
+        deaths: How often it died.
+    """
+
+    number: int
+    process: subprocess.Popen[bytes] | None = None
+    began: float = 0.0
+    pause: float = _FIRST_PAUSE
+    deaths: int = 0
+
+
+@dataclass
+class Supervisor:
+    """Runs an endpoint.
+
+    Attributes:
+        folder: Where all meet.
+        door: The socket that the workers share.
+        tls: Certificate and key files; empty for none.
+    """
+
+    folder: EndpointFolder
+    door: socket.socket
+    tls: tuple[Path, ...] = ()
+    chairs: list[Chair] = field(default_factory=list)
+    log_trouble: str | None = None
+
+    def __post_init__(self) -> None:
+        plan = read_json(self.folder.plan)
+        self.settings = ServingSettings.model_validate(plan["settings"])
+        self._plan = plan
+        self._fetcher = Fetcher(self.folder, plan["model"], plan["tracking_uri"])
+        self._watchman = Watchman(self.settings.fallback)
+        self._stopping = Event()
+        self._last_asked = time.monotonic()
+        self._asked = -1.0
+
+    def run(self, stop: Event) -> None:
+        """Serve until the event is set or nobody has asked for long; then end in order.
+
+        Raises:
+            StorageError: Another supervisor has this folder.
+        """
+        with self._alone():
+            self._clear_counters()
+            self._metrics = Metrics(self.folder.metrics)
+            self.chairs = [Chair(number) for number in range(self.settings.workers)]
+            errands = [
+                Thread(target=self._repeat, args=errand, daemon=True)
+                for errand in (
+                    (self._fetcher.refresh, self.settings.watch_seconds),
+                    (self._collect, self.settings.log.commit_seconds),
+                    (self._judge, _JUDGE_SECONDS),
+                )
+            ]
+            for errand in errands:
+                errand.start()
+            while not stop.is_set() and not self._idle():
+                self._seat_workers()
+                self._report("serving")
+                stop.wait(_TURN_SECONDS)
+            self._end(errands)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        with self.folder.lock.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                status = read_json(self.folder.status) or {}
+                raise StorageError(
+                    f"An endpoint of this problem runs already, at {status.get('address')}. "
+                    "Stop it first: kedro endpoint stop."
+                ) from error
+            yield
+
+    def _clear_counters(self) -> None:
+        for folder in (self.folder.metrics, self.folder.workers):
+            for path in folder.glob("*"):
+                path.unlink(missing_ok=True)
+        self.folder.limits.unlink(missing_ok=True)
+
+    # Workers
+
+    def _seat_workers(self) -> None:
+        now = time.monotonic()
+        for chair in self.chairs:
+            if chair.process is not None and chair.process.poll() is not None:
+                quick = now - chair.began < _QUICK_DEATH_SECONDS
+                chair.pause = min(max(1.0, 2 * chair.pause), _LONGEST_PAUSE) if quick else 0.0
+                chair.deaths += 1
+                chair.began = now
+                _logger.warning("worker %d ended (%s)", chair.number, chair.process.returncode)
+                chair.process = None
+            if chair.process is None and now - chair.began >= chair.pause:
+                chair.process = self._start(chair.number)
+                chair.began = now
+
+    def _start(self, number: int) -> subprocess.Popen[bytes]:
+        descriptor = self.door.fileno()
+        arguments = [str(self.folder.path), str(number), str(descriptor), *map(str, self.tls)]
+        return subprocess.Popen(
+            [sys.executable, "-m", "fullcircle.serving.worker", *arguments],
+            pass_fds=[descriptor],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,  # Ctrl-C is for the supervisor, which ends them in order
+        )
+
+    # Errands
+
+    def _repeat(self, errand: Any, seconds: float) -> None:
+        while True:
+            try:
+                errand()
+            except FullCircleError as error:
+                _logger.error("%s", error)
+            except Exception as error:
+                _logger.error("%s: %s", type(error).__name__, error)
+            if self._stopping.wait(seconds):
+                return
+
+    def _collect(self) -> None:
+        try:
+            self._open_collector().collect()
+        except Exception as error:
+            self.log_trouble = str(error).partition("\n")[0]
+            raise
+        self.log_trouble = None
+
+    def _open_collector(self) -> Any:
+        # Kedro's datasets come with it: workers answer before it is here.
+        from fullcircle.datasets import StreamTableDataset
+        from fullcircle.serving.collector import Collector
+
+        tables = self._plan["log"]
+        return Collector(
+            self.folder.journal,
+            *(
+                StreamTableDataset(filepath=tables[name], partition_by=["date"])
+                for name in ("requests", "predictions")
+            ),
+        )
+
+    def _judge(self) -> None:
+        """Send the challenger's share back to the champion where it has to go."""
+        traffic = read_traffic(read_json(self.folder.traffic))
+        version = (read_json(self.folder.roles) or {}).get("roles", {}).get(CHALLENGER)
+        text = self._metrics.show()[0].decode()
+        self._note_requests(text)
+        why = self._watchman.judge(version, count_challenger(text), time.monotonic())
+        if why is not None and traffic.share_of(version) > 0:
+            _logger.error("the challenger's share goes back to the champion: %s", why)
+            set_traffic(self.folder, 0.0, why, "fall-back")
+
+    def _note_requests(self, text: str) -> None:
+        asked = sum(
+            float(line.rpartition(" ")[2])
+            for line in text.splitlines()
+            if line.startswith("fullcircle_requests_total{") and "/invocations" in line
+        )
+        if asked != self._asked:
+            self._asked, self._last_asked = asked, time.monotonic()
+
+    def _idle(self) -> bool:
+        minutes = self.settings.idle_minutes
+        return minutes is not None and time.monotonic() - self._last_asked > 60 * minutes
+
+    # The end
+
+    def _end(self, errands: list[Thread]) -> None:
+        """Let workers finish, and put all that they said into the log."""
+        running = [chair.process for chair in self.chairs if chair.process is not None]
+        for process in running:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        last = time.monotonic() + _STOP_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, last - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._stopping.set()
+        for errand in errands:
+            errand.join(_STOP_SECONDS)
+        self._collect()
+        self._report("stopped")
+
+    @property
+    def address(self) -> str:
+        """Where the endpoint is reached."""
+        host, port = self.door.getsockname()[:2]
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def _report(self, state: str) -> None:
+        said = {
+            "state": state,
+            "address": self.address,
+            "pid": os.getpid(),
+            "workers": [
+                {
+                    "number": c.number,
+                    "pid": c.process.pid if c.process else None,
+                    "deaths": c.deaths,
+                }
+                for c in self.chairs
+            ],
+            "log": self.log_trouble or "ok",
+            "registry": self._fetcher.trouble or "ok",
+        }
+        before = read_json(self.folder.status) or {}
+        if {**said, "at": before.get("at")} != before:
+            write_json(self.folder.status, {**said, "at": datetime.now(UTC).isoformat()})
