@@ -5,6 +5,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
 from fullcircle.commands.automl import automl
+from fullcircle.commands.endpoint import endpoint
 from fullcircle.commands.features import features
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
@@ -27,6 +28,7 @@ run = OneLineErrors(
 )
 cli.add_command(run)
 cli.add_command(automl)
+cli.add_command(endpoint)
 cli.add_command(features)
 cli.add_command(model)
 cli.add_command(package)

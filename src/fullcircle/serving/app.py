@@ -111,7 +111,7 @@ class Endpoint:
 
     def _note_refusal(self, path: str, reply: Reply, name: str, began: float) -> None:
         route = path if path in self._routes else "other"
-        self.metrics.requests.labels(route, reply.status).inc()
+        self.metrics.count_request(route, reply.status).inc()
         if route != "/ready":
             error = orjson.loads(reply.body).get("error")
             said = {"status": reply.status, "error": error, "count": 0, "cpu": 0.0, "parts": []}
@@ -180,13 +180,13 @@ class Endpoint:
             "parts": [{**tell(part), "answered": True} for part in parts],
         }
         self.journal.append(said)
-        self.metrics.requests.labels("/invocations", 200).inc()
-        self.metrics.latency.labels(parts[0].role.partition(" ")[0]).observe(said["ms"] / 1000)
+        self.metrics.count_request("/invocations", 200).inc()
+        self.metrics.time_role(parts[0].role.partition(" ")[0]).observe(said["ms"] / 1000)
 
     def _count(self, parts: list[Part]) -> None:
         for part in parts:
             if part.predicted is not None:
-                self.metrics.rows.labels(part.role.partition(" ")[0], part.seat.version).inc(
+                self.metrics.count_rows(part.role.partition(" ")[0], part.seat.version).inc(
                     part.size
                 )
             if part.role.endswith(" instead") or (
@@ -219,7 +219,7 @@ class Endpoint:
                 private = frozenset(contract.private)
                 kept = tell_part(other, contract.row_id, contract.entity_keys, private)
                 told.append({**kept, "answered": False})
-                self.metrics.rows.labels(SHADOW, seat.version).inc(other.size)
+                self.metrics.count_rows(SHADOW, seat.version).inc(other.size)
             self.room.call_soon(self.journal.append, {"id": name, "at": at, "parts": told})
         finally:
             self.room.call_soon(self._finish_shadow)
@@ -260,7 +260,7 @@ class Endpoint:
     async def _traffic(self, *_: Any) -> Reply:
         return Reply.of(200, self.room.traffic.model_dump(mode="json"))
 
-    async def _set_traffic(self, scope: Scope, receive: Receive, name: str, _: float) -> Reply:
+    async def _set_traffic(self, scope: Scope, receive: Receive, *_: Any) -> Reply:
         content = await read_all(scope, receive, 4096, self._settings.body_seconds)
         try:
             asked = json.loads(content)

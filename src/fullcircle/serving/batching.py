@@ -88,10 +88,16 @@ class Batcher:
             return
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._thread, self._try, jobs)
-        future.add_done_callback(lambda done: (self._settle(jobs, done.result()), self._again()))
+
+        def finish(done: asyncio.Future[list[list[Part]] | Exception]) -> None:
+            self._settle(jobs, done.result())
+            self._again()
+
+        future.add_done_callback(finish)
 
     def _take(self) -> tuple[list[Job], int]:
-        jobs, rows = [], 0
+        jobs: list[Job] = []
+        rows = 0
         while self._waiting and (not jobs or rows + self._waiting[0].body.rows <= _BATCH_ROWS):
             jobs.append(self._waiting.pop(0))
             rows += jobs[-1].body.rows

@@ -1,8 +1,8 @@
 """From the journal to the log: closed segments become Delta commits, each line exactly once.
 
-A batch of segments is named in a file before the first of its two tables is written, and each commit
-carries the batch's number. So whoever comes after a crash writes the same batch again, and the
-tables that have its number already refuse it.
+A batch of segments is named in a file before the first of its two tables is written, and each
+commit carries the batch's number. So whoever comes after a crash writes the same batch again, and
+the tables that have its number already refuse it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -90,7 +90,8 @@ class Collector:
         return done
 
     def _next_segments(self) -> list[Path]:
-        chosen, size = [], 0
+        chosen: list[Path] = []
+        size = 0
         for path in sorted(self._journal.glob(f"*{CLOSED}")):
             size += path.stat().st_size
             if chosen and size > _BATCH_BYTES:

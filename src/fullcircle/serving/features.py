@@ -39,7 +39,7 @@ class OnlineFeatures:
         Raises:
             FeaturesError: A table was never published, or the store cannot be read.
         """
-        types = {}
+        types: dict[str, pa.DataType] = {}
         for lookup in lookups:
             if lookup.table not in self._keys:
                 with _ours(lookup.table):

@@ -102,7 +102,8 @@ class Form:
         kinds |= {key: kind for key, kind in keys.items() if key in columns}
         if self.event_time is not None and self.event_time in columns:
             kinds[self.event_time] = MOMENT
-        read, faults = {}, {}
+        read: Columns = {}
+        faults: dict[int, str] = {}
         for name, kind in kinds.items():
             read[name], wrong = read_values_of(columns[name], kind)
             if wrong is not None:

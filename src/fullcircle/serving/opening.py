@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.serving.folder import EndpointFolder, read_json, write_json
 from fullcircle.serving.guard import is_loopback
@@ -59,7 +58,7 @@ def _read_settings(given: dict[str, Any]) -> ServingSettings:
 
 
 def _describe(context: Any, settings: ServingSettings, tls: Sequence[Path]) -> dict[str, Any]:
-    problem: ProblemSpec = context.catalog.load("params:problem")
+    problem = context.catalog.load("params:problem")
     tables = context.catalog.get("feature_tables").tables
     requests, predictions = (context.catalog.get(name).path for name in _TABLES)
     return {

@@ -64,8 +64,7 @@ class Room:
         return self._traffic.value
 
     def tokens(self) -> Tokens:
-        """The tokens as they are now: one that was taken back is worth nothing at once."""
-        self._tokens.changed()
+        """The tokens: what was made or taken back a moment ago is known a moment later."""
         return self._tokens.value
 
     def set_traffic(self, share: Any, why: str, who: str) -> Traffic:
@@ -85,6 +84,7 @@ class Room:
         while True:
             await asyncio.sleep(every)
             try:
+                self._tokens.changed()
                 self._refresh_traffic()
                 if self._roles.changed():
                     await self._load()
@@ -157,8 +157,9 @@ class Room:
 
     def _refresh_traffic(self) -> None:
         self._traffic.changed()
-        challenger = self.seats.by_role.get(CHALLENGER)
-        share = self.traffic.share_of(challenger.version if challenger else None)
+        champion, challenger = self.seats.champion, self.seats.by_role.get(CHALLENGER)
+        other = challenger.version if challenger and challenger != champion else None
+        share = self.traffic.share_of(other)
         if share != self.seats.share:
             self.seats = replace(self.seats, share=share)
 

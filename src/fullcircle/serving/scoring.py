@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import orjson
 
 from fullcircle.core.contract import FeatureLookup, FeatureTable
@@ -53,7 +52,7 @@ class Part:
         if self.seat.model.interval is None or self.predicted is None:
             return None
         low, high = apply_interval(self.seat.model.interval, self.predicted)
-        return np.column_stack([low, high]).tolist()
+        return [[float(one), float(two)] for one, two in zip(low, high, strict=True)]
 
 
 class Scorer:

@@ -1,4 +1,4 @@
-"""The supervisor: keeps workers alive, models fetched, the log written and the challenger watched."""
+"""The supervisor: keeps workers alive, models fetched, the log written, the challenger watched."""
 
 import fcntl
 import logging
@@ -142,7 +142,7 @@ class Supervisor:
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         descriptor = self.door.fileno()
         arguments = [str(self.folder.path), str(number), str(descriptor), *map(str, self.tls)]
-        return subprocess.Popen(
+        return subprocess.Popen(  # noqa: S603 - our own module
             [sys.executable, "-m", "fullcircle.serving.worker", *arguments],
             pass_fds=[descriptor],
             env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -20,6 +20,7 @@ from fullcircle.core.metrics import Vector
 from fullcircle.core.preparation.encoders import TextEncoder
 from fullcircle.core.preparation.reader import ColumnReader, clean_text
 from fullcircle.core.scoring.columns import Coded, Outputs, read_column, read_plain
+from fullcircle.core.scoring.plain import Form, plain_transform
 
 _MAX_REMEMBERED = 50_000  # texts per column
 
@@ -93,17 +94,28 @@ class TextPart:
 
 @dataclass(frozen=True)
 class NumberPart:
-    """A fitted transformer of number columns; None takes them as they are."""
+    """A fitted transformer of number columns; None takes them as they are.
+
+    Attributes:
+        transformer: The transformer.
+        columns: Its input columns, in order.
+        place: Its output columns in the whole matrix.
+        form: The transformer as plain arithmetic, where it has such a form.
+    """
 
     transformer: Any
     columns: list[str]
     place: slice
+    form: Form | None = None
 
     def fill(self, matrix: Vector, read: Outputs) -> None:
         """Write the transformed columns into the matrix, shape (rows, width)."""
         if self.transformer is None:
             for place, name in enumerate(self.columns, start=self.place.start):
                 matrix[:, place] = read[name]
+        elif self.form is not None:
+            given = np.column_stack([np.asarray(read[name]) for name in self.columns])
+            matrix[:, self.place] = self.form(given)
         else:
             frame = pd.DataFrame({name: read[name] for name in self.columns}, copy=False)
             matrix[:, self.place] = self.transformer.transform(frame)
@@ -162,7 +174,9 @@ def _take_part(transformer: Any, columns: list[str], place: slice) -> TextPart |
         places = [slice(*ends) for ends in pairwise(stops)]
         return TextPart(transformer, columns, places)
     is_plain = isinstance(transformer, FunctionTransformer) and transformer.func is None
-    return NumberPart(None if is_plain else transformer, columns, place)
+    if is_plain:
+        return NumberPart(None, columns, place)
+    return NumberPart(transformer, columns, place, plain_transform(transformer))
 
 
 def _widths(encoder: Any, columns: int) -> list[int]:

@@ -18,6 +18,7 @@ from fullcircle.core.metrics import Vector
 from fullcircle.core.model import Model
 from fullcircle.core.preparation import ColumnReader
 from fullcircle.core.scoring.matrix import FastPreparation
+from fullcircle.core.scoring.plain import plain_probabilities
 from fullcircle.core.training.estimators import as_inputs, predict
 
 _logger = logging.getLogger(__name__)
@@ -111,6 +112,7 @@ class _BatchPipeline:
         kind = type(self._model).__module__
         dtype = "float32" if kind.startswith(_TAKE_FLOAT32) else "float64"
         self._prepare = FastPreparation(reader, prepare, dtype)
+        self._probabilities = plain_probabilities(self._model)
 
     @property
     def classes_(self) -> Vector:
@@ -120,7 +122,8 @@ class _BatchPipeline:
         return np.asarray(self._model.predict(self._lay_out(rows)))
 
     def predict_proba(self, rows: Rows) -> Vector:
-        return np.asarray(self._model.predict_proba(self._lay_out(rows)))
+        ask = self._probabilities or self._model.predict_proba
+        return np.asarray(ask(self._lay_out(rows)))
 
     def _lay_out(self, rows: Rows) -> Vector:
         if isinstance(rows, pa.RecordBatch):

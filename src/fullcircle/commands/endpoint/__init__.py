@@ -1,0 +1,193 @@
+"""``kedro endpoint``: steer and read the endpoint that ``kedro serve`` started."""
+
+import os
+import signal
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fullcircle.commands.model.opening import Place, place_options
+from fullcircle.commands.one_line import (
+    OneLineErrors,
+    answer,
+    as_facts,
+    as_table,
+    json_option,
+)
+
+_STOP_SECONDS = 30.0
+
+
+@click.group()
+def endpoint() -> None:
+    """Steer the endpoint of `kedro serve`: traffic, tokens, comparison, costs."""
+
+
+@endpoint.command(cls=OneLineErrors)
+@place_options
+@json_option
+def status(place: Place, as_json: bool) -> None:
+    """Show who answers at which share, how the workers are, and whether the log works."""
+    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.steering import is_running, read_workers
+
+    folder = find_folder(place.context)
+    facts = read_json(folder.status) or {"state": "never started: kedro serve"}
+    if facts.get("state") == "serving" and not is_running(folder):
+        facts["state"] = "gone without a word; the journal is taken up at the next kedro serve"
+    facts["traffic"] = read_json(folder.traffic) or "the champion answers everybody"
+    facts["seats"] = [worker["model_versions"] for worker in read_workers(folder)]
+    answer(facts, as_json=as_json, show=as_facts)
+
+
+@endpoint.command(cls=OneLineErrors)
+@click.option("--challenger", type=float, help="Its share: 0.1 is a canary, 1 is blue-green.")
+@click.option("--why", default="", help="Why, for the record.")
+@place_options
+@json_option
+def traffic(challenger: float | None, why: str, place: Place, as_json: bool) -> None:
+    """Give the challenger a share of the entities, or show the share; while running, at once."""
+    from fullcircle.registry.journal import name_actor
+    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.traffic import read_traffic, set_traffic
+
+    folder = find_folder(place.context)
+    if challenger is None:
+        said = read_traffic(read_json(folder.traffic))
+    else:
+        said = set_traffic(folder, challenger, why, name_actor())
+    answer(said.model_dump(mode="json"), as_json=as_json, show=as_facts)
+
+
+@endpoint.command(cls=OneLineErrors)
+@place_options
+def stop(place: Place) -> None:
+    """End the endpoint in order: what was begun is answered, and all answers are in the log."""
+    from fullcircle.core.errors import StorageError
+    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.steering import is_running
+
+    folder = find_folder(place.context)
+    if not is_running(folder):
+        raise StorageError("No endpoint of this problem runs here.")
+    os.kill(int(read_json(folder.status)["pid"]), signal.SIGTERM)
+    last = time.monotonic() + _STOP_SECONDS
+    while is_running(folder):
+        if time.monotonic() > last:
+            raise StorageError(f"The endpoint has not ended after {_STOP_SECONDS:g} seconds.")
+        time.sleep(0.1)
+    click.echo("Stopped. Every answer is in the log.")
+
+
+@endpoint.command(cls=OneLineErrors)
+@click.option("--confidence", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, min_open=True),
+    default=0.01,
+    show_default=True,
+    help="A difference below this share of the champion's loss does not matter.",
+)
+@place_options
+@json_option
+def compare(confidence: float, margin: float, place: Place, as_json: bool) -> None:
+    """Decide champion against challenger (or shadow) by the log and the labels that have come."""
+    from fullcircle.serving.comparing import describe
+    from fullcircle.serving.reading import gather_evidence
+
+    evidence = gather_evidence(place.context, margin=margin, confidence=confidence)
+    facts = describe(evidence)
+    if as_json:
+        facts = {**facts, **evidence.comparison.as_dict()}
+    answer(facts, as_json=as_json, show=as_facts)
+
+
+@endpoint.command(cls=OneLineErrors)
+@place_options
+@json_option
+def costs(place: Place, as_json: bool) -> None:
+    """Show what predictions cost: processor's time and money per thousand, by day."""
+    from fullcircle.serving.reading import count_costs
+
+    answer(count_costs(place.context), as_json=as_json, show=as_table)
+
+
+@endpoint.command(cls=OneLineErrors)
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for the two files.")
+@place_options
+def unit(output: Path | None, place: Place) -> None:
+    """Write a systemd socket and service that start the endpoint at the first request."""
+    from fullcircle.commands.endpoint.units import render_units
+    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.opening import find_folder, set_up
+
+    folder = find_folder(place.context)
+    if not folder.plan.exists():
+        set_up(place.context, {}, ())
+    units = render_units(folder.path, read_json(folder.plan), Path(place.context.project_path))
+    for name, text in units.items():
+        if output is None:
+            click.echo(f"# {name}\n{text}")
+        else:
+            output.mkdir(parents=True, exist_ok=True)
+            (output / name).write_text(text, encoding="utf-8")
+            click.echo(f"Wrote {output / name}")
+
+
+@endpoint.group()
+def token() -> None:
+    """Make tokens, list them, take them back; the running endpoint follows at once."""
+
+
+@token.command(cls=OneLineErrors)
+@click.option("--name", required=True, help="Whose it is.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(["predict", "admin"]),
+    multiple=True,
+    default=["predict"],
+    show_default=True,
+)
+@click.option("--days", type=click.FloatRange(0, min_open=True), help="How long it is valid.")
+@place_options
+def create(name: str, scopes: tuple[Any, ...], days: float | None, place: Place) -> None:
+    """Make a token and show it, this once; only its hash is kept."""
+    from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.tokens import issue_token
+
+    folder = find_folder(place.context)
+    identity, secret = issue_token(folder, name, list(scopes), days, datetime.now(UTC))
+    click.echo(secret)
+    click.echo(
+        f"Token {identity} for {name}: {', '.join(scopes)}. It is not shown again.", err=True
+    )
+
+
+@token.command(name="list", cls=OneLineErrors)
+@place_options
+@json_option
+def list_all(place: Place, as_json: bool) -> None:
+    """List the tokens; what they are, nobody can read."""
+    from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.tokens import list_tokens
+
+    answer(list_tokens(find_folder(place.context)), as_json=as_json, show=as_table)
+
+
+@token.command(cls=OneLineErrors)
+@click.argument("identity")
+@place_options
+def revoke(identity: str, place: Place) -> None:
+    """Take a token back by its id."""
+    from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.tokens import revoke_token
+
+    taken = revoke_token(find_folder(place.context), identity)
+    click.echo(f"Token {identity} of {taken.name} is worth nothing any more.")
