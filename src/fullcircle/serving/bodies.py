@@ -145,9 +145,10 @@ def _read_csv(content: bytes) -> Body:
         lines = list(csv.reader(io.StringIO(content.decode("utf-8-sig")), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"The body is no CSV in UTF-8: {error}.") from error
+    lines = [line for line in lines if line]
     if not lines:
         raise DataError("The CSV is empty. Send a header and at least one row.")
-    names, *data = [line for line in lines if line]
+    names, *data = lines
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(f"The CSV has the column {repeated[0][:80]!r} more than once.")
     return _read_rows([[value or None for value in row] for row in data], names, "the CSV's rows")

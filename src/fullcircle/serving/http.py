@@ -112,7 +112,7 @@ def _limited(body: bytes | bytearray, most: int) -> bytes:
 
 
 def _too_large(most: int) -> RefusedError:
-    return RefusedError(413, f"The body is larger than {most / 2**20:g} MB. Send fewer rows.")
+    return RefusedError(413, f"The body is larger than {most / 2**20:.2f} MB. Send fewer rows.")
 
 
 async def send_reply(scope: Scope, send: Send, reply: Reply, request_id: bytes) -> None:

@@ -79,15 +79,14 @@ class Room:
 
     async def watch(self, every: float = 0.2) -> None:
         """Follow the files for as long as the worker lives."""
-        self._loop = asyncio.get_running_loop()
-        await self._load()
+        await self.load()
         while True:
             await asyncio.sleep(every)
             try:
                 self._tokens.changed()
                 self._refresh_traffic()
                 if self._roles.changed():
-                    await self._load()
+                    await self.load()
             except FullCircleError as error:
                 _logger.error("%s", error)
 
@@ -126,14 +125,14 @@ class Room:
             "cache": {"asked": asked, "found": found, "hit_rate": found / asked if asked else None},
         }
 
-    async def _load(self) -> None:
+    async def load(self) -> None:
         """Load new versions beside the old ones, which answer until then, and change over."""
         content = self._roles.value
-        loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         seats: dict[str, Seat] = {}
         for role, number in content.get("roles", {}).items():
             entry = content["versions"][number]
-            seat = await loop.run_in_executor(self._loader, self._take, entry)
+            seat = await self._loop.run_in_executor(self._loader, self._take, entry)
             former = self.seats.by_role.get(role)
             if seat is not None or (former is not None and role == CHAMPION):
                 seats[role] = seat or former  # type: ignore[assignment]
@@ -153,6 +152,7 @@ class Room:
             _logger.error("version %s gets no seat: %s", number, error)
             return None
         self.refused.pop(number, None)
+        self._known[number] = seat
         return seat
 
     def _refresh_traffic(self) -> None:

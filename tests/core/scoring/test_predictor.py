@@ -107,6 +107,12 @@ def check(model: Model, rows: pa.Table, *, exactly: bool) -> None:
             np.testing.assert_array_equal(got, expected)
         else:
             np.testing.assert_allclose(got, expected, rtol=1e-10)
+    compare = np.testing.assert_array_equal if exactly else _assert_close
+    compare(predictor.predict_values(rows.to_pydict()), expected)
+
+
+def _assert_close(got: Any, expected: Any) -> None:
+    np.testing.assert_allclose(got, expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("candidate", FAMILIES)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,9 @@ from fullcircle.core.preparation.reader import ISO, parse_moments
 MOMENT = pa.timestamp("us", tz="UTC")
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _WHOLE = r"^[+-]?[0-9]{1,18}(\.0*)?$"
+
+_FIRST = pa.scalar(datetime(1, 1, 1, tzinfo=UTC), MOMENT)
+_LAST = pa.scalar(datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), MOMENT)
 
 _EXACT = 2.0**53  # beyond, a float no longer tells neighbouring whole numbers apart
 
@@ -131,7 +135,19 @@ def _read_texts(column: pa.Array, *, any_text: bool) -> Read:
 
 
 def _read_moments(column: pa.Array, kind: pa.DataType) -> Read:
-    """Read moments in UTC; one that names no zone is meant in UTC."""
+    """Read moments in UTC of the years 1 to 9999; one that names no zone is meant in UTC."""
+    values, faults = _read_any_moments(column, kind)
+    beyond = pc.or_kleene(pc.less(values, _FIRST), pc.greater(values, _LAST)).fill_null(False)
+    if not pc.any(beyond).as_py():
+        return values, faults
+    fault = pa.scalar("is no moment of the years 1 to 9999")
+    told = pc.if_else(
+        beyond, fault, pa.nulls(len(values), pa.string()) if faults is None else faults
+    )
+    return pc.if_else(beyond, pa.scalar(None, kind), values), told
+
+
+def _read_any_moments(column: pa.Array, kind: pa.DataType) -> Read:
     fault = "is no moment"
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         return column.cast(kind, safe=False), None

@@ -1,0 +1,241 @@
+"""An endpoint's folder with real models in a registry, for tests: in this process, or served."""
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import mlflow
+import pyarrow as pa
+from tests.core.scoring.cases import draw_habits, make_model
+
+from fullcircle.core.contract import FeatureTable
+from fullcircle.datasets import StreamTableDataset
+from fullcircle.online.publish import publish_table
+from fullcircle.online.store import open_store
+from fullcircle.registry.acts import Registry
+from fullcircle.registry.addresses import list_aliases
+from fullcircle.serving.app import Endpoint
+from fullcircle.serving.collector import Collector
+from fullcircle.serving.fetching import Fetcher
+from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.settings import ServingSettings
+from fullcircle.serving.worker import build_endpoint
+
+NAME = "catalog.schema.model"
+HABITS = FeatureTable(keys=["who"], event_time="at")
+FULL = {"size": 0.5, "shape": "flat", "colour": "red", "visits": 3.0}
+KEYED = {"size": 0.5, "shape": "flat", "who": 1}
+
+
+@dataclass
+class Stage:
+    """A folder, a registry and an online store of a test's own.
+
+    Attributes:
+        path: Where all lies; it holds an MLflow database that is being tracked to.
+        settings: Of the endpoint, where they differ.
+    """
+
+    path: Path
+    settings: dict[str, Any] = field(default_factory=dict)
+    private: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.folder = EndpointFolder(self.path / "endpoint")
+        self.registry = Registry(NAME)
+        self.plan(**self.settings)
+        self._publish()
+
+    def plan(self, **settings: Any) -> None:
+        """Write the plan, as ``kedro serve`` does."""
+        chosen = ServingSettings.model_validate(
+            {"port": 0, "workers": 1, "watch_seconds": 0.3, **settings}
+        )
+        plan = {
+            "contract": {
+                "name": "shop",
+                "row_id": "id",
+                "entity_keys": ["who"],
+                "event_time": "at",
+                "private": self.private,
+            },
+            "settings": chosen.model_dump(mode="json"),
+            "model": NAME,
+            "tracking_uri": mlflow.get_tracking_uri(),
+            "online_store": str(self.path / "online.db"),
+            "tables": {"habits": HABITS.model_dump(mode="json")},
+            "log": {name: str(self.path / name) for name in ("requests", "predictions")},
+            "tls": [],
+        }
+        write_json(self.folder.plan, plan)
+
+    def _publish(self) -> None:
+        habits = draw_habits(days=5)
+        newest = habits.sort_values("at").groupby("who").tail(1)
+        rows = pa.Table.from_pandas(newest, preserve_index=False).to_reader()
+        publish_table(open_store(str(self.path / "online.db")), "habits", rows, HABITS, 0)
+
+    def register(self, role: str = "challenger", **how: Any) -> str:
+        """Register a model under a role that anybody may give."""
+        candidate = how.pop("candidate", "logistic_regression")
+        model = make_model(candidate, registration=None, **how)
+        with mlflow.start_run():
+            return self.registry.register(model, role).version
+
+    def crown(self, version: str | None = None, **how: Any) -> str:
+        """Let the gate pass a version, and make it champion."""
+        version = version or self.register(**how)
+        self.registry.judge(version, list_aliases(NAME).get("champion"), True, {})
+        self.registry.promote(version)
+        return version
+
+    def fetch(self) -> None:
+        """Bring models and roles to the folder, as the supervisor does."""
+        fetcher = Fetcher(self.folder, NAME, mlflow.get_tracking_uri())
+        fetcher.refresh()
+        assert not fetcher.trouble
+
+    def collector(self) -> Collector:
+        """Give what brings the journal to the log."""
+        return Collector(self.folder.journal, self.table("requests"), self.table("predictions"))
+
+    def table(self, name: str) -> StreamTableDataset:
+        """Give a table of the log."""
+        return StreamTableDataset(filepath=str(self.path / name), partition_by=["date"])
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """Collect the journal, and read a table of the log."""
+        self.collector().collect()
+        if not (self.path / name).exists():
+            return []
+        rows: list[dict[str, Any]] = self.table(name).load().to_pyarrow().to_pylist()
+        return rows
+
+
+class Client:
+    """Asks an endpoint in this process, without a socket."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._runner = asyncio.Runner()
+        self._runner.run(endpoint.room.load())
+
+    def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
+        """Send one request."""
+        return self.ask_all([(method, path, how)])[0]
+
+    def ask_all(self, requests: list[tuple[str, str, dict[str, Any]]]) -> list[httpx.Response]:
+        """Send requests at once."""
+
+        async def send() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(app=self.endpoint, raise_app_exceptions=False)
+            base = "http://localhost"
+            async with httpx.AsyncClient(transport=transport, base_url=base) as client:
+                asked = [client.request(method, path, **how) for method, path, how in requests]
+                answers = await asyncio.gather(*asked)
+            await asyncio.sleep(0.01)  # what follows an answer, such as a shadow's
+            return list(answers)
+
+        return self._runner.run(send())
+
+    def predict(self, *records: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Have records predicted."""
+        body = {"dataframe_records": list(records), **more}
+        answer = self.ask("POST", "/invocations", json=body)
+        assert answer.status_code == 200, answer.text
+        content: dict[str, Any] = answer.json()
+        return content
+
+    def refuse(self, *records: dict[str, Any], **more: Any) -> str:
+        """Have records refused, and give the reason."""
+        body = {"dataframe_records": list(records), **more}
+        answer = self.ask("POST", "/invocations", json=body)
+        assert answer.status_code == 400, answer.text
+        return str(answer.json()["error"])
+
+    def reload(self) -> None:
+        """Let the room look at its files now."""
+        room = self.endpoint.room
+        room._roles.changed()
+        room._tokens.changed()
+        self._runner.run(room.load())
+
+    def close(self) -> None:
+        """End in order."""
+        self._runner.run(self.endpoint.close())
+        self._runner.close()
+
+
+@contextmanager
+def opened(stage: Stage) -> Iterator[Client]:
+    """Open an endpoint in this process."""
+    client = Client(build_endpoint(stage.folder, 0))
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+@contextmanager
+def served(stage: Stage, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Serve in processes of their own; gives the address once somebody listens there."""
+    import os
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fullcircle.serving", str(stage.folder.path)],
+        env={**os.environ, **environment},
+        stderr=(stage.path / "serve.log").open("wb"),
+    )
+    try:
+        yield wait_for_address(stage, process), process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def wait_for_address(stage: Stage, process: subprocess.Popen[bytes]) -> str:
+    """Wait until the endpoint answers."""
+    last = time.monotonic() + 90
+    while time.monotonic() < last and process.poll() is None:
+        said = read_json(stage.folder.status)
+        if said and said["pid"] == process.pid:
+            try:
+                httpx.get(f"{said['address']}/ping", timeout=5)
+            except httpx.HTTPError:
+                pass
+            else:
+                return str(said["address"])
+        time.sleep(0.1)
+    raise AssertionError((stage.path / "serve.log").read_text("utf-8"))
+
+
+def wait_until(what: Any, seconds: float = 60) -> Any:
+    """Wait until something holds."""
+    last = time.monotonic() + seconds
+    while time.monotonic() < last:
+        if found := what():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"{what} did not come true")
+
+
+def free_port() -> int:
+    """Find a port that nobody listens at."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port: int = door.getsockname()[1]
+        return port
+
+
+def as_json(content: Any) -> bytes:
+    """Spell a body."""
+    return json.dumps(content).encode()
