@@ -1,4 +1,4 @@
-"""The container file keeps the rules that need no daemon to check."""
+"""The container files keep the rules that need no daemon to check."""
 
 import json
 import re
@@ -9,13 +9,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FILE = ROOT / "deploy" / "Containerfile.batch"
+FILES = {
+    "batch": ["run"],
+    "endpoint": ["serve", "--host", "0.0.0.0"],  # noqa: S104
+}
+
+
+@pytest.fixture(scope="module", params=FILES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Name one of the files after the other."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def instructions() -> list[tuple[str, str]]:
+def instructions(name: str) -> list[tuple[str, str]]:
     """Give the instructions of the file with their arguments, continued lines joined."""
-    text = re.sub(r"\\\n\s*", " ", FILE.read_text("utf-8"))
+    file = ROOT / "deploy" / f"Containerfile.{name}"
+    text = re.sub(r"\\\n\s*", " ", file.read_text("utf-8"))
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in lines)]
 
@@ -31,8 +41,8 @@ def test_base_is_one_pinned_slim_python(instructions: list[tuple[str, str]]) -> 
     assert re.fullmatch(r"python:3\.\d+-slim-\w+", image)
 
 
-def test_libraries_come_from_the_lock_alone(instructions: list[tuple[str, str]]) -> None:
-    """Libraries are those of requirements.lock; the project itself brings none."""
+def test_libraries_come_from_the_lock_alone(name: str, instructions: list[tuple[str, str]]) -> None:
+    """Libraries are those of a lock; the project itself brings none."""
     installs = [rest for rest in arguments(instructions, "RUN") if "pip install" in rest]
     assert len(installs) == 2
     assert "--requirement requirements.lock" in installs[0]
@@ -70,14 +80,15 @@ def test_everything_copied_is_there(instructions: list[tuple[str, str]]) -> None
     assert {f"conf/{name}" for name in environments} <= copied
 
 
-def test_container_runs_the_package(instructions: list[tuple[str, str]]) -> None:
-    """The entry point is the package's command, which by default runs the circle."""
+def test_container_runs_the_package(name: str, instructions: list[tuple[str, str]]) -> None:
+    """The entry point is the package's command, which by default runs the circle, or serves."""
     (entry,), (command,) = (arguments(instructions, w) for w in ("ENTRYPOINT", "CMD"))
-    assert (json.loads(entry), json.loads(command)) == (["fullcircle"], ["run"])
+    assert (json.loads(entry), json.loads(command)) == (["fullcircle"], FILES[name])
 
 
 @pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is absent")
-def test_hadolint_finds_no_fault() -> None:
+def test_hadolint_finds_no_fault(name: str) -> None:
     """The linter of container files is content."""
-    done = subprocess.run(["hadolint", str(FILE)], check=False, capture_output=True, text=True)
+    file = ROOT / "deploy" / f"Containerfile.{name}"
+    done = subprocess.run(["hadolint", str(file)], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")

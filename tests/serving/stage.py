@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -188,13 +189,12 @@ def opened(stage: Stage) -> Iterator[Client]:
 @contextmanager
 def served(stage: Stage, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Serve in processes of their own; gives the address once somebody listens there."""
-    import os
-
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fullcircle.serving", str(stage.folder.path)],
-        env={**os.environ, **environment},
-        stderr=(stage.path / "serve.log").open("wb"),
-    )
+    with (stage.path / "serve.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "fullcircle.serving", str(stage.folder.path)],
+            env={**os.environ, **environment},
+            stderr=log,
+        )
     try:
         yield wait_for_address(stage, process), process
     finally:

@@ -9,6 +9,23 @@ from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import OneLineErrors
 
 
+def require_extra() -> None:
+    """Refuse to begin where a library of the extra is missing.
+
+    Raises:
+        ConfigurationError: Names the libraries, and how they are installed.
+    """
+    from importlib.util import find_spec
+
+    from fullcircle.core.errors import ConfigurationError
+
+    wanted = ("orjson", "prometheus_client", "uvicorn")
+    if missing := [name for name in wanted if find_spec(name) is None]:
+        raise ConfigurationError(
+            f"The endpoint needs {', '.join(missing)}: pip install -e '.[serve]'."
+        )
+
+
 @click.command(cls=OneLineErrors)
 @click.option("--host", help="Address to listen at; by default this machine alone.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any that is free.")
@@ -25,6 +42,7 @@ def serve(
 
     It starts without a champion too, and takes the one that comes. Ctrl-C ends it in order.
     """
+    require_extra()
     from fullcircle.commands.stream import stopping
     from fullcircle.serving.doors import open_door, take_door
     from fullcircle.serving.folder import read_json

@@ -17,6 +17,7 @@ class Fetcher:
     """Keeps the roles file as the registry's aliases are.
 
     Attributes:
+        asked: Whether the registry was asked, with or without an answer.
         trouble: What kept a version from being fetched, by version; ``registry`` where the
             registry itself does not answer.
     """
@@ -25,6 +26,7 @@ class Fetcher:
         """Take the endpoint's folder, the model's three-level name and the registry's address."""
         self._folder, self._model, self._address = folder, model, tracking_uri
         self._connected = False
+        self.asked = False
         self.trouble: dict[str, str] = {}
 
     def refresh(self) -> bool:
@@ -38,8 +40,10 @@ class Fetcher:
             aliases = list_aliases(self._model)
             found = {role: self._describe(aliases[role]) for role in ROLES if role in aliases}
         except Exception as error:  # whatever a registry may raise; the old roles hold until then
-            self.trouble["registry"] = f"{type(error).__name__}: {str(error).splitlines()[:1]}"
+            self.trouble["registry"] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             return False
+        finally:
+            self.asked = True
         self.trouble.pop("registry", None)
         before = read_json(self._folder.roles) or {}
         entries = {role: entry for role, entry in found.items() if entry is not None}

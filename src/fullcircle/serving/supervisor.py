@@ -22,7 +22,8 @@ from fullcircle.serving.fetching import Fetcher
 from fullcircle.serving.folder import EndpointFolder, read_json, write_json
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.settings import ServingSettings
-from fullcircle.serving.traffic import CHALLENGER, read_traffic, set_traffic
+from fullcircle.serving.steering import read_workers
+from fullcircle.serving.traffic import CHALLENGER, CHAMPION, read_traffic, set_traffic
 
 _logger = logging.getLogger("fullcircle.endpoint")
 _TURN_SECONDS = 0.25
@@ -205,8 +206,19 @@ class Supervisor:
             self._asked, self._last_asked = asked, time.monotonic()
 
     def _idle(self) -> bool:
+        if not self._awake():
+            self._last_asked = time.monotonic()
         minutes = self.settings.idle_minutes
         return minutes is not None and time.monotonic() - self._last_asked > 60 * minutes
+
+    def _awake(self) -> bool:
+        """Whether workers have taken what the registry has; who is still waking does not rest."""
+        if not self._fetcher.asked:
+            return False
+        wanted = (read_json(self.folder.roles) or {}).get("roles", {}).get(CHAMPION)
+        said = read_workers(self.folder)
+        taken = [worker["model_versions"].get(CHAMPION) for worker in said]
+        return bool(taken) and (wanted is None or any(taken))
 
     # The end
 

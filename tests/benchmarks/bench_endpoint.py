@@ -1,0 +1,204 @@
+"""The endpoint on the project's champion, beside MLflow's own server and a bare echo, in one run.
+
+Run in a project with a champion (kedro run), on a quiet machine:
+    python tests/benchmarks/bench_endpoint.py [--seconds 5] [--connections 1 16 64 256]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+
+LOAD = Path(__file__).with_name("http_load.py")
+ECHO = """
+import orjson, sys, uvicorn
+async def app(scope, receive, send):
+    message = await receive()
+    body = message.get("body", b"")
+    while message.get("more_body"):
+        message = await receive()
+        body += message.get("body", b"")
+    answer = orjson.dumps(orjson.loads(body))
+    headers = [(b"content-type", b"application/json"),
+               (b"content-length", str(len(answer)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
+uvicorn.run(app, port=int(sys.argv[1]), log_level="error", access_log=False, lifespan="off")
+"""
+
+
+def prepare(folder: Path, workers: int) -> tuple[Any, list[dict[str, Any]]]:
+    """Set an endpoint up beside the project's own; gives its folder and rows to send."""
+    from fullcircle.commands.project import open_project
+    from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+    from fullcircle.serving.opening import set_up
+
+    context = open_project()
+    plan = read_json(set_up(context, {"port": 0, "workers": workers}, ()).plan)
+    plan["log"] = {name: str(folder / name) for name in plan["log"]}
+    endpoint = EndpointFolder(folder / "endpoint")
+    write_json(endpoint.plan, plan)
+    example = context.catalog.load("champion").example
+    return endpoint, json.loads(example.to_json(orient="records"))
+
+
+@contextmanager
+def running(command: list[str], ready: Callable[[], bool], **environment: str) -> Iterator[None]:
+    """Run a server for as long as the block lasts, from when it is ready."""
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        last = time.monotonic() + 180
+        while not ready():
+            if process.poll() is not None or time.monotonic() > last:
+                raise SystemExit(f"no answer from {' '.join(command)}")
+            time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def answers(url: str) -> bool:
+    """Whether an address answers with 200."""
+    try:
+        return httpx.get(url, timeout=2).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def ask(url: str, connections: int, seconds: float, body: Path) -> dict[str, float]:
+    """Load an address from a process of its own."""
+    found = subprocess.run(
+        [sys.executable, str(LOAD), url, str(connections), str(seconds), str(body)],
+        capture_output=True,
+        check=True,
+    )
+    return dict(json.loads(found.stdout))
+
+
+def find_address(endpoint: Any) -> str | None:
+    """The endpoint's address, once it is known."""
+    from fullcircle.serving.folder import read_json
+
+    said = read_json(endpoint.status)
+    return said["address"] if said else None
+
+
+def main(seconds: float, connections: list[int], workers: int, *, mlflow: bool) -> None:
+    """Start all three, load them in turns, and print what was seen."""
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        folder = Path(place)
+        endpoint, rows = prepare(folder, workers)
+        body = folder / "body.json"
+        body.write_text(json.dumps({"dataframe_records": rows[:1]}), encoding="utf-8")
+        stack.enter_context(
+            running(
+                [sys.executable, "-m", "fullcircle.serving", str(endpoint.path)],
+                lambda: answers(f"{find_address(endpoint)}/ready"),
+            )
+        )
+        addresses = {"ours": f"{find_address(endpoint)}/invocations"}
+        stack.enter_context(
+            running(
+                [sys.executable, "-c", ECHO, "8391"], lambda: _is_open(8391), OMP_NUM_THREADS="1"
+            )
+        )
+        addresses["echo"] = "http://127.0.0.1:8391/invocations"
+        if mlflow:
+            addresses["mlflow"] = stack.enter_context(serve_by_mlflow(endpoint))
+        for number in connections:
+            _compare(number, seconds, addresses, body)
+        show_times(endpoint, rows[:1])
+
+
+@contextmanager
+def serve_by_mlflow(endpoint: Any) -> Iterator[str]:
+    """Serve the champion by ``mlflow models serve`` with two workers."""
+    from fullcircle.serving.folder import read_json
+
+    plan = read_json(endpoint.plan)
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
+    command += ["-m", f"models:/{plan['model']}@champion", "-p", "8392", "-w", "2"]
+    place = {"MLFLOW_TRACKING_URI": plan["tracking_uri"]}
+    with running(command, lambda: answers("http://127.0.0.1:8392/ping"), **place):
+        yield "http://127.0.0.1:8392/invocations"
+
+
+def _is_open(port: int) -> bool:
+    import socket
+
+    with socket.socket() as door:
+        return door.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _compare(number: int, seconds: float, addresses: dict[str, str], body: Path) -> None:
+    found: dict[str, dict[str, float]] = {}
+    for name, address in addresses.items():
+        ask(address, number, min(seconds, 1), body)  # warm
+        found[name] = ask(address, number, seconds, body)
+    told = [
+        f"{name} {one['rate']:,.0f}/s p50 {one['p50']:.2f} p95 {one['p95']:.2f} "
+        f"p99 {one['p99']:.2f} ms" + (f" FAILED {one['failed']:.0f}" if one["failed"] else "")
+        for name, one in found.items()
+    ]
+    ours = found["ours"]["rate"]
+    ratios = [f"{ours / one['rate']:.2f} x {name}" for name, one in found.items() if name != "ours"]
+    print(f"{number} connections: {'; '.join(told)}; ours is {', '.join(ratios)}", flush=True)
+
+
+def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) -> None:
+    """Print where a request's time goes, of several that are scored together, without HTTP."""
+    from fullcircle.serving.answers import describe_parts, tell_part
+    from fullcircle.serving.bodies import read_body
+    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.room import Room
+
+    room = Room(endpoint, read_json(endpoint.plan), 0)
+    asyncio.run(room.load())
+    content = orjson.dumps({"dataframe_records": rows})
+    features = room.seats.champion.model.features
+    taken = dict.fromkeys(("read", "score", "answer", "tell the journal"), 0.0)
+    for _ in range(200):
+        began = time.perf_counter()
+        bodies = [read_body(content, "", features, 10) for _ in range(together)]
+        read = time.perf_counter()
+        found = room.scorer.score(bodies, ["x"] * together, room.seats, room.declared)
+        scored = time.perf_counter()
+        for parts in found:
+            orjson.dumps(describe_parts(parts, 1))
+        answered = time.perf_counter()
+        for parts in found:
+            for part in parts:
+                orjson.dumps(tell_part(part, "id", [], frozenset()), default=str)
+        ended = time.perf_counter()
+        steps = (read - began, scored - read, answered - scored, ended - answered)
+        for name, step in zip(taken, steps, strict=True):
+            taken[name] += step
+    told = [f"{name} {1e6 * spent / 200 / together:.0f} µs" for name, spent in taken.items()]
+    print(f"of a request among {together}: {', '.join(told)}; the rest is HTTP")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64, 256])
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--without-mlflow", action="store_true")
+    given = parser.parse_args()
+    main(given.seconds, given.connections, given.workers, mlflow=not given.without_mlflow)
