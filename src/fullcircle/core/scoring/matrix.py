@@ -125,7 +125,7 @@ class FastPreparation:
         """
         self._entries = [entry for entry in reader.plan if entry["action"] == "keep"]
         self._dtype = dtype
-        self._width = max((place.stop for place in prepare.output_indices_.values()), default=0)
+        self.width = max((place.stop for place in prepare.output_indices_.values()), default=0)
         self._parts = [
             _take_part(transformer, list(columns), prepare.output_indices_[name])
             for name, transformer, columns in prepare.transformers_
@@ -137,7 +137,7 @@ class FastPreparation:
         read: Outputs = {}
         for entry in self._entries:
             read |= read_column(batch.column(entry["column"]), entry)
-        matrix = np.empty((batch.num_rows, self._width), dtype=self._dtype)
+        matrix = np.empty((batch.num_rows, self.width), dtype=self._dtype)
         for part in self._parts:
             part.fill(matrix, read)
         return matrix

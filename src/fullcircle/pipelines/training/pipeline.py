@@ -24,6 +24,19 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="describe_train_set",
             ),
             node(
+                nodes.select_all_train_rows,
+                [
+                    "events",
+                    "feature_tables",
+                    "selection_set",
+                    "gate_set",
+                    *_DECLARED,
+                    "params:as_of",
+                ],
+                "all_train_rows",
+                name="select_all_train_rows",
+            ),
+            node(
                 nodes.diagnose_train_set,
                 ["train_set", *_DECLARED],
                 "preparation_report",
@@ -82,6 +95,12 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="assess_winner",
             ),
             node(
+                nodes.fit_on_all_rows,
+                ["winner", "candidates", "all_train_rows", "training_rows", *_DECLARED],
+                "full_fit",
+                name="fit_on_all_rows",
+            ),
+            node(
                 nodes.make_challenger,
                 [
                     "winner",
@@ -91,6 +110,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     *_DECLARED,
                     "params:as_of",
                     "evaluation_report",
+                    "full_fit",
                 ],
                 "challenger",
                 name="make_challenger",
