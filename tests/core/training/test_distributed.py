@@ -31,7 +31,7 @@ from fullcircle.core.training.winner import Winner, make_model
 from fullcircle.core.training.workshop import Workshop
 from fullcircle.datasets import DeltaTableDataset, FeatureTableDataset
 from fullcircle.datasets.engine import choose_engine
-from fullcircle.pipelines.training import nodes
+from fullcircle.pipelines.training import all_rows, nodes
 
 DAYS, PER_DAY = 20, 60
 AS_OF = Clock.model_validate("2025-03-18")
@@ -106,11 +106,11 @@ def test_what_cannot_be_is_refused_in_the_users_words() -> None:
 
 
 def test_nobody_who_did_not_ask_gets_it() -> None:
-    """Without training.distributed nothing is read and nothing fitted."""
+    """Without training.distributed nothing is fitted."""
     off = DECLARED.model_copy(update={"distributed": False})
-    nothing = pd.DataFrame()
-    assert nodes.select_all_train_rows(None, {}, nothing, nothing, SPEC, off, AS_OF) is None
-    assert nodes.fit_on_all_rows(None, {}, None, {}, SPEC, off) is None
+    rows = ibis.memtable(draw_events(1, 2))
+    winner = Winner(RECIPE, None, {"method": "none"}, None, 0.5, {})
+    assert all_rows.fit_on_all_rows(winner, {}, rows, {}, SPEC, off) == []
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +147,12 @@ def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
     workshop, sets = learn(SPEC)
     local = workshop.fit(RECIPE)
     winner = Winner(RECIPE, local, {"method": "none"}, None, 0.5, {})
-    rows = nodes.select_all_train_rows(
+    rows = all_rows.select_all_train_rows(
         lake["events"], lake["tables"], sets["selection"], sets["gate"], SPEC, DECLARED, AS_OF
     )
     given = (winner, {"xgboost": local}, rows, {"digests_below": None}, SPEC)
     with open_sockets():
-        full_fit = nodes.fit_on_all_rows(*given, DECLARED)
-    assert full_fit is not None
+        [full_fit] = all_rows.fit_on_all_rows(*given, DECLARED)
     model = make_model(
         workshop, winner, sets["selection"], "2025-03-18", None, profiled=False, full_fit=full_fit
     )
@@ -165,8 +164,9 @@ def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
     assert model.settings["refit"] is False
     assert model.settings["distributed"]["workers"] == 1
     with open_sockets():
-        two = nodes.fit_on_all_rows(*given, DECLARED.model_copy(update={"distributed_workers": 2}))
-    assert two is not None
+        [two] = all_rows.fit_on_all_rows(
+            *given, DECLARED.model_copy(update={"distributed_workers": 2})
+        )
     other = predict(two.estimator, "binary", workshop.inputs)
     assert 0 < np.abs(other - wanted).mean() < 0.03
     with (
@@ -190,8 +190,7 @@ def test_rows_that_taught_the_encoder_do_not_teach_the_trees(lake: dict[str, Any
     )
     fits = (winner, {"xgboost": local}, rows)
     with pytest.raises(DataError, match=r"it holds all rows\. Lower training_sample.max_rows"):
-        nodes.fit_on_all_rows(*fits, {"digests_below": None}, SPEC, DECLARED)
+        all_rows.fit_on_all_rows(*fits, {"digests_below": None}, SPEC, DECLARED)
     with open_sockets():
-        full_fit = nodes.fit_on_all_rows(*fits, {"digests_below": "8000"}, SPEC, DECLARED)
-    assert full_fit is not None
+        [full_fit] = all_rows.fit_on_all_rows(*fits, {"digests_below": "8000"}, SPEC, DECLARED)
     assert 0 < full_fit.facts["rows"] < 0.7 * len(sets["train"])

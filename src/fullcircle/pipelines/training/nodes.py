@@ -1,31 +1,20 @@
 """From a training set to a challenger, chosen on rows that did not train it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.gate import GateSettings
-from fullcircle.core.labelled_rows import join_labelled, select_labelled
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Model
 from fullcircle.core.notebook import NotebookFacts, write_notebook
-from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.core.preparation import diagnose_columns
-from fullcircle.core.sampling import leave_sample_out
 from fullcircle.core.splits import split_rows
 from fullcircle.core.statistics import describe_columns, take_head
-from fullcircle.core.training.distributed import (
-    FullFit,
-    fit_on_spark,
-    keep_train_rows,
-    learns_from_labels,
-    require_spark,
-    require_trees,
-)
+from fullcircle.core.training.distributed import FullFit
 from fullcircle.core.training.estimators import as_inputs, predict, refuse_single_class
 from fullcircle.core.training.finalists import find_winner
 from fullcircle.core.training.recipes import Recipe
@@ -227,55 +216,6 @@ def assess_winner(
     return report, figures
 
 
-def select_all_train_rows(
-    events: ir.Table,
-    feature_tables: Mapping[str, KeyedTable],
-    selection_set: pd.DataFrame,
-    gate_set: pd.DataFrame,
-    problem: ProblemSpec,
-    training: TrainingSettings,
-    as_of: Clock,
-) -> ir.Table | None:
-    """Give all rows that may teach, beyond the sample too, lazily; None where nobody asks for them.
-
-    Raises:
-        ConfigurationError: They are asked for, and the engine is not Spark.
-    """
-    if not training.distributed:
-        return None
-    require_spark(events)
-    labelled = select_labelled(events, problem, as_of)
-    spine = keep_train_rows(labelled, problem, selection_set, gate_set)
-    return join_labelled(spine, feature_tables, problem)
-
-
-def fit_on_all_rows(
-    winner: Winner,
-    candidates: dict[str, Any],
-    all_train_rows: ir.Table | None,
-    training_rows: dict[str, Any],
-    problem: ProblemSpec,
-    training: TrainingSettings,
-) -> FullFit | None:
-    """Grow the winner's trees again on all train rows; None where nobody asks for it.
-
-    A preparation that labels taught would give its own rows away: then only those teach the trees
-    that the sample left out.
-
-    Raises:
-        ConfigurationError: The winner is not XGBoost, or labels taught the preparation and the
-            sample left nothing out.
-    """
-    if all_train_rows is None:
-        return None
-    require_trees(winner.recipe)
-    estimator = candidates[winner.recipe.name]
-    rows = all_train_rows
-    if learns_from_labels(estimator):
-        rows = leave_sample_out(rows, problem.row_id, training_rows)
-    return fit_on_spark(estimator, rows, problem, training.distributed_workers)
-
-
 def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know of itself
     winner: Winner,
     preparation_report: list[dict[str, Any]],
@@ -285,7 +225,7 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
     training: TrainingSettings,
     as_of: Clock,
     evaluation_report: dict[str, Any] | None = None,
-    full_fit: FullFit | None = None,
+    full_fits: Sequence[FullFit] = (),
     *,
     profiled: bool = True,
 ) -> Model:
@@ -302,7 +242,7 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
         str(as_of),
         evaluation_report,
         profiled=profiled,
-        full_fit=full_fit,
+        full_fit=next(iter(full_fits), None),
     )
 
 

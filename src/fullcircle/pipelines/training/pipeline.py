@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from fullcircle.pipelines.training import nodes
+from fullcircle.pipelines.training import all_rows, nodes
 
 _DECLARED = ["params:problem", "params:training"]
 
@@ -24,7 +24,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="describe_train_set",
             ),
             node(
-                nodes.select_all_train_rows,
+                all_rows.select_all_train_rows,
                 [
                     "events",
                     "feature_tables",
@@ -95,9 +95,9 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="assess_winner",
             ),
             node(
-                nodes.fit_on_all_rows,
+                all_rows.fit_on_all_rows,
                 ["winner", "candidates", "all_train_rows", "training_rows", *_DECLARED],
-                "full_fit",
+                "full_fits",
                 name="fit_on_all_rows",
             ),
             node(
@@ -110,7 +110,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     *_DECLARED,
                     "params:as_of",
                     "evaluation_report",
-                    "full_fit",
+                    "full_fits",
                 ],
                 "challenger",
                 name="make_challenger",
