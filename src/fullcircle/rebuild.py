@@ -65,7 +65,7 @@ def rebuild(
     """
     recorded = read_model(version)
     notes = _compare_code(version, project, any_code=any_code) + _compare_libraries(version)
-    _refuse_distributed(recorded)
+    refuse_distributed(recorded)
     problem, training = _read_declared(recorded)
     sets = {name: _read_rows(version, name, catalog) for name in _SETS}
     again = _train(recorded, sets["train_set"], sets["selection_set"], problem, training, search)
@@ -140,8 +140,12 @@ def _read_declared(model: Model) -> tuple[ProblemSpec, TrainingSettings]:
     return problem, training
 
 
-def _refuse_distributed(model: Model) -> None:
-    """Refuse a model whose trees learnt rows that its recorded sets do not hold."""
+def refuse_distributed(model: Model) -> None:
+    """Refuse a model whose trees learnt rows that its recorded sets do not hold.
+
+    Raises:
+        ModelError: The model is one.
+    """
     if "distributed" in model.settings:
         raise ModelError(
             f"{model} was fitted on all rows on Spark (training.distributed), which are more than "

@@ -334,7 +334,9 @@ def _draw(found: list[dict[str, float]], picture: str) -> None:
     rows = [entry["rows"] for entry in found]
     figure = Figure(figsize=(8, 3), layout="constrained")
     time_axis, memory_axis = figure.subplots(1, 2)
-    time_axis.loglog(rows, [entry["seconds"] for entry in found], marker="o")
+    time_axis.loglog(rows, [entry["seconds"] for entry in found], marker="o", label="passed")
+    time_axis.loglog(rows, [entry["busy"] for entry in found], marker="s", label="of processors")
+    time_axis.legend()
     time_axis.set(xlabel="rows", ylabel="seconds", title="Time")
     memory_axis.semilogx(rows, [entry["peak_mb"] / 1000 for entry in found], marker="o")
     memory_axis.set(xlabel="rows", ylabel="GB", title="Most memory held", ylim=(0, 2.5))

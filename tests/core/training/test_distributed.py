@@ -13,7 +13,8 @@ from tests.core.scoring.cases import SPEC, draw_habits, draw_requests, tables
 from tests.spark_session import open_session, open_sockets
 
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.errors import ConfigurationError, DataError
+from fullcircle.core.card.origin import describe_data
+from fullcircle.core.errors import ConfigurationError, DataError, ModelError
 from fullcircle.core.labelled_rows import join_labelled, select_labelled
 from fullcircle.core.sampling import SampleSettings, choose_sample, keep_sample
 from fullcircle.core.splits import split_rows
@@ -32,6 +33,7 @@ from fullcircle.core.training.workshop import Workshop
 from fullcircle.datasets import DeltaTableDataset, FeatureTableDataset
 from fullcircle.datasets.engine import choose_engine
 from fullcircle.pipelines.training import all_rows, nodes
+from fullcircle.rebuild import refuse_distributed
 
 DAYS, PER_DAY = 20, 60
 AS_OF = Clock.model_validate("2025-03-18")
@@ -163,6 +165,9 @@ def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
     assert facts.items() <= model.trained_on.items()
     assert model.settings["refit"] is False
     assert model.settings["distributed"]["workers"] == 1
+    assert "All rows of the train share taught its trees" in str(describe_data(model))
+    with pytest.raises(ModelError, match="which are more than its recorded sets hold"):
+        refuse_distributed(model)
     with open_sockets():
         [two] = all_rows.fit_on_all_rows(
             *given, DECLARED.model_copy(update={"distributed_workers": 2})
