@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.core.scoring.cases import SPEC, draw_habits, draw_requests, tables
 from tests.spark_session import open_session, open_sockets
 
-from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.card.origin import describe_data
+from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import ConfigurationError, DataError, ModelError
 from fullcircle.core.labelled_rows import join_labelled, select_labelled
 from fullcircle.core.sampling import SampleSettings, choose_sample, keep_sample
