@@ -65,6 +65,7 @@ def rebuild(
     """
     recorded = read_model(version)
     notes = _compare_code(version, project, any_code=any_code) + _compare_libraries(version)
+    refuse_distributed(recorded)
     problem, training = _read_declared(recorded)
     sets = {name: _read_rows(version, name, catalog) for name in _SETS}
     again = _train(recorded, sets["train_set"], sets["selection_set"], problem, training, search)
@@ -137,6 +138,19 @@ def _read_declared(model: Model) -> tuple[ProblemSpec, TrainingSettings]:
             f"{model} does not say, in a form known here, how it was declared."
         ) from error
     return problem, training
+
+
+def refuse_distributed(model: Model) -> None:
+    """Refuse a model whose trees learnt rows that its recorded sets do not hold.
+
+    Raises:
+        ModelError: The model is one.
+    """
+    if "distributed" in model.settings:
+        raise ModelError(
+            f"{model} was fitted on all rows on Spark (training.distributed), which are more than "
+            "its recorded sets hold. It is rebuilt by `kedro run` on the same data and as_of."
+        )
 
 
 def _read_rows(version: Any, name: str, catalog: Any) -> pd.DataFrame:

@@ -2,19 +2,28 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import ibis
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kedro.io import DatasetError
 
 from fullcircle.core.errors import StorageError
 from fullcircle.core.scoring.days import ScoredDay, Tally
-from fullcircle.datasets import PredictionsDataset, RequestTableDataset, ScoredDaysDataset
+from fullcircle.datasets import (
+    PredictionsDataset,
+    RequestTableDataset,
+    ScoredDaysDataset,
+    partition_files,
+)
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 
@@ -177,9 +186,10 @@ def test_a_table_of_a_newer_project_is_refused(
 
 
 def test_an_error_in_the_stream_is_told_and_leaves_the_day(
-    predictions: PredictionsDataset,
+    predictions: PredictionsDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A day whose rows end in an error stays as it was, and the error keeps its own words."""
+    monkeypatch.setattr(partition_files, "_GROUP_ROWS", 1)
     before = read(predictions)
     good = scored("2025-03-01")
     [batch] = good.batches
@@ -188,11 +198,71 @@ def test_an_error_in_the_stream_is_told_and_leaves_the_day(
         yield batch
         raise StorageError("the disk of the requests is gone")
 
+    files = sorted(tmp_path.rglob("*.parquet"))
     day = ScoredDay("2025-03-01", None, batch.schema, fail(), Tally())
     with pytest.raises(DatasetError) as caught:
         predictions.save(day)
     assert str(caught.value.__cause__) == "the disk of the requests is gone"
     pd.testing.assert_frame_equal(read(predictions), before)
+    assert sorted(tmp_path.rglob("*.parquet")) == files
+
+
+@pytest.mark.parametrize("there", [[], ["2025-03-01"], ["2025-03-02"]])
+def test_a_run_that_another_one_overtook_adds_nothing(tmp_path: Path, there: list[str]) -> None:
+    """Of two runs that write a day at once one is refused, whether day or table existed or not."""
+    dataset = PredictionsDataset(filepath=str(tmp_path / "predictions"))
+    for day in there:
+        dataset.save(scored(day))
+    slow = scored("2025-03-01", rows=5)
+    [batch] = slow.batches
+
+    def overtaken() -> Any:
+        dataset.save(scored("2025-03-01", rows=2))
+        yield batch
+
+    with pytest.raises(DatasetError) as caught:
+        dataset.save(ScoredDay("2025-03-01", None, batch.schema, overtaken(), Tally()))
+    assert "Another run changed" in str(caught.value.__cause__)
+    assert (read(dataset)["scored_on"] == "2025-03-01").sum() == 2
+    known = {tmp_path / "predictions" / name for name in _files_of(tmp_path / "predictions")}
+    left = set(tmp_path.rglob("*.parquet")) - known
+    assert len(left) == len([day for day in there if day == "2025-03-01"])  # what was replaced
+
+
+def _files_of(table: Path) -> list[str]:
+    return list(pa.table(DeltaTable(table).get_add_actions())["path"].to_pylist())
+
+
+_TEXTS = st.lists(st.one_of(st.none(), st.sampled_from(["round", "", "flach", "ü", "x" * 99])))
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts=st.lists(_TEXTS, min_size=1, max_size=6), group=st.integers(1, 7), full=st.booleans())
+def test_rows_come_back_however_they_are_cut_into_files(
+    parts: list[list[str | None]], group: int, full: bool
+) -> None:
+    """Rows are read back alike and in order, whatever the batches, row groups, files and gaps."""
+    batches = []
+    for part in parts:
+        texts = pa.array(part, pa.string())
+        number = pa.array([None if text is None else len(text) / 3 for text in part], pa.float64())
+        day = pa.array(["2025-03-01"] * len(part), pa.string())
+        columns = {"plain": texts, "coded": texts.dictionary_encode(), "number": number, "on": day}
+        batches.append(pa.RecordBatch.from_pydict(columns))
+    rows = pa.RecordBatchReader.from_batches(batches[0].schema, batches)
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partition_files, "_GROUP_ROWS", group)
+        patch.setattr(partition_files, "_FILE_BYTES", 0 if full else 10**9)
+        actions = partition_files.write_files(Path(place), "on", "2025-03-01", rows)
+        found = [pq.ParquetFile(f"{place}/{action.path}").read() for action in actions]
+        counted = [json.loads(action.stats)["numRecords"] for action in actions]
+    assert counted == [len(table) for table in found]
+    wanted = [text for part in parts for text in part]
+    for name in ("plain", "coded"):
+        assert [v for table in found for v in table[name].to_pylist()] == wanted
+    lengths = [v for table in found for v in table["number"].to_pylist()]
+    assert lengths == [None if text is None else len(text) / 3 for text in wanted]
+    assert all(table.schema.field("coded").type == pa.string() for table in found)
 
 
 @pytest.fixture

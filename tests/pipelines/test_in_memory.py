@@ -95,6 +95,7 @@ def values() -> dict[str, Any]:
             confidence=0.9,
         ),
         "search_journal": NoJournal(),
+        "training_rows": {"rows_known": 1, "rows_kept": 1, "digests_below": None},
         "data_versions": {
             **{name: {"path": name, "version": 0, "rows": 1} for name in SETS},
             "promotion_decision": {"path": "promotion_decision.json"},

@@ -128,6 +128,7 @@ def _collect(facts: NotebookFacts) -> dict[str, Any]:
         "recipe": recipe,
         "seed": facts.seed,
         "refit": facts.model.settings["refit"],
+        "distributed": facts.model.settings.get("distributed"),
         "calibration": facts.calibration,
         "judged": "calibrated" if calibrated else "fitted",
         "bounded": facts.places["train_set"]["rows"] > max_rows,

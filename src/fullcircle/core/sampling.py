@@ -58,6 +58,22 @@ def keep_sample(rows: ir.Table, row_id: str, sample: dict[str, Any]) -> ir.Table
     return rows if below is None else rows.filter(_digest(rows, row_id) < below)
 
 
+def leave_sample_out(rows: ir.Table, row_id: str, sample: dict[str, Any]) -> ir.Table:
+    """Keep the rows that ``choose_sample`` did not choose.
+
+    Raises:
+        DataError: It chose all of them.
+    """
+    below = sample["digests_below"]
+    if below is None:
+        raise DataError(
+            "Some columns are encoded by the labels of the training sample, which then may not "
+            "teach the trees again, and it holds all rows. Lower training_sample.max_rows, or set "
+            "training.distributed: false."
+        )
+    return rows.filter(_digest(rows, row_id) >= below)
+
+
 def _digest(rows: ir.Table, row_id: str) -> ir.StringValue:
     text = ibis.literal(_SALT) + rows[row_id].cast("string")
     return text.hexdigest("md5").substr(0, _DIGITS)

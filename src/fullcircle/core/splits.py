@@ -1,6 +1,7 @@
 """Three disjoint sets: what tunes does not select, what selects does not gate."""
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 import ibis
@@ -75,10 +76,24 @@ def is_held_out(table: ir.Table, problem: ProblemSpec) -> ir.BooleanValue:
     """Whether an entity belongs to the share that is scored and never trained on."""
     if not problem.split.scoring:
         return ibis.literal(False)
+    return _digest_of(table, problem) >= _as_digest(1 - problem.split.scoring)
+
+
+def is_in_train(table: ir.Table, problem: ProblemSpec) -> ir.BooleanValue:
+    """Whether the digest of an entity's keys puts it into the train set of a split by key."""
+    return _digest_of(table, problem) < _as_digest(problem.split.train)
+
+
+def is_before(moments: ir.Value, first: datetime) -> ir.BooleanValue:
+    """Whether moments lie before the first one of a later set."""
+    return moments < ibis.literal(first)
+
+
+def _digest_of(table: ir.Table, problem: ProblemSpec) -> ir.StringValue:
+    """Give key_digest of each row's entity, in the engine."""
     parts = [table[key].cast("string") for key in problem.entity_keys]
     text = ibis.literal(f"{problem.split.salt}:") + ibis.literal("|").join(parts)
-    digest = text.hexdigest("md5").substr(0, _DIGITS)
-    return digest >= _as_digest(1 - problem.split.scoring)
+    return text.hexdigest("md5").substr(0, _DIGITS)
 
 
 def _as_digest(share: float) -> str:

@@ -23,6 +23,7 @@ from fullcircle.datasets.delta_table_dataset import (
     preview_rows,
     read_delta,
 )
+from fullcircle.datasets.partition_files import as_plain
 from fullcircle.datasets.provenance import describe_writer
 
 _BATCH_ROWS = 131_072
@@ -64,8 +65,8 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
         known = self._read_days()
         if known is None:
             return RequestTable.of(rows)
-        days = {day: RequestDay(**facts) for day, facts in sorted(known.items())}
-        return RequestTable(rows, days, _DayReader(self._path))
+        days = {day: RequestDay(**facts) for day, facts in sorted(known["days"].items())}
+        return RequestTable(rows, days, _DayReader(self._path, known["repeating"]))
 
     def save(self, data: Rows) -> None:
         """Write rows that come in the order of their days, whole or not at all."""
@@ -80,7 +81,7 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
                 partition_by=[DAY],
                 commit_properties=CommitProperties(custom_metadata=describe_writer()),
             )
-            self._write_days({"version": delta_version(self._path), "days": days.facts()})
+            self._write_days({"version": delta_version(self._path), **days.facts()})
 
     def _write_days(self, known: dict[str, Any]) -> None:
         beside = self._days_path.with_suffix(".unfinished")
@@ -92,8 +93,8 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
         if not self._days_path.is_file():
             return None
         known: dict[str, Any] = json.loads(self._days_path.read_text(encoding="utf-8"))
-        days: dict[str, Any] = known["days"]
-        return days if known["version"] == delta_version(self._path) else None
+        fits = known["version"] == delta_version(self._path) and "repeating" in known
+        return known if fits else None
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows, for kedro-viz."""
@@ -113,11 +114,9 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
 class _DayReader:
     """Streams a day's rows in the order in which they were written, texts as dictionaries."""
 
-    def __init__(self, path: Path) -> None:
-        table = DeltaTable(path)
-        texts = _find_repeating(table)
-        self._rows = table.to_pyarrow_dataset(
-            parquet_read_options=ds.ParquetReadOptions(dictionary_columns=texts)
+    def __init__(self, path: Path, repeating: list[str]) -> None:
+        self._rows = DeltaTable(path).to_pyarrow_dataset(
+            parquet_read_options=ds.ParquetReadOptions(dictionary_columns=repeating)
         )
 
     def __call__(self, day: str) -> Iterator[pa.RecordBatch]:
@@ -126,23 +125,26 @@ class _DayReader:
         ).to_batches()
 
 
-def _find_repeating(table: DeltaTable) -> list[str]:
+def _find_repeating(head: pa.RecordBatch) -> list[str]:
     """Name the columns of texts that repeat: a dictionary of identifiers only costs time."""
-    head = table.to_pyarrow_dataset().head(_SAMPLE_ROWS)
-    texts = [f.name for f in head.schema if f.type == pa.string() and f.name != DAY]
-    return [name for name in texts if 2 * len(head[name].unique()) <= len(head)]
+    kinds = (pa.string(), pa.large_string(), pa.string_view())
+    texts = [f.name for f in head.schema if as_plain(f).type in kinds and f.name != DAY]
+    return [name for name in texts if 2 * len(head[name].unique()) <= head.num_rows]
 
 
 class _DayBook:
-    """Passes batches on, and takes down each day's rows and digest."""
+    """Passes batches on, and takes down each day's rows and digest, and which texts repeat."""
 
     def __init__(self, batches: pa.RecordBatchReader) -> None:
         self._batches = batches
         self._rows: dict[str, int] = {}
         self._digests: dict[str, Any] = {}
+        self._repeating: list[str] | None = None
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
         for batch in self._batches:
+            if self._repeating is None and batch.num_rows:
+                self._repeating = _find_repeating(batch.slice(0, _SAMPLE_ROWS))
             for day in batch[DAY].unique().to_pylist():
                 part = batch.filter(pa.compute.equal(batch[DAY], day))
                 self._rows[day] = self._rows.get(day, 0) + part.num_rows
@@ -150,12 +152,13 @@ class _DayBook:
                 digest.update(_as_bytes(part))
             yield batch
 
-    def facts(self) -> dict[str, dict[str, Any]]:
-        """Rows and digest by day."""
-        return {
+    def facts(self) -> dict[str, Any]:
+        """Rows and digest by day, and the columns of texts that repeat."""
+        days = {
             day: {"rows": rows, "digest": self._digests[day].hexdigest()}
             for day, rows in self._rows.items()
         }
+        return {"days": days, "repeating": self._repeating or []}
 
 
 def _as_bytes(batch: pa.RecordBatch) -> memoryview:

@@ -87,6 +87,13 @@ def describe_data(model: Model) -> Section:
                 "and scored while only the train rows had taught it."
             )
         )
+    if "distributed" in model.settings:
+        blocks.append(
+            Paragraph(
+                "All rows of the train share taught its trees, on Spark; a sample of them taught "
+                "its preparation, and chose and scored it. No selection or gate row taught it."
+            )
+        )
     return Section("data", "Data", blocks)
 
 

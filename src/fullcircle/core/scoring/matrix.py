@@ -23,6 +23,7 @@ from fullcircle.core.scoring.columns import Coded, Outputs, read_column, read_pl
 from fullcircle.core.scoring.plain import Form, plain_transform
 
 _MAX_REMEMBERED = 50_000  # texts per column
+_PIECE_ROWS = 4096
 
 
 @dataclass
@@ -49,7 +50,7 @@ class TextPart:
         coded = [_as_coded(read[name]) for name in self.columns]
         found = self._encode([column.distinct for column in coded])
         for column, blocks, place in zip(coded, found, self.places, strict=True):
-            matrix[:, place] = blocks[column.codes]
+            _lay_out(blocks.astype(matrix.dtype), column.codes, matrix[:, place])
 
     def _encode(self, distinct: list[list[Any]]) -> list[Vector]:
         """Give the outputs of each column's distinct texts, asking for those not yet known."""
@@ -137,7 +138,7 @@ class FastPreparation:
         """
         self._entries = [entry for entry in reader.plan if entry["action"] == "keep"]
         self._dtype = dtype
-        self._width = max((place.stop for place in prepare.output_indices_.values()), default=0)
+        self.width = max((place.stop for place in prepare.output_indices_.values()), default=0)
         self._parts = [
             _take_part(transformer, list(columns), prepare.output_indices_[name])
             for name, transformer, columns in prepare.transformers_
@@ -159,10 +160,18 @@ class FastPreparation:
         return self._lay_out(read, len(next(iter(columns.values()))))
 
     def _lay_out(self, read: Outputs, rows: int) -> Vector:
-        matrix = np.empty((rows, self._width), dtype=self._dtype)
+        matrix = np.empty((rows, self.width), dtype=self._dtype)
         for part in self._parts:
             part.fill(matrix, read)
         return matrix
+
+
+def _lay_out(blocks: Vector, codes: Vector, target: Vector) -> None:
+    """Write the block of each row's code, piece by piece, so that what is written stays at hand."""
+    for start in range(0, len(codes), _PIECE_ROWS):
+        piece = slice(start, start + _PIECE_ROWS)
+        # Codes are places among the blocks; to clip them is the way that does not check again.
+        target[piece] = blocks.take(codes[piece], axis=0, mode="clip")
 
 
 def _take_part(transformer: Any, columns: list[str], place: slice) -> TextPart | NumberPart:

@@ -55,6 +55,10 @@ class TrainingSettings(Settings):
         calibration: Method by which probabilities are corrected; ``auto`` lets the data decide.
         explain: Whether the winner is also explained by SHAP values (extra ``explain``).
         refit: Whether the chosen model is fitted again on train and selection rows together.
+        distributed: Whether the chosen trees are grown again on all train rows by Spark, where
+            training has but a sample of them (``ENGINE=spark``, winner ``xgboost``). Takes the
+            place of ``refit``.
+        distributed_workers: Spark tasks among which the rows lie then; all must run at once.
         bootstrap_resamples: Resamples behind each interval.
         confidence: Coverage of each interval, 0 to 1.
         interval_coverage: Share of rows whose true value the interval around a predicted value
@@ -71,6 +75,8 @@ class TrainingSettings(Settings):
     calibration: Literal["auto", "none", "sigmoid", "isotonic", "temperature"] = "auto"
     explain: bool = False
     refit: bool = True
+    distributed: bool = False
+    distributed_workers: int = Field(default=2, ge=1)
     bootstrap_resamples: int = Field(ge=100)
     confidence: float = Field(gt=0, lt=1)
     interval_coverage: float = Field(default=0.9, gt=0, lt=1)

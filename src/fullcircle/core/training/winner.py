@@ -14,12 +14,14 @@ from fullcircle.core.metrics import score_all
 from fullcircle.core.model import Model
 from fullcircle.core.profile import take_profile
 from fullcircle.core.splits import describe_split
+from fullcircle.core.training.distributed import FullFit
 from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training.workshop import Workshop
 
 _REPORTED = ("metric", "rows", "slices", "gaps", "calibration", "importance", "learning_curve")
+_FULL_FACTS = ("rows", "first", "last")
 _PLAN_FACTS = ("column", "kind", "action", "why", "missing")
 
 
@@ -121,10 +123,14 @@ def make_model(
     report: dict[str, Any] | None,
     *,
     profiled: bool,
+    full_fit: FullFit | None = None,
 ) -> Model:
     """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows."""
     problem, training, estimator = workshop.problem, workshop.training, winner.estimator
-    if training.refit:
+    refit = training.refit and full_fit is None
+    if full_fit is not None:
+        estimator = winner.calibrate(full_fit.estimator)
+    elif refit:
         rows = pd.concat([workshop.rows, more], ignore_index=True)
         workshop = Workshop(rows, problem, training, workshop.plan)
         estimator = winner.calibrate(workshop.fit(winner.recipe))
@@ -142,13 +148,17 @@ def make_model(
             "seed": training.seed,
             "recipe": winner.recipe.as_dict(),
             "calibration": winner.calibration["method"],
-            "refit": training.refit,
+            "refit": refit,
+            **({} if full_fit is None else {"distributed": full_fit.facts}),
             "rows_sha256": workshop.digest_rows(),
             "problem": problem.model_dump(mode="json"),
             "training": training.model_dump(mode="json"),
         },
         scores=winner.scores,
-        trained_on=_describe_rows(workshop.rows, problem, as_of),
+        trained_on={
+            **_describe_rows(workshop.rows, problem, as_of),
+            **({} if full_fit is None else _describe_full(full_fit)),
+        },
         profile=_take_profile(workshop, winner, more) if profiled else {},
         example=example,
         expected=predict(estimator, problem.task, example).tolist(),
@@ -189,6 +199,10 @@ def _take_example(inputs: pd.DataFrame) -> pd.DataFrame:
     """
     fullest = int(np.argmin(inputs.isna().sum(axis=1).to_numpy()))
     return inputs.iloc[sorted({0, 1, 2, 3, max(fullest, 4)} & set(range(len(inputs))))]
+
+
+def _describe_full(full_fit: FullFit) -> dict[str, Any]:
+    return {name: full_fit.facts[name] for name in _FULL_FACTS if name in full_fit.facts}
 
 
 def _describe_rows(rows: pd.DataFrame, problem: ProblemSpec, as_of: str) -> dict[str, Any]:

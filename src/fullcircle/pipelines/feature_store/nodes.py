@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 
 from fullcircle.core.contract import Clock, ProblemSpec, require_columns
 from fullcircle.core.errors import DataError
-from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.core.labelled_rows import join_labelled, select_labelled
+from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.core.sampling import SampleSettings, choose_sample, keep_sample
-from fullcircle.core.splits import is_held_out
 from fullcircle.problems import load_problem
 
 
@@ -28,7 +27,7 @@ def choose_training_rows(
         ``rows_known``, ``rows_kept``, and by which digests they are kept.
     """
     require_columns(list(events.columns), problem.event_columns, "events")
-    labelled = _select_labelled(events, problem, as_of)
+    labelled = select_labelled(events, problem, as_of)
     return choose_sample(labelled, problem.row_id, training_sample)
 
 
@@ -55,21 +54,11 @@ def build_training_set(
         DataError: No label was known by then, or all known labels are alike.
     """
     require_columns(list(events.columns), problem.event_columns, "events")
-    spine = _select_labelled(events, problem, as_of)
+    spine = select_labelled(events, problem, as_of)
     if training_rows is not None:
         spine = keep_sample(spine, problem.row_id, training_rows)
     _refuse_unusable_labels(spine, events, problem, as_of)
-    joined = join_features(spine, feature_tables, problem.feature_lookups, problem.event_time)
-    return joined.select(*problem.bookkeeping, *problem.features).order_by(problem.row_id)
-
-
-def _select_labelled(events: ir.Table, problem: ProblemSpec, as_of: Clock) -> ir.Table:
-    known = events[problem.label].notnull()
-    if problem.label_time is not None:
-        known &= events[problem.label_time] <= ibis.literal(as_of.moment)
-    if problem.split.by == "key":
-        known &= ~is_held_out(events, problem)
-    return events.filter(known).select(*problem.event_columns)
+    return join_labelled(spine, feature_tables, problem).order_by(problem.row_id)
 
 
 def _refuse_unusable_labels(

@@ -1,5 +1,6 @@
 """From a training set to a challenger, chosen on rows that did not train it."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,7 @@ from fullcircle.core.notebook import NotebookFacts, write_notebook
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.splits import split_rows
 from fullcircle.core.statistics import describe_columns, take_head
+from fullcircle.core.training.distributed import FullFit
 from fullcircle.core.training.estimators import as_inputs, predict, refuse_single_class
 from fullcircle.core.training.finalists import find_winner
 from fullcircle.core.training.recipes import Recipe
@@ -214,7 +216,7 @@ def assess_winner(
     return report, figures
 
 
-def make_challenger(  # noqa: PLR0913 - all that the model is to know of itself
+def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know of itself
     winner: Winner,
     preparation_report: list[dict[str, Any]],
     train_set: pd.DataFrame,
@@ -223,6 +225,7 @@ def make_challenger(  # noqa: PLR0913 - all that the model is to know of itself
     training: TrainingSettings,
     as_of: Clock,
     evaluation_report: dict[str, Any] | None = None,
+    full_fits: Sequence[FullFit] = (),
     *,
     profiled: bool = True,
 ) -> Model:
@@ -233,7 +236,13 @@ def make_challenger(  # noqa: PLR0913 - all that the model is to know of itself
     """
     workshop = Workshop(train_set, problem, training, preparation_report)
     return make_model(
-        workshop, winner, selection_set, str(as_of), evaluation_report, profiled=profiled
+        workshop,
+        winner,
+        selection_set,
+        str(as_of),
+        evaluation_report,
+        profiled=profiled,
+        full_fit=next(iter(full_fits), None),
     )
 
 

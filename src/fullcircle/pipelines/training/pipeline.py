@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from fullcircle.pipelines.training import nodes
+from fullcircle.pipelines.training import all_rows, nodes
 
 _DECLARED = ["params:problem", "params:training"]
 
@@ -22,6 +22,19 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 "train_set",
                 ["train_set_head", "train_set_statistics"],
                 name="describe_train_set",
+            ),
+            node(
+                all_rows.select_all_train_rows,
+                [
+                    "events",
+                    "feature_tables",
+                    "selection_set",
+                    "gate_set",
+                    *_DECLARED,
+                    "params:as_of",
+                ],
+                "all_train_rows",
+                name="select_all_train_rows",
             ),
             node(
                 nodes.diagnose_train_set,
@@ -82,6 +95,12 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="assess_winner",
             ),
             node(
+                all_rows.fit_on_all_rows,
+                ["winner", "candidates", "all_train_rows", "training_rows", *_DECLARED],
+                "full_fits",
+                name="fit_on_all_rows",
+            ),
+            node(
                 nodes.make_challenger,
                 [
                     "winner",
@@ -91,6 +110,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     *_DECLARED,
                     "params:as_of",
                     "evaluation_report",
+                    "full_fits",
                 ],
                 "challenger",
                 name="make_challenger",

@@ -1,0 +1,85 @@
+"""Three real months of taxi trips, every twentieth of them, scored day by day."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+MONTHS = ("2025-01", "2025-02", "2025-03")
+EVERY = 20
+QUICK = {"candidates": ["baseline", "xgboost"], "search": {"trials": 0}}
+
+
+@pytest.fixture(scope="module")
+def trips(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with every twentieth trip of the publisher's files, or skip."""
+    folder = tmp_path_factory.mktemp("trips")
+    (folder / "nyc_taxi").mkdir()
+    for month in MONTHS:
+        name = f"nyc_taxi/green_tripdata_{month}.parquet"
+        if not (real_data / name).is_file():
+            pytest.skip(f"TLC's {name} is not in {real_data}")
+        rows = pq.read_table(real_data / name)
+        pq.write_table(rows.take(np.arange(0, len(rows), EVERY)), folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def real(make: Any, tmp_path_factory: pytest.TempPathFactory, trips: Path) -> Any:
+    """Give a project whose champion learnt January's trips, and has scored all three months."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROBLEM", "nyc_taxi")
+        patch.setenv("DATA_SOURCE", "real")
+        patch.setenv("RAW_DIR", str(trips))
+        project = make(tmp_path_factory.mktemp("taxi") / "project", simulation=None)
+        for name in ("data_processing", "feature_store", "training", "registry"):
+            project.run(name, training=QUICK)
+        project.run("scoring", since="2025-01-01", until="2025-04-01")
+        yield project
+
+
+def test_three_months_are_scored_day_by_day(real: Any) -> None:
+    """Each of the 90 days is a commit of its own, and each trip is scored once or set aside."""
+    catalog = real.catalog()
+    report = catalog.load("scoring_report")
+    events = catalog.load("events").to_pandas()
+    inside = events["picked_up_at"].between("2025-01-01", "2025-03-31 23:59:59.999999")
+    predictions = catalog.load("predictions").to_pandas()
+    assert report["days"] == predictions["scored_on"].nunique() == 90
+    assert predictions["row_id"].is_unique
+    assert len(predictions) + report["rejected"] == inside.sum()
+    assert set(predictions["row_id"]) <= set(events.loc[inside, "row_id"])
+    assert len(predictions) > 5_000
+
+
+def test_later_months_are_predicted_better_than_by_their_mean(real: Any) -> None:
+    """On trips that taught nobody the error stays under the spread of what there was to predict."""
+    catalog = real.catalog()
+    rows = (
+        catalog.load("predictions")
+        .to_pandas()
+        .merge(catalog.load("labels").to_pandas()[["row_id", "trip_minutes"]], on="row_id")
+    )
+    assert (rows["backfilled"] == (rows["scored_on"] < "2025-02-01")).all()
+    for _, month in rows[~rows["backfilled"]].groupby(rows["scored_on"].str[:7]):
+        off = month["predicted"] - month["trip_minutes"]
+        assert np.sqrt((off**2).mean()) < 0.75 * month["trip_minutes"].std()
+        inside = month["trip_minutes"].between(month["predicted_low"], month["predicted_high"])
+        assert 0.8 < inside.mean() < 0.97
+
+
+def test_a_second_run_over_the_same_days_leaves_the_same_rows(real: Any) -> None:
+    """What is scored again comes out the same, row for row."""
+    stamps = ["run_id", "scored_at"]
+    before = real.catalog().load("predictions").to_pandas()
+    real.run("scoring", since="2025-03-25", until="2025-04-01")
+    after = real.catalog().load("predictions").to_pandas()
+    pd.testing.assert_frame_equal(
+        *(
+            rows.drop(columns=stamps).sort_values("row_id", ignore_index=True)
+            for rows in (before, after)
+        )
+    )
