@@ -1,5 +1,6 @@
 """Three real months of taxi trips, every twentieth of them, scored day by day."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,52 @@ def test_a_second_run_over_the_same_days_leaves_the_same_rows(real: Any) -> None
             for rows in (before, after)
         )
     )
+
+
+def test_the_endpoint_looks_up_what_batch_found(real: Any) -> None:
+    """Trips asked in the order of events: features and predictions are batch's of that moment."""
+    from kedro.framework.session import KedroSession
+    from tests.serving.stage import Client
+
+    from fullcircle.online.publish import publish_table
+    from fullcircle.online.store import open_store
+    from fullcircle.serving.collector import Collector
+    from fullcircle.serving.fetching import Fetcher
+    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.opening import set_up
+    from fullcircle.serving.worker import build_endpoint
+
+    with KedroSession.create(real.path) as session:
+        context = session.load_context()
+        folder = set_up(context, {"port": 0}, ())
+        catalog = context.catalog
+    plan = read_json(folder.plan)
+    Fetcher(folder, plan["model"], plan["tracking_uri"]).refresh()
+    tables, problem = catalog.load("feature_tables"), catalog.load("params:problem")
+    scored = catalog.load("predictions").to_pandas().sort_values("picked_up_at")
+    asked = scored[~scored["backfilled"]].iloc[:: len(scored) // 12]
+    store = open_store(plan["online_store"])
+    client = Client(build_endpoint(folder, 0))
+    known = [problem.row_id, *problem.entity_keys, problem.event_time, *problem.request_columns]
+    for _, trip in asked.iterrows():
+        for name, table in tables.items():
+            rows = table.rows.to_pyarrow_batches()
+            moment = trip["picked_up_at"].to_pydatetime()
+            publish_table(store, name, rows, table.declared, 0, as_of=moment, force=True)
+        record = {name: None if pd.isna(trip[name]) else trip[name] for name in known}
+        record["picked_up_at"] = trip["picked_up_at"].isoformat()
+        plain = {
+            name: getattr(value, "item", lambda v=value: v)() for name, value in record.items()
+        }
+        answer = client.predict(plain)
+        assert answer["predictions"] == [pytest.approx(trip["predicted"], rel=1e-9)]
+        assert answer["intervals"] == [
+            [pytest.approx(trip[f"predicted_{end}"], rel=1e-9) for end in ("low", "high")]
+        ]
+    client.close()
+    logs = [catalog.get(name) for name in ("endpoint_requests", "endpoint_predictions")]
+    assert Collector(folder.journal, *logs).collect() == len(asked)
+    logged = logs[1].load().to_pandas().set_index("row_id")
+    for _, trip in asked.iterrows():
+        for name, value in json.loads(logged.loc[trip["row_id"], "features"]).items():
+            assert value == pytest.approx(None if pd.isna(trip[name]) else trip[name])
