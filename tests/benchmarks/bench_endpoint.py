@@ -2,6 +2,10 @@
 
 Run in a project with a champion (kedro run), on a quiet machine:
     python tests/benchmarks/bench_endpoint.py [--seconds 5] [--connections 1 16 64 256]
+        [--workers 2] [--picture endpoint.svg]
+
+The echo is one worker of the same server that answers what it was sent. "Cached" is ours with
+predictions kept by version and features, asked for the same row each time.
 """
 
 import argparse
@@ -38,19 +42,25 @@ uvicorn.run(app, port=int(sys.argv[1]), log_level="error", access_log=False, lif
 """
 
 
-def prepare(folder: Path, workers: int) -> tuple[Any, list[dict[str, Any]]]:
-    """Set an endpoint up beside the project's own; gives its folder and rows to send."""
+def prepare(folder: Path, workers: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Set two endpoints up beside the project's own; gives their folders and rows to send."""
+    from kedro.framework.startup import bootstrap_project
+
     from fullcircle.commands.project import open_project
     from fullcircle.serving.folder import EndpointFolder, read_json, write_json
     from fullcircle.serving.opening import set_up
 
+    bootstrap_project(Path.cwd())
     context = open_project()
-    plan = read_json(set_up(context, {"port": 0, "workers": workers}, ()).plan)
-    plan["log"] = {name: str(folder / name) for name in plan["log"]}
-    endpoint = EndpointFolder(folder / "endpoint")
-    write_json(endpoint.plan, plan)
+    endpoints = {}
+    for name, rows in (("ours", 0), ("cached", 10_000)):
+        changes = {"port": 0, "workers": workers, "cache_rows": rows}
+        plan = read_json(set_up(context, changes, ()).plan)
+        plan["log"] = {table: str(folder / name / table) for table in plan["log"]}
+        endpoints[name] = EndpointFolder(folder / name / "endpoint")
+        write_json(endpoints[name].plan, plan)
     example = context.catalog.load("champion").example
-    return endpoint, json.loads(example.to_json(orient="records"))
+    return endpoints, json.loads(example.to_json(orient="records"))
 
 
 @contextmanager
@@ -100,31 +110,55 @@ def find_address(endpoint: Any) -> str | None:
     return said["address"] if said else None
 
 
-def main(seconds: float, connections: list[int], workers: int, *, mlflow: bool) -> None:
-    """Start all three, load them in turns, and print what was seen."""
+def main(
+    seconds: float, connections: list[int], workers: int, picture: str | None, *, mlflow: bool
+) -> None:
+    """Start all, load them in turns, and print what was seen."""
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
-        endpoint, rows = prepare(folder, workers)
+        endpoints, rows = prepare(folder, workers)
         body = folder / "body.json"
         body.write_text(json.dumps({"dataframe_records": rows[:1]}), encoding="utf-8")
-        stack.enter_context(
-            running(
-                [sys.executable, "-m", "fullcircle.serving", str(endpoint.path)],
-                lambda: answers(f"{find_address(endpoint)}/ready"),
-            )
-        )
-        addresses = {"ours": f"{find_address(endpoint)}/invocations"}
-        stack.enter_context(
-            running(
-                [sys.executable, "-c", ECHO, "8391"], lambda: _is_open(8391), OMP_NUM_THREADS="1"
-            )
-        )
+        addresses = {}
+        for name, endpoint in endpoints.items():
+            began = time.perf_counter()
+            stack.enter_context(serve(endpoint))
+            print(f"{name} was ready after {time.perf_counter() - began:.1f} s")
+            addresses[name] = f"{find_address(endpoint)}/invocations"
+        echo = [sys.executable, "-c", ECHO, "8391"]
+        stack.enter_context(running(echo, lambda: _is_open(8391)))
         addresses["echo"] = "http://127.0.0.1:8391/invocations"
         if mlflow:
-            addresses["mlflow"] = stack.enter_context(serve_by_mlflow(endpoint))
-        for number in connections:
-            _compare(number, seconds, addresses, body)
-        show_times(endpoint, rows[:1])
+            addresses["mlflow"] = stack.enter_context(serve_by_mlflow(endpoints["ours"]))
+        found = {number: _compare(number, seconds, addresses, body) for number in connections}
+        show_times(endpoints["ours"], rows[:1])
+    if picture:
+        draw(found, picture)
+
+
+def serve(endpoint: Any) -> Any:
+    """Serve an endpoint's folder until the block ends."""
+    command = [sys.executable, "-m", "fullcircle.serving", str(endpoint.path)]
+    return running(command, lambda: answers(f"{find_address(endpoint)}/ready"))
+
+
+def draw(found: dict[int, dict[str, dict[str, float]]], picture: str) -> None:
+    """Draw requests per second and latency by connections."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    rates, latencies = figure.subplots(1, 2)
+    for name in next(iter(found.values())):
+        rates.plot(list(found), [one[name]["rate"] for one in found.values()], "o-", label=name)
+        for share, style in (("p50", "o-"), ("p99", "o:")):
+            seen = [one[name][share] for one in found.values()]
+            latencies.plot(list(found), seen, style, label=f"{name} {share}")
+    rates.set(xlabel="connections", ylabel="requests/s", xscale="log", yscale="log")
+    latencies.set(xlabel="connections", ylabel="milliseconds", xscale="log", yscale="log")
+    for axes in (rates, latencies):
+        axes.set_xticks(list(found), [str(number) for number in found])
+        axes.legend(fontsize="x-small")
+    figure.savefig(picture)
 
 
 @contextmanager
@@ -147,7 +181,9 @@ def _is_open(port: int) -> bool:
         return door.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _compare(number: int, seconds: float, addresses: dict[str, str], body: Path) -> None:
+def _compare(
+    number: int, seconds: float, addresses: dict[str, str], body: Path
+) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for name, address in addresses.items():
         ask(address, number, min(seconds, 1), body)  # warm
@@ -160,6 +196,7 @@ def _compare(number: int, seconds: float, addresses: dict[str, str], body: Path)
     ours = found["ours"]["rate"]
     ratios = [f"{ours / one['rate']:.2f} x {name}" for name, one in found.items() if name != "ours"]
     print(f"{number} connections: {'; '.join(told)}; ours is {', '.join(ratios)}", flush=True)
+    return found
 
 
 def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) -> None:
@@ -200,5 +237,12 @@ if __name__ == "__main__":
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 16, 64, 256])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--without-mlflow", action="store_true")
+    parser.add_argument("--picture", help="where to draw the curve")
     given = parser.parse_args()
-    main(given.seconds, given.connections, given.workers, mlflow=not given.without_mlflow)
+    main(
+        given.seconds,
+        given.connections,
+        given.workers,
+        given.picture,
+        mlflow=not given.without_mlflow,
+    )
