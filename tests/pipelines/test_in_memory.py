@@ -15,6 +15,7 @@ from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from tests.core.gate_cases import INTAKE, probe_of
 
+from fullcircle.core.alerts import AlertSettings
 from fullcircle.core.contract import Clock, FeatureTable, ProblemSpec
 from fullcircle.core.drift import DriftSettings
 from fullcircle.core.errors import GateRefusedError
@@ -105,6 +106,11 @@ def values() -> dict[str, Any]:
             min_labels=50, bootstrap_resamples=100, confidence=0.9, seed=1
         ),
         "params:retraining": RetrainingSettings(max_drifted_columns=0),
+        "params:alerts": AlertSettings(),
+        "scoring_report": None,
+        "watched_before": [],
+        "retrainings": [],
+        "alerts_before": None,
     }
 
 

@@ -1,5 +1,6 @@
 """Custom datasets: thin load, save and describe; every side effect of the project lives here."""
 
+from fullcircle.datasets.alerts_dataset import AlertsDataset
 from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
 from fullcircle.datasets.companions_dataset import CompanionsDataset
 from fullcircle.datasets.data_versions_dataset import DataVersionsDataset
@@ -7,6 +8,7 @@ from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
 from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
 from fullcircle.datasets.figures_dataset import FiguresDataset
+from fullcircle.datasets.ledger_dataset import LedgerDataset
 from fullcircle.datasets.model_dataset import ModelDataset
 from fullcircle.datasets.model_probe_dataset import ModelProbeDataset
 from fullcircle.datasets.predictions_dataset import PredictionsDataset
@@ -24,6 +26,7 @@ from fullcircle.datasets.simulated_dataset import SimulatedDataset
 from fullcircle.datasets.stream_table_dataset import StreamTableDataset
 
 __all__ = [
+    "AlertsDataset",
     "CandidateRunsDataset",
     "CompanionsDataset",
     "DataVersionsDataset",
@@ -31,6 +34,7 @@ __all__ = [
     "FeatureTableDataset",
     "FeatureTablesDataset",
     "FiguresDataset",
+    "LedgerDataset",
     "ModelDataset",
     "ModelProbeDataset",
     "PredictionsDataset",

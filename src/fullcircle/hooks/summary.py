@@ -183,8 +183,21 @@ def tell_performance(report: dict[str, Any]) -> RenderableType:
 
 
 def tell_retraining(decision: dict[str, Any]) -> RenderableType:
-    """Say whether to train again, and why."""
-    return f"{'yes' if decision['retrain'] else 'no'}: {'; '.join(decision['reasons'])}"
+    """Say whether to train again, why, and how."""
+    said = f"{'yes' if decision['retrain'] else 'no'}: {'; '.join(decision['reasons'])}"
+    return f"{said}\nkedro retrain acts on it" if decision["retrain"] else said
+
+
+def tell_alerts(report: dict[str, Any]) -> RenderableType:
+    """Say what was told, what is still wrong, and which channels did not take it."""
+    how = "would be sent (dry run)" if report["dry_run"] else "sent"
+    lines = [f"{len(report['sent'])} {how}, {len(report['open'])} open"]
+    lines += [
+        f"  {notice['severity']}, {notice['state']}: {notice['what']}, since {notice['since'][:10]}"
+        for notice in report["sent"][:_MAX_REASONS]
+    ]
+    lines += [f"  channel {name}: {told}" for name, told in report["channels"].items()]
+    return Text("\n".join(lines))
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
@@ -198,6 +211,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
     "drift_report": ("Drift", tell_drift),
     "performance_report": ("Performance", tell_performance),
     "retrain_decision": ("Train again?", tell_retraining),
+    "alerts": ("Alerts", tell_alerts),
 }
 
 

@@ -1,12 +1,13 @@
 """From predictions and late labels to what has changed and what to do about it."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import plotly.graph_objects as go
 
+from fullcircle.core.alerts import AlertSettings, decide, find_conditions
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.dashboard import draw_dashboard, plot_drift
 from fullcircle.core.drift import (
@@ -18,7 +19,12 @@ from fullcircle.core.drift import (
 )
 from fullcircle.core.performance import PerformanceSettings, measure_performance
 from fullcircle.core.profile import PREDICTION
-from fullcircle.core.retraining import RetrainingSettings, decide_retraining
+from fullcircle.core.retraining import (
+    Evidence,
+    RetrainingSettings,
+    decide_retraining,
+    note_window,
+)
 from fullcircle.core.scoring.requests import DAY
 from fullcircle.core.scoring.rows import BACKFILLED
 
@@ -101,22 +107,60 @@ def _leave_out_backfills(predictions: ir.Table) -> ir.Table:
     return predictions.filter(~predictions[BACKFILLED].fill_null(False))
 
 
-def judge_retraining(
+def judge_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at
     drift_report: dict[str, Any],
     performance_report: dict[str, Any],
     reference_profile: dict[str, Any],
+    labels: ir.Table,
+    watched_before: list[dict[str, Any]],
+    retrainings: list[dict[str, Any]],
+    problem: ProblemSpec,
     retraining: RetrainingSettings,
     as_of: Clock,
-) -> dict[str, Any]:
-    """Decide by the declared rules whether the model should be trained again."""
-    return decide_retraining(
-        drift_report,
-        performance_report,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Decide by the declared rules whether the model should be trained again.
+
+    Returns:
+        The decision, and what later decisions must know of this window.
+    """
+    trained_at = Clock.model_validate(reference_profile["trained_at"]).moment
+    evidence = Evidence(
+        drift=drift_report,
+        performance=performance_report,
         reference=reference_profile,
-        trained_at=Clock.model_validate(reference_profile["trained_at"]).moment,
+        trained_at=trained_at,
         as_of=as_of.moment,
-        settings=retraining,
+        watched=watched_before,
+        new_labels=_count_labels(labels, problem, trained_at, as_of),
     )
+    window = note_window(drift_report, str(reference_profile["version"]), as_of.moment, retraining)
+    return decide_retraining(evidence, retraining, retrainings), window
+
+
+def _count_labels(
+    labels: ir.Table, problem: ProblemSpec, since: datetime, as_of: Clock
+) -> int | None:
+    """Count the labels that became known between two moments; None of a snapshot."""
+    if problem.label_time is None:
+        return None
+    known = labels[problem.label_time]
+    new = labels.filter(known > ibis.literal(since), known <= ibis.literal(as_of.moment))
+    return int(new.count().execute())
+
+
+def decide_alerts(
+    drift_report: dict[str, Any],
+    retrain_decision: dict[str, Any],
+    scoring_report: dict[str, Any] | None,
+    alerts_before: dict[str, Any] | None,
+    alerts: AlertSettings,
+    as_of: Clock,
+    service_report: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Decide what is worth telling of this window, and has not been told yet."""
+    seen = find_conditions(drift_report, retrain_decision, scoring_report, service_report, alerts)
+    decided = decide(seen, alerts_before, as_of.moment, alerts)
+    return {"as_of": str(as_of), "dry_run": alerts.dry_run, **decided}
 
 
 def plot_drift_report(drift_report: dict[str, Any]) -> go.Figure:

@@ -1,4 +1,4 @@
-"""predictions + reference_profile + labels → reports, retrain_decision, dashboard."""
+"""predictions + reference_profile + labels → reports, retrain_decision, alerts, dashboard."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -6,7 +6,7 @@ from fullcircle.pipelines.monitoring import nodes
 
 
 def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's signature
-    """Watch drift and performance, and decide about retraining."""
+    """Watch drift and performance, decide about retraining, and alert."""
     return pipeline(
         [
             node(
@@ -33,11 +33,28 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "drift_report",
                     "performance_report",
                     "reference_profile",
+                    "labels",
+                    "watched_before",
+                    "retrainings",
+                    "params:problem",
                     "params:retraining",
                     "params:as_of",
                 ],
-                "retrain_decision",
+                ["retrain_decision", "watched_window"],
                 name="judge_retraining",
+            ),
+            node(
+                nodes.decide_alerts,
+                [
+                    "drift_report",
+                    "retrain_decision",
+                    "scoring_report",
+                    "alerts_before",
+                    "params:alerts",
+                    "params:as_of",
+                ],
+                "alerts",
+                name="decide_alerts",
             ),
             node(nodes.plot_drift_report, "drift_report", "drift_plot", name="plot_drift_report"),
             node(

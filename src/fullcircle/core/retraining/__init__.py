@@ -1,0 +1,16 @@
+"""Should the model be trained again? Declared rules, what holds them back, and what was done."""
+
+from fullcircle.core.retraining.acts import Retraining, note_retraining
+from fullcircle.core.retraining.decision import decide_retraining, hold_back
+from fullcircle.core.retraining.rules import Evidence, note_window
+from fullcircle.core.retraining.settings import RetrainingSettings
+
+__all__ = [
+    "Evidence",
+    "Retraining",
+    "RetrainingSettings",
+    "decide_retraining",
+    "hold_back",
+    "note_retraining",
+    "note_window",
+]
