@@ -23,7 +23,7 @@ from tests.commands.fake_airflow import run_dag_file
 from fullcircle.__main__ import main
 from fullcircle.commands.schedule import schedule
 
-SHIPPED = {"daily_scoring", "daily_monitoring", "weekly_training"}
+SHIPPED = {"daily_scoring", "daily_monitoring", "daily_retraining", "weekly_training"}
 CIRCLE = ["data_processing", "feature_store", "training", "registry"]
 AWKWARD = """
 awkward:

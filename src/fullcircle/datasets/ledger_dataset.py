@@ -50,7 +50,7 @@ class LedgerDataset(AbstractDataset[dict[str, Any], list[dict[str, Any]]]):
     def save(self, data: dict[str, Any]) -> None:
         """Add a line, surely once this returns."""
         with clear_storage_errors(self._path.parent):
-            append_lines(self._path, [{**data, "run_id": active_run_id()}])
+            append_lines(self._path, [{"run_id": active_run_id(), **data}])
 
     def _exists(self) -> bool:
         return self._path.is_file()

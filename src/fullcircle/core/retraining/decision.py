@@ -24,13 +24,15 @@ def decide_retraining(
     Returns:
         ``retrain`` (whether to do it), ``asked`` (whether a rule asks for it), ``reasons`` (of what
         asks and of what holds it back; where nothing asks, what was found fine), ``rules`` (what
-        each found), ``held_back`` (by what) and ``as_of``.
+        each found), ``held_back`` (by what), ``as_of`` and
+        ``model_version``.
     """
     found = apply_rules(evidence, settings)
     reasons = [reason for finding in found for reason in finding.reasons]
     held = hold_back(known_by(ledger, evidence.as_of), evidence.as_of, settings) if reasons else []
     return {
         "as_of": evidence.as_of.isoformat(),
+        "model_version": str(evidence.reference["version"]),
         "retrain": bool(reasons) and not held,
         "asked": bool(reasons),
         "reasons": [*reasons, *(hold["told"] for hold in held)] or [_tell_rest(evidence, settings)],
