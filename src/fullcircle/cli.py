@@ -9,6 +9,7 @@ from fullcircle.commands.features import features
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
 from fullcircle.commands.package import package
+from fullcircle.commands.replay import replay
 from fullcircle.commands.retrain import retrain
 from fullcircle.commands.schedule import schedule
 from fullcircle.commands.stream import stream
@@ -30,6 +31,7 @@ cli.add_command(automl)
 cli.add_command(features)
 cli.add_command(model)
 cli.add_command(package)
+cli.add_command(replay)
 cli.add_command(retrain)
 cli.add_command(schedule)
 cli.add_command(stream)

@@ -73,6 +73,11 @@ def write(
 
     project = find_project()
     jobs = read_jobs(project, names, clock)
+    if scheduler == "databricks" and not names:
+        left_out = ", ".join(job.name for job in jobs if job.command)
+        jobs = tuple(job for job in jobs if not job.command)
+        if left_out:
+            click.echo(f"Left out, for on Databricks jobs run pipelines: {left_out}.", err=True)
     files = write_files(scheduler, jobs, Place.find(folder or project, program))
     if output is not None:
         save_files(output, files)

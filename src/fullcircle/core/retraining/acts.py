@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Self
 
+_APPROVAL = "approved_by_a_person"  # the gate's check
+
 
 @dataclass(frozen=True)
 class Retraining:
@@ -13,6 +15,7 @@ class Retraining:
     Attributes:
         as_of: The clock at which it was done.
         promoted: Whether the gate made its challenger champion.
+        helped: Whether it was promoted, or waits for nothing but a person's approval.
         forced: Whether a person asked for it against the rules.
         why: What asked for it.
         challenger: The model that came of it; None where none did.
@@ -27,6 +30,11 @@ class Retraining:
     challenger: str | None = None
     incumbent: str | None = None
     told: str = ""
+    helped: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.helped is None:
+            object.__setattr__(self, "helped", self.promoted)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -43,6 +51,7 @@ def note_retraining(
     as_of: datetime, decision: Mapping[str, Any], *, why: str, forced: bool
 ) -> Retraining:
     """Give the ledger's line of a retraining by what the gate decided."""
+    failed = {check["name"] for check in decision["checks"] if not check["passed"]}
     return Retraining(
         as_of=as_of,
         promoted=decision["promote"] is True,
@@ -51,6 +60,7 @@ def note_retraining(
         challenger=decision["challenger"],
         incumbent=decision["incumbent"],
         told="; ".join(decision["reasons"]),
+        helped=failed <= {_APPROVAL},
     )
 
 

@@ -65,11 +65,7 @@ def hold_back(
         )
         held.append(_hold("budget", told))
     wanted = settings.give_up_after
-    if (
-        wanted is not None
-        and len(recent) >= wanted
-        and not any(a.promoted for a in recent[-wanted:])
-    ):
+    if wanted is not None and len(recent) >= wanted and not any(a.helped for a in recent[-wanted:]):
         told = f"held back: no champion came of the last {wanted} retrainings"
         held.append(_hold("no_help", told))
     return held

@@ -6,7 +6,7 @@ from typing import Any
 
 from fullcircle.core.contract import Clock
 from fullcircle.core.errors import ConfigurationError, ModelError
-from fullcircle.core.retraining.acts import known_by
+from fullcircle.core.retraining.acts import Retraining, known_by
 from fullcircle.core.retraining.decision import hold_back
 from fullcircle.core.retraining.settings import RetrainingSettings
 
@@ -64,15 +64,19 @@ def plan_retraining(
     if force is not None:
         held = hold_back(known_by(ledger, clock.moment), clock.moment, settings)
         return Plan(act=True, as_of=clock, why=force, forced=True, held_back=held)
-    _require_fitting(decision, champion, clock)
-    return _follow(decision or {}, ledger, clock, settings)
-
-
-def _require_fitting(decision: Mapping[str, Any] | None, champion: str, clock: Clock) -> None:
     if decision is None:
         raise ConfigurationError(
             f"There is no decision on retraining yet. {_MONITOR.format(clock)}"
         )
+    done = known_by(ledger, clock.moment)
+    if done and done[-1].as_of == clock.moment:
+        came = "promoted" if done[-1].promoted else "not promoted"
+        return Plan(act=False, as_of=clock, why=f"trained again at this clock already, {came}")
+    _require_fitting(decision, champion, clock)
+    return _follow(decision, done, clock, settings)
+
+
+def _require_fitting(decision: Mapping[str, Any], champion: str, clock: Clock) -> None:
     decided = Clock.model_validate(decision["as_of"])
     if decided.moment != clock.moment:
         raise ConfigurationError(
@@ -88,13 +92,12 @@ def _require_fitting(decision: Mapping[str, Any] | None, champion: str, clock: C
 
 def _follow(
     decision: Mapping[str, Any],
-    ledger: Iterable[Mapping[str, Any]],
+    done: list[Retraining],
     clock: Clock,
     settings: RetrainingSettings,
 ) -> Plan:
     """Act on the decision, unless something done since it was taken holds it back."""
-    why = "; ".join(decision["reasons"])
-    held = hold_back(known_by(ledger, clock.moment), clock.moment, settings)
-    if decision["asked"] and held and decision["retrain"]:
-        why = f"{why}; {'; '.join(hold['told'] for hold in held)}"
+    held = hold_back(done, clock.moment, settings)
+    told = [hold["told"] for hold in held if hold["told"] not in decision["reasons"]]
+    why = "; ".join([*decision["reasons"], *(told if decision["asked"] else ())])
     return Plan(bool(decision["asked"]) and not held, clock, why, held_back=held)
