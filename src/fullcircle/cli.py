@@ -4,6 +4,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
+from fullcircle.commands.alerts import alerts
 from fullcircle.commands.automl import automl
 from fullcircle.commands.features import features
 from fullcircle.commands.model import model
@@ -27,6 +28,7 @@ run = OneLineErrors(
     help="Run the whole circle, or the pipelines that you name.",
 )
 cli.add_command(run)
+cli.add_command(alerts)
 cli.add_command(automl)
 cli.add_command(features)
 cli.add_command(model)

@@ -10,6 +10,7 @@ from email.header import decode_header, make_header
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -268,3 +269,33 @@ def test_every_part_of_an_address_is_concealed() -> None:
     """Tokens, users and passwords are taken out of what a channel says, escaped or not."""
     said = conceal("refused s3cr%40t and s3cr@t by host.test", "mailtos://u:s3cr%40t@host.test/x")
     assert said == "refused … and … by …"
+
+
+def test_channels_can_be_tried(tmp_path: Path, receiver: Receiver) -> None:
+    """A test reaches every channel at once, remembers nothing, and tells who did not take it."""
+    alerts = make(tmp_path, {"hook": receiver.address, "bad": "nosuch://x"})
+    assert alerts.try_channels() == {
+        "hook": None,
+        "bad": "its address is none that Apprise knows (1 attempts)",
+    }
+    assert receiver.bodies[0]["title"] == "shop: a test"
+    assert not (tmp_path / "alerts").exists()
+
+
+def test_the_run_is_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a server an alert links the run's page, without user and password; else it names it."""
+    run = "0123456789abcdef"
+    monkeypatch.setattr("fullcircle.datasets.alerts_dataset.active_run_id", lambda: run)
+    monkeypatch.setattr("mlflow.log_artifact", lambda *_: None)
+    monkeypatch.setattr("mlflow.log_metrics", lambda *_: None)
+    info = SimpleNamespace(info=SimpleNamespace(experiment_id="7"))
+    monkeypatch.setattr("mlflow.get_run", lambda _: info)
+    alerts = make(tmp_path)
+    expected = {
+        "sqlite:///mlflow.db": run,
+        f"https://me:{SECRET}@host.test/mlflow": f"https://host.test/mlflow/#/experiments/7/runs/{run}",
+    }
+    for address, link in expected.items():
+        monkeypatch.setattr("mlflow.get_tracking_uri", lambda address=address: address)
+        alerts.save(decided(notice()))
+        assert lines(tmp_path)[-1]["links"]["MLflow run"] == link

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from kedro.io import AbstractDataset
 
@@ -118,9 +119,20 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             self._remember(data, waiting)
             self._report(data, results)
 
+    def try_channels(self) -> dict[str, str | None]:
+        """Send a word to every channel, at once and whatever its severity.
+
+        Returns:
+            Per channel None where it was taken, else why not.
+        """
+        message = Message("info", f"{self._name}: a test", "Alerts will arrive here.")
+        return {
+            channel.name: send(channel, message, attempts=1, wait_seconds=0.0)
+            for channel in self._channels
+        }
+
     def _links(self) -> dict[str, str]:
-        run = active_run_id()
-        found = {"dashboard": self._dashboard, "MLflow run": run}
+        found = {"dashboard": self._dashboard, "MLflow run": _locate_run(active_run_id())}
         return {what: place for what, place in found.items() if place}
 
     def _enqueue(
@@ -202,3 +214,16 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             "filepath": str(self._folder),
             "channels": [channel.name for channel in self._channels],
         }
+
+
+def _locate_run(run_id: str | None) -> str | None:
+    """Give a run's page on its server, without user and password; of a database, its id."""
+    import mlflow
+
+    server = urlsplit(mlflow.get_tracking_uri())
+    if run_id is None or server.scheme not in {"http", "https"}:
+        return run_id
+    host = server.netloc.rpartition("@")[2]
+    experiment = mlflow.get_run(run_id).info.experiment_id
+    path = server.path.rstrip("/")
+    return f"{server.scheme}://{host}{path}/#/experiments/{experiment}/runs/{run_id}"

@@ -15,6 +15,7 @@ from fullcircle.replay.scoring import Monitor, Scorer
 from fullcircle.replay.training import Trainer
 from fullcircle.replay.world import World, gather_world
 
+_SEARCH_ROWS = 10_000
 _DECLARED = ("training", "gate", "drift", "performance", "retraining", "alerts")
 
 
@@ -59,6 +60,8 @@ def open_replay(context: Any, request: Request) -> Replay:
             settings.
         StorageError: The folder cannot be written to.
     """
+    if context.config_loader["globals"]["engine"] != "duckdb":
+        raise ConfigurationError("A replay runs on DuckDB alone: set ENGINE=duckdb for it.")
     windows = make_windows(request.first, request.last, request.every)
     folder = ReplayFolder(find_folder(context) / request.folder_name)
     catalog = context.catalog
@@ -111,7 +114,9 @@ def _declare(catalog: Any, request: Request, window: Window) -> dict[str, Any]:
     if problem.event_time is not None:
         problem = problem.model_copy(update={"period_days": window.days})
     training, gate = catalog.load("params:training"), catalog.load("params:gate")
-    search = training.search.model_copy(update={"trials": request.trials, "seconds": None})
+    rows = min(training.search.max_rows, _SEARCH_ROWS)
+    small = {"trials": request.trials, "seconds": None, "max_rows": rows}
+    search = training.search.model_copy(update=small)
     lenient = {"max_latency_ms": None, "max_size_mb": None, "approval": False}
     return {
         "params:problem": problem,

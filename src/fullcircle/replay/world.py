@@ -8,12 +8,14 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow.parquet as pq
 from kedro.io import AbstractDataset
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.point_in_time import KeyedTable
-from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
+from fullcircle.datasets.delta_table_dataset import DeltaTableDataset, clear_storage_errors
+from fullcircle.datasets.engine import connect, stream_rows
 from fullcircle.replay.nodes_in_memory import Room, turn
 
 
@@ -65,13 +67,16 @@ def _cut(table: KeyedTable, clock: datetime) -> KeyedTable:
 class _Computed(AbstractDataset[Mapping[str, ir.Table], dict[str, KeyedTable]]):
     """Feature tables, checked as the catalog's own are, and computed once."""
 
-    def __init__(self, declared: Mapping[str, Any]) -> None:
+    def __init__(self, declared: Mapping[str, Any], folder: Path) -> None:
         self._declared = declared
+        self._folder = folder
         self._tables: dict[str, KeyedTable] = {}
 
     def save(self, data: Mapping[str, ir.Table]) -> None:
         self._tables = {
-            name: KeyedTable(table.check(data[name]).cache(), table.declared)
+            name: KeyedTable(
+                settle(table.check(data[name]), self._folder / f"{name}.parquet"), table.declared
+            )
             for name, table in self._declared.items()
         }
 
@@ -101,7 +106,18 @@ def gather_world(room: Room, pipelines: Mapping[str, Any], folder: Path) -> Worl
     written: dict[str, Any] = {
         name: DeltaTableDataset(filepath=str(folder / name)) for name in ("judged_rows", "events")
     }
-    written["feature_tables"] = _Computed(room.get("feature_tables").tables)
+    written["feature_tables"] = _Computed(room.get("feature_tables").tables, folder)
     circle = pipelines["data_processing"] + pipelines["feature_store"]
     made = turn(circle, {}, ("events", "intake_report", "feature_tables"), room, written)
-    return World(made["events"].cache(), made["feature_tables"], made["intake_report"], problem)
+    events = settle(made["events"], folder / "events.parquet")
+    return World(events, made["feature_tables"], made["intake_report"], problem)
+
+
+def settle(rows: ir.Table, file: Path) -> ir.Table:
+    """Write rows to a file, and give them as they are read from it, whatever made them."""
+    with clear_storage_errors(file.parent):
+        reader = stream_rows(rows)
+        with pq.ParquetWriter(file, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+    return connect().read_parquet(str(file))
