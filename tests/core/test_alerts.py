@@ -192,13 +192,15 @@ HELD = [{"rule": "no_help", "told": "none helped"}, {"rule": "cool_down", "told"
         (
             {
                 "service": {
+                    "present": True,
                     "objectives": [
-                        {"objective": "p95", "met": False, "told": "300 ms"},
-                        {"objective": "errors", "met": None},
-                    ]
+                        {"name": "p95", "met": False, "value": 300, "limit": 200, "at_most": True},
+                        {"name": "errors", "met": None},
+                    ],
+                    "problems": [problem("silence")],
                 }
             },
-            {"service:p95": "critical"},
+            {"service:p95": "critical", "service:silence:": "warning"},
         ),
     ],
 )

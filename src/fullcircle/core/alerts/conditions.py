@@ -71,8 +71,9 @@ def find_conditions(
         drift: As measure_drift gives it.
         retraining: As decide_retraining gives it; it also says how performance stands.
         scoring: As summarise_scoring gives it; None where no batch was scored.
-        service: The endpoint's report with its ``objectives``, each with ``objective``, ``told``
-            and ``met`` (None where too little was measured); None without an endpoint.
+        service: The endpoint's report: whether it is ``present``, its ``objectives``, each with
+            ``name``, ``value``, ``limit``, ``at_most`` and ``met`` (None where too little was
+            measured), and ``problems``; None without an endpoint.
         settings: When something is worth an alert.
     """
     rules = {rule["rule"]: rule for rule in retraining.get("rules", ())}
@@ -83,7 +84,7 @@ def find_conditions(
         "performance": bool(performance.get("judged")),
         "retraining": True,
         "scoring": bool(scoring and (scoring["rows"] or scoring["rejected"])),
-        "service": service is not None,
+        "service": bool(service and service.get("present")),
     }
     conditions = [
         *_find_problems(drift),
@@ -172,11 +173,22 @@ def _find_scoring(report: Report, settings: AlertSettings) -> Iterable[Condition
 def _find_service(report: Report) -> Iterable[Condition]:
     for objective in report.get("objectives", ()):
         if objective["met"] is False:
+            value, limit = objective["value"], objective["limit"]
+            found = "nothing was measured" if value is None else f"{value:g}"
+            bound = "at most" if objective["at_most"] else "at least"
             yield Condition(
-                f"service:{objective['objective']}",
+                f"service:{objective['name']}",
                 "critical",
-                f"the endpoint misses its objective {objective['objective']}",
-                str(objective.get("told", "")),
+                f"the endpoint misses its objective: {objective['name']}",
+                f"{found}, {bound} {limit:g} wanted",
                 "look at the endpoint's log and load; go back with kedro model rollback if a "
                 "promotion came before",
             )
+    for problem in report.get("problems", ()):
+        yield Condition(
+            f"service:{problem['problem']}:{problem['column'] or ''}",
+            "warning",
+            f"the endpoint's log: {problem['problem'].replace('_', ' ')}",
+            problem["told"],
+            "see whether the endpoint runs and its log can be written",
+        )
