@@ -16,7 +16,7 @@ from fullcircle.core.drift import (
     group_days,
     measure_drift,
 )
-from fullcircle.core.performance import PerformanceSettings, measure_performance
+from fullcircle.core.performance import PerformanceSettings, join_labels, measure_windows
 from fullcircle.core.profile import PREDICTION
 from fullcircle.core.retraining import RetrainingSettings, decide_retraining
 from fullcircle.core.scoring.requests import DAY
@@ -85,15 +85,13 @@ def report_performance(
     problem: ProblemSpec,
     performance: PerformanceSettings,
     as_of: Clock,
+    reference_profile: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score past predictions, per period and version, on the labels that had arrived by then."""
     scored = _leave_out_backfills(predictions).filter(predictions["as_of"] <= str(as_of))
-    if problem.label_time is not None:
-        labels = labels.filter(labels[problem.label_time] <= ibis.literal(as_of.moment))
-    joined = scored.left_join(labels, problem.row_id)
-    columns = [problem.row_id, "as_of", "model_version", PREDICTION, problem.label]
-    frame = joined.select(*columns).order_by("as_of", problem.row_id).to_pandas()
-    return measure_performance(frame, problem, performance)
+    labelled = join_labels(scored, labels, problem, as_of.moment)
+    windows = labelled.windows(performance.max_windows)
+    return measure_windows(windows, problem, performance, reference_profile, labelled)
 
 
 def _leave_out_backfills(predictions: ir.Table) -> ir.Table:

@@ -23,7 +23,14 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
             node(
                 nodes.report_performance,
-                ["predictions", "labels", "params:problem", "params:performance", "params:as_of"],
+                [
+                    "predictions",
+                    "labels",
+                    "params:problem",
+                    "params:performance",
+                    "params:as_of",
+                    "reference_profile",
+                ],
                 "performance_report",
                 name="report_performance",
             ),
