@@ -1,5 +1,6 @@
 """From predictions and late labels to what has changed and what to do about it."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import ibis.expr.types as ir
 import plotly.graph_objects as go
 
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.dashboard import draw_dashboard, plot_drift
+from fullcircle.core.dashboard import draw_dashboard
 from fullcircle.core.drift import (
     DriftSettings,
     Period,
@@ -16,11 +17,13 @@ from fullcircle.core.drift import (
     group_days,
     measure_drift,
 )
+from fullcircle.core.figures import drift_figure, monitoring_figures
 from fullcircle.core.performance import PerformanceSettings, join_labels, measure_windows
 from fullcircle.core.profile import PREDICTION
 from fullcircle.core.retraining import RetrainingSettings, decide_retraining
 from fullcircle.core.scoring.requests import DAY
 from fullcircle.core.scoring.rows import BACKFILLED
+from fullcircle.core.service import ServiceSettings, measure_service
 
 
 def report_drift(
@@ -99,6 +102,13 @@ def _leave_out_backfills(predictions: ir.Table) -> ir.Table:
     return predictions.filter(~predictions[BACKFILLED].fill_null(False))
 
 
+def report_service(
+    endpoint_log: ir.Table | None, service: ServiceSettings, as_of: Clock
+) -> dict[str, Any]:
+    """Hold the endpoint's log against what was declared; without a log say that there is none."""
+    return measure_service(endpoint_log, service, as_of.moment)
+
+
 def judge_retraining(
     drift_report: dict[str, Any],
     performance_report: dict[str, Any],
@@ -119,7 +129,18 @@ def judge_retraining(
 
 def plot_drift_report(drift_report: dict[str, Any]) -> go.Figure:
     """Draw how far each column moved, for kedro-viz and MLflow."""
-    return plot_drift(drift_report)
+    return drift_figure(drift_report)
+
+
+def plot_monitoring(
+    drift_report: dict[str, Any],
+    performance_report: dict[str, Any],
+    reference_profile: dict[str, Any],
+    service_report: dict[str, Any],
+) -> dict[str, go.Figure]:
+    """Draw performance, volume, latency and the columns before and now, by name."""
+    promised = reference_profile["promised"]
+    return monitoring_figures(drift_report, performance_report, promised, service_report)
 
 
 def render_dashboard(
@@ -128,8 +149,16 @@ def render_dashboard(
     retrain_decision: dict[str, Any],
     reference_profile: dict[str, Any],
     problem: ProblemSpec,
+    service_report: dict[str, Any] | None = None,
+    alert_log: Sequence[dict[str, Any]] = (),
 ) -> str:
     """Write one page that says how things stand."""
     return draw_dashboard(
-        problem.name, drift_report, performance_report, retrain_decision, reference_profile
+        problem.name,
+        drift_report,
+        performance_report,
+        retrain_decision,
+        reference_profile,
+        service_report,
+        alert_log,
     )

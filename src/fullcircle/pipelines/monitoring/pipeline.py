@@ -1,4 +1,4 @@
-"""predictions + reference_profile + labels → reports, retrain_decision, dashboard."""
+"""predictions + reference_profile + labels + endpoint_log → reports, decision, dashboard."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -35,6 +35,12 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="report_performance",
             ),
             node(
+                nodes.report_service,
+                ["endpoint_log", "params:service", "params:as_of"],
+                "service_report",
+                name="report_service",
+            ),
+            node(
                 nodes.judge_retraining,
                 [
                     "drift_report",
@@ -48,6 +54,12 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
             node(nodes.plot_drift_report, "drift_report", "drift_plot", name="plot_drift_report"),
             node(
+                nodes.plot_monitoring,
+                ["drift_report", "performance_report", "reference_profile", "service_report"],
+                "monitoring_figures",
+                name="plot_monitoring",
+            ),
+            node(
                 nodes.render_dashboard,
                 [
                     "drift_report",
@@ -55,6 +67,8 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "retrain_decision",
                     "reference_profile",
                     "params:problem",
+                    "service_report",
+                    "alert_log",
                 ],
                 "dashboard",
                 name="render_dashboard",
