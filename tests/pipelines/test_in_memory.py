@@ -27,6 +27,7 @@ from fullcircle.core.rejection import IntakeSettings
 from fullcircle.core.retraining import RetrainingSettings
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.planning import ScoringSettings
+from fullcircle.core.service import ServiceSettings
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training.trials import NoJournal
 from fullcircle.problems.telco_churn.simulator import ChurnSimulator
@@ -417,6 +418,9 @@ def monitored(trained: dict[str, Any], predictions: pd.DataFrame, as_of: str) ->
         "predictions": ibis.memtable(predictions),
         "reference_profile": take_reference_profile(model, SPEC),
         "params:as_of": Clock.model_validate(as_of),
+        "params:service": ServiceSettings(),
+        "endpoint_log": None,
+        "alert_log": [],
     }
     names = ("drift_report", "performance_report", "retrain_decision", "dashboard", "drift_plot")
     return turn("monitoring", given, *names)

@@ -8,9 +8,11 @@ from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
 from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
 from fullcircle.datasets.figures_dataset import FiguresDataset
+from fullcircle.datasets.json_lines_dataset import JsonLinesDataset
 from fullcircle.datasets.ledger_dataset import LedgerDataset
 from fullcircle.datasets.model_dataset import ModelDataset
 from fullcircle.datasets.model_probe_dataset import ModelProbeDataset
+from fullcircle.datasets.optional_table_dataset import OptionalTableDataset
 from fullcircle.datasets.predictions_dataset import PredictionsDataset
 from fullcircle.datasets.promotion_decision_dataset import PromotionDecisionDataset
 from fullcircle.datasets.raw_file_dataset import RawFileDataset
@@ -34,9 +36,11 @@ __all__ = [
     "FeatureTableDataset",
     "FeatureTablesDataset",
     "FiguresDataset",
+    "JsonLinesDataset",
     "LedgerDataset",
     "ModelDataset",
     "ModelProbeDataset",
+    "OptionalTableDataset",
     "PredictionsDataset",
     "PromotionDecisionDataset",
     "RawFileDataset",

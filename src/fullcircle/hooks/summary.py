@@ -179,7 +179,24 @@ def tell_performance(report: dict[str, Any]) -> RenderableType:
             f"period from {window['as_of']}, v{window['model_version']}: "
             f"{1 - window['unlabelled_share']:.0%} labelled, {said}"
         )
+    lines += [problem["told"] for problem in report["problems"]]
     return "\n".join(lines) or "no predictions yet"
+
+
+def tell_service(report: dict[str, Any]) -> RenderableType:
+    """Say how the endpoint served, and which objective it missed."""
+    if not report["present"]:
+        return f"{report['told']}"
+    slow = report["latency_ms"]["p95"]
+    said = "unknown" if slow is None else f"{slow:,.0f} ms"
+    missed = [each["name"] for each in report["objectives"] if each["met"] is False]
+    lines = [
+        f"{report['requests']:,} requests in {report['days']} days, p95 {said}, "
+        f"{report['error_share']:.2%} failed",
+        *([f"missed: {', '.join(missed)}"] if missed else []),
+        *(problem["told"] for problem in report["problems"]),
+    ]
+    return Text("\n".join(lines), style="yellow" if len(lines) > 1 else "")
 
 
 def tell_retraining(decision: dict[str, Any]) -> RenderableType:
@@ -210,6 +227,7 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
     "scoring_report": ("Scoring", tell_scoring),
     "drift_report": ("Drift", tell_drift),
     "performance_report": ("Performance", tell_performance),
+    "service_report": ("Service", tell_service),
     "retrain_decision": ("Train again?", tell_retraining),
     "alerts": ("Alerts", tell_alerts),
 }

@@ -1,5 +1,6 @@
 """From predictions and late labels to what has changed and what to do about it."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import plotly.graph_objects as go
 
 from fullcircle.core.alerts import AlertSettings, decide, find_conditions
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.dashboard import draw_dashboard, plot_drift
+from fullcircle.core.dashboard import draw_dashboard
 from fullcircle.core.drift import (
     DriftSettings,
     Period,
@@ -17,7 +18,8 @@ from fullcircle.core.drift import (
     group_days,
     measure_drift,
 )
-from fullcircle.core.performance import PerformanceSettings, measure_performance
+from fullcircle.core.figures import drift_figure, monitoring_figures
+from fullcircle.core.performance import PerformanceSettings, join_labels, measure_windows
 from fullcircle.core.profile import PREDICTION
 from fullcircle.core.retraining import (
     Evidence,
@@ -27,6 +29,7 @@ from fullcircle.core.retraining import (
 )
 from fullcircle.core.scoring.requests import DAY
 from fullcircle.core.scoring.rows import BACKFILLED
+from fullcircle.core.service import ServiceSettings, measure_service
 
 
 def report_drift(
@@ -91,20 +94,25 @@ def report_performance(
     problem: ProblemSpec,
     performance: PerformanceSettings,
     as_of: Clock,
+    reference_profile: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Score past predictions, per period and version, on the labels that had arrived by then."""
     scored = _leave_out_backfills(predictions).filter(predictions["as_of"] <= str(as_of))
-    if problem.label_time is not None:
-        labels = labels.filter(labels[problem.label_time] <= ibis.literal(as_of.moment))
-    joined = scored.left_join(labels, problem.row_id)
-    columns = [problem.row_id, "as_of", "model_version", PREDICTION, problem.label]
-    frame = joined.select(*columns).order_by("as_of", problem.row_id).to_pandas()
-    return measure_performance(frame, problem, performance)
+    labelled = join_labels(scored, labels, problem, as_of.moment)
+    windows = labelled.windows(performance.max_windows)
+    return measure_windows(windows, problem, performance, reference_profile, labelled)
 
 
 def _leave_out_backfills(predictions: ir.Table) -> ir.Table:
     """Drop rows older than the model's training: it may have learnt from them."""
     return predictions.filter(~predictions[BACKFILLED].fill_null(False))
+
+
+def report_service(
+    endpoint_log: ir.Table | None, service: ServiceSettings, as_of: Clock
+) -> dict[str, Any]:
+    """Hold the endpoint's log against what was declared; without a log say that there is none."""
+    return measure_service(endpoint_log, service, as_of.moment)
 
 
 def judge_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at
@@ -165,7 +173,18 @@ def decide_alerts(
 
 def plot_drift_report(drift_report: dict[str, Any]) -> go.Figure:
     """Draw how far each column moved, for kedro-viz and MLflow."""
-    return plot_drift(drift_report)
+    return drift_figure(drift_report)
+
+
+def plot_monitoring(
+    drift_report: dict[str, Any],
+    performance_report: dict[str, Any],
+    reference_profile: dict[str, Any],
+    service_report: dict[str, Any],
+) -> dict[str, go.Figure]:
+    """Draw performance, volume, latency and the columns before and now, by name."""
+    promised = reference_profile["promised"]
+    return monitoring_figures(drift_report, performance_report, promised, service_report)
 
 
 def render_dashboard(
@@ -174,8 +193,18 @@ def render_dashboard(
     retrain_decision: dict[str, Any],
     reference_profile: dict[str, Any],
     problem: ProblemSpec,
+    service_report: dict[str, Any] | None = None,
+    alert_log: Sequence[dict[str, Any]] = (),
+    alerts: dict[str, Any] | None = None,
 ) -> str:
     """Write one page that says how things stand."""
+    del alerts  # they are in the log by now
     return draw_dashboard(
-        problem.name, drift_report, performance_report, retrain_decision, reference_profile
+        problem.name,
+        drift_report,
+        performance_report,
+        retrain_decision,
+        reference_profile,
+        service_report,
+        alert_log,
     )
