@@ -90,6 +90,11 @@ def test_no_label_is_used_before_its_time(make_problem: Make) -> None:
         (lambda ls: ls.assign(returned=ls["returned"].where(ls.index > 3, 7)), 36,
          "labels_unreadable"),
         (
+            lambda ls: ls.assign(returned=ls["returned"].where(ls.index > 3, np.inf)),
+            36,
+            "labels_unreadable",
+        ),
+        (
             lambda ls: ls.assign(returned=ls["returned"].map(str).where(ls.index > 3, "yes")),
             36,
             "labels_unreadable",
@@ -105,8 +110,8 @@ def test_no_label_is_used_before_its_time(make_problem: Make) -> None:
         (lambda ls: ls.drop(columns="returned"), 0, "vanished"),
         (lambda ls: ls.assign(returned_known_at="soon"), 0, "type_changed"),
     ],
-    ids=["twice", "contradicting", "of no class", "text", "clocks", "unknown", "no column",
-         "no moment"],
+    ids=["twice", "contradicting", "of no class", "infinite", "text", "clocks", "unknown",
+         "no column", "no moment"],
 )  # fmt: skip
 def test_bad_labels_are_told_as_what_they_are(
     make_problem: Make, change: Callable[[Any], Any], labelled: int, problem: str
@@ -169,3 +174,30 @@ def test_only_the_newest_windows_are_read(make_problem: Make) -> None:
         ibis.memtable(frame), ibis.memtable(labels_of(scored())), make_problem(), AS_OF
     )
     assert [part["as_of"].iloc[0] for part in joined.windows(3)] == days[-3:]
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan], ids=["null", "no number"])
+def test_a_blank_label_is_one_that_has_not_come(make_problem: Make, nothing: Any) -> None:
+    """A null or a NaN in place of a label leaves its row waiting, and is no problem."""
+    labels = labels_of(scored()).astype({"returned": "float64"})
+    labels.loc[:9, "returned"] = nothing
+    report = judge(scored(), labels, make_problem())
+    assert report["problems"] == []
+    assert report["windows"][0]["labelled"] == 30
+
+
+@pytest.mark.parametrize(
+    ("task", "value", "labelled"),
+    [("regression", 2.5, 40), ("regression", np.inf, 39), ("multiclass", 2.0, 40),
+     ("multiclass", 2.5, 39), ("multiclass", -1.0, 39)],
+)  # fmt: skip
+def test_each_task_knows_its_labels(
+    make_problem: Make, task: str, value: float, labelled: int
+) -> None:
+    """A regression takes any finite value, several classes take whole numbers from nought on."""
+    metric = "rmse" if task == "regression" else "multiclass_log_loss"
+    problem = make_problem(task=task, threshold=None, primary_metric=metric)
+    labels = labels_of(scored()).astype({"returned": "float64"})
+    labels.loc[0, "returned"] = value
+    joined = join_labels(ibis.memtable(scored()), ibis.memtable(labels), problem, AS_OF)
+    assert joined.counts["arrived"] - joined.counts["unreadable"] == labelled

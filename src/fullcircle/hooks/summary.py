@@ -179,7 +179,7 @@ def tell_performance(report: dict[str, Any]) -> RenderableType:
             f"period from {window['as_of']}, v{window['model_version']}: "
             f"{1 - window['unlabelled_share']:.0%} labelled, {said}"
         )
-    lines += [problem["told"] for problem in report["problems"]]
+    lines += [problem["told"] for problem in report.get("problems", [])]
     return "\n".join(lines) or "no predictions yet"
 
 

@@ -99,12 +99,11 @@ def _check_columns(labels: ir.Table, problem: ProblemSpec) -> list[Problem]:
 def _settle(labels: ir.Table, problem: ProblemSpec) -> ir.Table:
     """Give one row per row id that has a label: its value, null where it is none, and how many."""
     given = labels.filter(labels[problem.label].notnull(), labels[problem.row_id].notnull())
+    if given[problem.label].type().is_floating():
+        given = given.filter(~given[problem.label].isnan())
     label = given[problem.label]
     number = label.try_cast("float64") if label.type().is_string() else label.cast("float64")
-    if problem.task != "regression":
-        most = 1 if problem.task == "binary" else 2**31
-        whole = (number >= 0) & (number <= most) & (number == number.round())
-        number = ibis.ifelse(whole, number, ibis.null("float64"))
+    number = ibis.ifelse(_is_known(number, problem), number, ibis.null("float64"))
     moment = given[problem.label_time] if problem.label_time else ibis.null("timestamp")
     marked = given.select(problem.row_id, number=number, moment=moment)
     grouped = marked.group_by(problem.row_id).agg(
@@ -118,6 +117,15 @@ def _settle(labels: ir.Table, problem: ProblemSpec) -> ir.Table:
     )
     agrees = (grouped["low"] == grouped["high"]) & (grouped["unread"] == 0)
     return grouped.mutate(value=ibis.ifelse(agrees, grouped["low"], ibis.null("float64")))
+
+
+def _is_known(number: ir.Column, problem: ProblemSpec) -> ir.BooleanValue:
+    """Whether a number is a label of the task: 0 or 1, the number of a class, any finite value."""
+    if problem.task == "binary":
+        return number.isin([0.0, 1.0])
+    if problem.task == "multiclass":
+        return (number >= 0) & (number % 1 == 0)
+    return number.abs() < float("inf")
 
 
 def _count(known: ir.Table, predictions: ir.Table, problem: ProblemSpec) -> dict[str, int]:
