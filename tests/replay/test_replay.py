@@ -213,11 +213,11 @@ def test_nothing_of_the_future_reaches_an_earlier_window(project: Any, tmp_path:
             for each in replays.values()
         ]
         pd.testing.assert_frame_equal(*rows)
-    at_the_clock = [
-        each.trainer.train(each.world.at(windows[-1].end), windows[-1].end, 9).model.expected
-        for each in replays.values()
-    ]
-    assert at_the_clock[0] == at_the_clock[1]
+    clock = windows[-1].end
+    trained = [each.trainer.train(each.world.at(clock), clock, 9) for each in replays.values()]
+    assert trained[0].model.expected == trained[1].model.expected
+    pd.testing.assert_frame_equal(trained[0].gate_set, trained[1].gate_set)
+    assert trained[0].gate_set[world.problem.label_time].max() <= pd.Timestamp(clock)
 
 
 @pytest.mark.parametrize(
