@@ -69,9 +69,7 @@ def _as_row(line: Mapping[str, Any]) -> dict[str, str]:
     for policy in ("rules", "never", "always"):
         facts[policy] = f"{scores[policy]['value']:.4f}" if scores else ""
     gain = gains["rules over never"] if gains else None
-    facts["gain"] = (
-        f"{gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]" if gain else ""
-    )
+    facts["gain"] = f"{gain['value']:+.4f}{_is_sure(gain)}" if gain else ""
     facts["alerts"] = str(sum(n["state"] != "over" for n in line["notices"]) or "")
     act = line["retrained"]
     done = "promoted" if act and act["promoted"] else "refused" if act else ""
