@@ -74,6 +74,15 @@ def test_what_becomes_worse_is_told_at_once() -> None:
     assert world.see(3, wrong(severity="critical")) == []
 
 
+def test_its_end_is_told_as_severely_as_it_was() -> None:
+    """What was critical and is milder by now ends as critical, so that the same people hear it."""
+    world = World()
+    world.see(0, wrong(severity="critical"))
+    world.see(1, wrong())
+    decided = decide(Seen((), ALL), world.memory, day(2), SETTINGS)
+    assert [(n["state"], n["severity"]) for n in decided["notices"]] == [("over", "critical")]
+
+
 def test_flapping_is_told_once_per_cool_down() -> None:
     """What comes and goes within the cool-down is news once; a silent return ends silently."""
     world = World()

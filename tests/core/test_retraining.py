@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from fullcircle.core.retraining import (
     Evidence,
+    Retraining,
     RetrainingSettings,
     decide_retraining,
+    note_retraining,
     note_window,
 )
 
@@ -293,3 +295,30 @@ def test_what_no_windows_can_reach_is_refused() -> None:
     """Three drifted windows of the last two cannot be meant."""
     with pytest.raises(ValueError, match="3 is more than of_last_windows 2"):
         RetrainingSettings(max_drifted_columns=0, drifted_windows=3, of_last_windows=2)
+
+
+def test_one_clock_is_trained_at_once_even_without_a_cool_down() -> None:
+    """Without any cool-down a second retraining at the same clock is held back all the same."""
+    rules = BOUND.model_copy(update={"cool_down_days": 0})
+    again = decide(MOVED, as_of=day(50), rules=rules, ledger=done(50, promoted=True))
+    assert [hold["rule"] for hold in again["held_back"]] == ["cool_down"]
+    assert decide(MOVED, as_of=day(51), rules=rules, ledger=done(50, promoted=True))["retrain"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "helped"),
+    [([], True), (["approved_by_a_person"], True), (["approved_by_a_person", "calibrated"], False)],
+)
+def test_waiting_for_a_person_is_no_failure(failed: list[str], *, helped: bool) -> None:
+    """A challenger that lacks nothing but an approval does not count as one that did not help."""
+    names = ["enough_rows", "approved_by_a_person", "calibrated"]
+    decision = {
+        "promote": not failed,
+        "challenger": "m v2",
+        "incumbent": "m v1",
+        "reasons": failed,
+        "checks": [{"name": name, "passed": name not in failed} for name in names],
+    }
+    act = note_retraining(day(1), decision, why="old", forced=False)
+    assert (act.helped, act.promoted) == (helped, not failed)
+    assert Retraining.from_dict(act.as_dict()) == act

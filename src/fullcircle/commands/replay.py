@@ -64,18 +64,16 @@ def _as_row(line: Mapping[str, Any]) -> dict[str, str]:
     facts = {
         "window": line["window"],
         "rows": f"{line['rows']:,}" if line["rows"] else "no rows",
-        "labelled": f"{line['labelled']:,}",
+        "known": f"{line['labelled']:,}",
     }
     for policy in ("rules", "never", "always"):
         facts[policy] = f"{scores[policy]['value']:.4f}" if scores else ""
     gain = gains["rules over never"] if gains else None
-    facts["gain"] = (
-        f"{gain['value']:+.4f} [{gain['low']:+.4f}, {gain['high']:+.4f}]" if gain else ""
-    )
+    facts["gain"] = f"{gain['value']:+.4f}{_is_sure(gain)}" if gain else ""
     facts["alerts"] = str(sum(n["state"] != "over" for n in line["notices"]) or "")
     act = line["retrained"]
     done = "promoted" if act and act["promoted"] else "refused" if act else ""
-    facts["trained again"] = done or ", ".join(line.get("held_back", ()))
+    facts["trained"] = done or ", ".join(line.get("held_back", ()))
     return facts
 
 

@@ -21,6 +21,16 @@ from fullcircle.replay.training import Trainer
 from fullcircle.replay.world import World
 
 _logger = logging.getLogger(__name__)
+_NOTHING: Mapping[str, Any] = {
+    "drifted": [],
+    "drifted_columns": [],
+    "problems": [],
+    "asked": False,
+    "reasons": [],
+    "held_back": [],
+    "notices": [],
+    "retrained": None,
+}
 _PERIODS = 3  # judged by performance; only the newest counts
 
 Lines = Sequence[Mapping[str, Any]]
@@ -109,7 +119,7 @@ class Replay:
             "alerts_memory": lines[-1]["alerts_memory"] if lines else None,
         }
         if not rows:
-            return {**line, "asked": False, "retrained": None, "notices": [], "drifted": []}
+            return {**line, **_NOTHING}
         champion = self._take(before["rules"])
         companions = {name: self._take(before[name]) for name in ("never", "always")}
         known = self.world.at(window.end)

@@ -46,10 +46,12 @@ def _draw_scores(report: Mapping[str, Any]) -> go.Figure:
 
 
 def _mark(figure: go.Figure, lines: Lines) -> None:
-    """Mark alarms below the lines, and retrainings at the end of their windows."""
-    alarmed = [line for line in lines if line["drifted"]]
+    """Mark alerts below the lines, and retrainings at the end of their windows."""
+    told = {line["window"]: _list_news(line) for line in lines}
+    alarmed = [line for line in lines if told[line["window"]]]
+    hover = [_fold(told[line["window"]]) for line in alarmed]
     marks = (
-        ("drift found", alarmed, RED, "triangle-up", [_fold(line["drifted"]) for line in alarmed]),
+        ("alert", alarmed, RED, "triangle-up", hover),
         *(
             (name, chosen, colour, shape, [line["retrained"]["why"] for line in chosen])
             for name, promoted, colour, shape in (
@@ -74,6 +76,15 @@ def _mark(figure: go.Figure, lines: Lines) -> None:
     figure.update_layout(
         yaxis2={"overlaying": "y", "range": [0, 1], "visible": False}, hovermode="closest"
     )
+
+
+def _list_news(line: Mapping[str, Any]) -> list[str]:
+    """Say what a window's alerts told, but not what was over."""
+    return [
+        f"{notice['what']}: {notice['how_much']}"
+        for notice in line["notices"]
+        if notice["state"] != "over"
+    ]
 
 
 def _fold(told: Sequence[str]) -> str:

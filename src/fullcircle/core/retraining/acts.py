@@ -59,9 +59,16 @@ def note_retraining(
         why=why,
         challenger=decision["challenger"],
         incumbent=decision["incumbent"],
-        told="; ".join(decision["reasons"]),
+        told=_tell(decision),
         helped=failed <= {_APPROVAL},
     )
+
+
+def _tell(decision: Mapping[str, Any]) -> str:
+    """Say why the gate refused; of a promotion, that it had no reason to."""
+    if decision["promote"] is True:
+        return f"all {len(decision['checks'])} checks passed"
+    return "; ".join(decision["reasons"])
 
 
 def known_by(ledger: Iterable[Mapping[str, Any]], as_of: datetime) -> list[Retraining]:
