@@ -1,4 +1,4 @@
-"""predictions + reference_profile + labels + endpoint_log → reports, decision, alerts, dashboard."""
+"""predictions + reference_profile + labels + endpoint_log → reports, alerts, dashboard."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
