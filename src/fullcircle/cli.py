@@ -4,12 +4,15 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
+from fullcircle.commands.alerts import alerts
 from fullcircle.commands.automl import automl
 from fullcircle.commands.endpoint import endpoint
 from fullcircle.commands.features import features
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
 from fullcircle.commands.package import package
+from fullcircle.commands.replay import replay
+from fullcircle.commands.retrain import retrain
 from fullcircle.commands.schedule import schedule
 from fullcircle.commands.serve import serve
 from fullcircle.commands.stream import stream
@@ -27,11 +30,14 @@ run = OneLineErrors(
     help="Run the whole circle, or the pipelines that you name.",
 )
 cli.add_command(run)
+cli.add_command(alerts)
 cli.add_command(automl)
 cli.add_command(endpoint)
 cli.add_command(features)
 cli.add_command(model)
 cli.add_command(package)
+cli.add_command(replay)
+cli.add_command(retrain)
 cli.add_command(schedule)
 cli.add_command(serve)
 cli.add_command(stream)

@@ -1,11 +1,21 @@
 """Tests of the rules that ask for a retraining."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fullcircle.core.retraining import RetrainingSettings, decide_retraining
+from fullcircle.core.retraining import (
+    Evidence,
+    Retraining,
+    RetrainingSettings,
+    decide_retraining,
+    note_retraining,
+    note_window,
+)
 
 TRAINED = datetime(2024, 1, 1, tzinfo=UTC)
 PROMISED = {"value": 0.80, "low": 0.78, "high": 0.82, "confidence": 0.95}
@@ -40,11 +50,18 @@ def decide(
     performance: dict[str, Any] | None = None,
     as_of: datetime = TRAINED,
     rules: RetrainingSettings = RULES,
-    promised: dict[str, float] = PROMISED,
+    ledger: Sequence[dict[str, Any]] = (),
+    **more: Any,
 ) -> dict[str, Any]:
-    seen = {**QUIET, **(drift or {})}
-    reference = {"version": "2", "promised": promised}
-    return decide_retraining(seen, performance or scored(), reference, TRAINED, as_of, rules)
+    evidence = Evidence(
+        drift={**QUIET, **(drift or {})},
+        performance=performance or scored(),
+        reference={"version": "2", "promised": PROMISED},
+        trained_at=TRAINED,
+        as_of=as_of,
+        **more,
+    )
+    return decide_retraining(evidence, rules, ledger)
 
 
 def test_only_the_champions_own_periods_are_held_against_it() -> None:
@@ -55,18 +72,18 @@ def test_only_the_champions_own_periods_are_held_against_it() -> None:
 
 def test_a_quiet_world_asks_for_nothing() -> None:
     """Where nothing is wrong, the model stays, and the reason says what was looked at."""
-    assert decide(performance=scored((0.75, 0.79), None)) == {
-        "retrain": False,
-        "reasons": [
-            "no drift in 4 columns over 500 rows; 1 labelled periods, none worse than promised"
-        ],
-    }
+    decision = decide(performance=scored((0.75, 0.79), None))
+    assert (decision["retrain"], decision["asked"], decision["held_back"]) == (False, False, [])
+    assert decision["reasons"] == [
+        "no drift in 4 columns over 500 rows; 1 labelled periods, none worse than promised"
+    ]
 
 
 def test_too_few_rows_are_not_called_quiet() -> None:
     """A window too small to judge is reported as such, never as free of drift."""
     decision = decide({"judged": False, "rows": 5})
-    assert decision == {"retrain": False, "reasons": ["5 scored rows are too few to judge drift"]}
+    assert decision["retrain"] is False
+    assert decision["reasons"] == ["5 scored rows are too few to judge drift"]
 
 
 @pytest.mark.parametrize(
@@ -153,3 +170,155 @@ def test_every_reason_is_told() -> None:
     )
     assert decision["retrain"] is True
     assert len(decision["reasons"]) == 4
+
+
+def day(number: int) -> datetime:
+    return TRAINED + timedelta(days=number)
+
+
+def watched(*drifted: bool, version: str = "2") -> list[dict[str, Any]]:
+    """Earlier windows, one a week from the training on."""
+    drift = [{**QUIET, "drifted": ["a", "b"] if moved else []} for moved in drifted]
+    return [note_window(each, version, day(7 * n), RULES) for n, each in enumerate(drift)]
+
+
+PATIENT = RULES.model_copy(update={"drifted_windows": 2, "of_last_windows": 3})
+MOVED = {"drifted": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now", "asks"),
+    [
+        ([], True, False),
+        ([True], True, True),
+        ([True, False], True, True),
+        ([True, False, False], True, False),
+        ([True, True], False, True),
+        ([True, True, False], False, False),
+    ],
+    ids=["first", "second in a row", "two of three", "too long ago", "calm now", "forgotten"],
+)
+def test_n_of_the_last_m_windows_ask(earlier: list[bool], *, now: bool, asks: bool) -> None:
+    """A retraining is asked for once N of the last M windows drifted, this one among them."""
+    decision = decide(MOVED if now else {}, as_of=day(60), rules=PATIENT, watched=watched(*earlier))
+    assert decision["retrain"] is asks
+    if asks:
+        assert "of the last" in decision["reasons"][0]
+
+
+def test_windows_of_another_champion_or_clock_do_not_count() -> None:
+    """Neither an earlier version's windows nor those from the clock on are held against it."""
+    others = watched(True, True, version="1")
+    assert decide(MOVED, as_of=day(60), rules=PATIENT, watched=others)["retrain"] is False
+    later = watched(True, True)
+    assert decide(MOVED, as_of=day(0), rules=PATIENT, watched=later)["retrain"] is False
+
+
+def test_drift_that_does_not_ask_yet_is_not_called_quiet() -> None:
+    """Where one window drifted and two must, the reason says so."""
+    [reason] = decide(MOVED, as_of=day(60), rules=PATIENT)["reasons"]
+    assert reason == "inputs drifted: a, b; 2 of 3 windows must drift to ask for a retraining"
+
+
+def test_a_score_surely_below_the_declared_limit_asks() -> None:
+    """A limit asks where the whole interval is worse than it, whatever was promised."""
+    rules = RULES.model_copy(update={"score_limit": 0.85})
+    assert decide(performance=scored((0.79, 0.84)), rules=rules)["retrain"] is True
+    assert decide(performance=scored((0.79, 0.86)), rules=rules)["retrain"] is False
+
+
+@pytest.mark.parametrize(("labels", "asks"), [(99, False), (100, True), (None, False)])
+def test_enough_new_labels_ask(labels: int | None, *, asks: bool) -> None:
+    """So many labels as declared ask; where nobody says when they became known, none do."""
+    rules = RULES.model_copy(update={"min_new_labels": 100})
+    assert decide(rules=rules, new_labels=labels)["retrain"] is asks
+
+
+def done(*when: int, promoted: bool = False) -> list[dict[str, Any]]:
+    return [{"as_of": day(number).isoformat(), "promoted": promoted} for number in when]
+
+
+BOUND = RULES.model_copy(
+    update={"cool_down_days": 10, "max_retrainings": 3, "budget_days": 50, "give_up_after": 2}
+)
+
+
+@pytest.mark.parametrize(
+    ("ledger", "held"),
+    [
+        ([], []),
+        (done(40, promoted=True), []),
+        (done(41, promoted=True), ["cool_down"]),
+        (done(50, promoted=True), ["cool_down"]),
+        (done(51, promoted=True), []),
+        (done(1, 10, 20, promoted=True), ["budget"]),
+        (done(0, 10, 20, promoted=True), []),
+        (done(10, 20), ["no_help"]),
+        ([*done(10), *done(20, promoted=True)], []),
+        ([*done(10, promoted=True), *done(20)], []),
+        (done(-20, 20), []),
+    ],
+    ids=[
+        "none",
+        "cooled",
+        "still hot",
+        "same clock",
+        "later than the clock",
+        "budget spent",
+        "budget refilled",
+        "did not help",
+        "helped",
+        "failed once",
+        "failed long ago",
+    ],
+)
+def test_cool_down_budget_and_no_help_hold_back(ledger: list[Any], held: list[str]) -> None:
+    """Each limit holds a retraining back at its declared number, and what is later does not."""
+    decision = decide(MOVED, as_of=day(50), rules=BOUND, ledger=ledger)
+    assert decision["asked"] is True
+    assert [hold["rule"] for hold in decision["held_back"]] == held
+    assert decision["retrain"] is (not held)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=8), st.integers(0, 60))
+def test_nothing_done_after_the_clock_changes_a_decision(
+    acts: list[tuple[int, bool]], now: int
+) -> None:
+    """Retrainings of later clocks are as if they had not been."""
+    ledger = [line for n, helped in acts for line in done(n, promoted=helped)]
+    past = [line for line in ledger if datetime.fromisoformat(line["as_of"]) <= day(now)]
+    decisions = [decide(MOVED, as_of=day(now), rules=BOUND, ledger=each) for each in (ledger, past)]
+    assert decisions[0] == decisions[1]
+
+
+def test_what_no_windows_can_reach_is_refused() -> None:
+    """Three drifted windows of the last two cannot be meant."""
+    with pytest.raises(ValueError, match="3 is more than of_last_windows 2"):
+        RetrainingSettings(max_drifted_columns=0, drifted_windows=3, of_last_windows=2)
+
+
+def test_one_clock_is_trained_at_once_even_without_a_cool_down() -> None:
+    """Without any cool-down a second retraining at the same clock is held back all the same."""
+    rules = BOUND.model_copy(update={"cool_down_days": 0})
+    again = decide(MOVED, as_of=day(50), rules=rules, ledger=done(50, promoted=True))
+    assert [hold["rule"] for hold in again["held_back"]] == ["cool_down"]
+    assert decide(MOVED, as_of=day(51), rules=rules, ledger=done(50, promoted=True))["retrain"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "helped"),
+    [([], True), (["approved_by_a_person"], True), (["approved_by_a_person", "calibrated"], False)],
+)
+def test_waiting_for_a_person_is_no_failure(failed: list[str], *, helped: bool) -> None:
+    """A challenger that lacks nothing but an approval does not count as one that did not help."""
+    names = ["enough_rows", "approved_by_a_person", "calibrated"]
+    decision = {
+        "promote": not failed,
+        "challenger": "m v2",
+        "incumbent": "m v1",
+        "reasons": failed,
+        "checks": [{"name": name, "passed": name not in failed} for name in names],
+    }
+    act = note_retraining(day(1), decision, why="old", forced=False)
+    assert (act.helped, act.promoted) == (helped, not failed)
+    assert Retraining.from_dict(act.as_dict()) == act

@@ -15,6 +15,7 @@ from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from tests.core.gate_cases import INTAKE, probe_of
 
+from fullcircle.core.alerts import AlertSettings
 from fullcircle.core.contract import Clock, FeatureTable, ProblemSpec
 from fullcircle.core.drift import DriftSettings
 from fullcircle.core.errors import GateRefusedError
@@ -26,6 +27,7 @@ from fullcircle.core.rejection import IntakeSettings
 from fullcircle.core.retraining import RetrainingSettings
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.planning import ScoringSettings
+from fullcircle.core.service import ServiceSettings
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training.trials import NoJournal
 from fullcircle.problems.telco_churn.simulator import ChurnSimulator
@@ -106,6 +108,11 @@ def values() -> dict[str, Any]:
             min_labels=50, bootstrap_resamples=100, confidence=0.9, seed=1
         ),
         "params:retraining": RetrainingSettings(max_drifted_columns=0),
+        "params:alerts": AlertSettings(),
+        "scoring_report": None,
+        "watched_before": [],
+        "retrainings": [],
+        "alerts_before": None,
     }
 
 
@@ -412,6 +419,9 @@ def monitored(trained: dict[str, Any], predictions: pd.DataFrame, as_of: str) ->
         "predictions": ibis.memtable(predictions),
         "reference_profile": take_reference_profile(model, SPEC),
         "params:as_of": Clock.model_validate(as_of),
+        "params:service": ServiceSettings(),
+        "endpoint_log": None,
+        "alert_log": [],
     }
     names = ("drift_report", "performance_report", "retrain_decision", "dashboard", "drift_plot")
     return turn("monitoring", given, *names)

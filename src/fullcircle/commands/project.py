@@ -23,7 +23,11 @@ def switched(**switches: str | None) -> Iterator[None]:
 
 
 def open_project(
-    *, env: str | None = None, problem: str | None = None, data_source: str | None = None
+    *,
+    env: str | None = None,
+    problem: str | None = None,
+    data_source: str | None = None,
+    parameters: dict[str, Any] | None = None,
 ) -> Any:
     """Give the project's ``KedroContext``, its tracking set up.
 
@@ -31,6 +35,7 @@ def open_project(
         env: The environment; None means the one that ``KEDRO_ENV`` names, or development.
         problem: Instead of the one that ``PROBLEM`` names.
         data_source: Instead of the one that ``DATA_SOURCE`` names.
+        parameters: Instead of those that the configuration declares.
 
     Raises:
         ConfigurationError: A switch has a value that is not allowed.
@@ -39,7 +44,8 @@ def open_project(
     from kedro.framework.session import KedroSession
 
     with switched(PROBLEM=problem, DATA_SOURCE=data_source):
-        context: Any = KedroSession.create(env=env).load_context()
+        session = KedroSession.create(env=env, runtime_params=parameters or {})
+        context: Any = session.load_context()
         # Kedro reads configuration when it is asked for: it must be while the switches hold.
         context.config_loader["globals"] = context.config_loader["globals"]
         _ = context.catalog

@@ -1,5 +1,6 @@
 """Custom datasets: thin load, save and describe; every side effect of the project lives here."""
 
+from fullcircle.datasets.alerts_dataset import AlertsDataset
 from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
 from fullcircle.datasets.companions_dataset import CompanionsDataset
 from fullcircle.datasets.data_versions_dataset import DataVersionsDataset
@@ -7,8 +8,11 @@ from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
 from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
 from fullcircle.datasets.figures_dataset import FiguresDataset
+from fullcircle.datasets.json_lines_dataset import JsonLinesDataset
+from fullcircle.datasets.ledger_dataset import LedgerDataset
 from fullcircle.datasets.model_dataset import ModelDataset
 from fullcircle.datasets.model_probe_dataset import ModelProbeDataset
+from fullcircle.datasets.optional_table_dataset import OptionalTableDataset
 from fullcircle.datasets.predictions_dataset import PredictionsDataset
 from fullcircle.datasets.promotion_decision_dataset import PromotionDecisionDataset
 from fullcircle.datasets.raw_file_dataset import RawFileDataset
@@ -24,6 +28,7 @@ from fullcircle.datasets.simulated_dataset import SimulatedDataset
 from fullcircle.datasets.stream_table_dataset import StreamTableDataset
 
 __all__ = [
+    "AlertsDataset",
     "CandidateRunsDataset",
     "CompanionsDataset",
     "DataVersionsDataset",
@@ -31,8 +36,11 @@ __all__ = [
     "FeatureTableDataset",
     "FeatureTablesDataset",
     "FiguresDataset",
+    "JsonLinesDataset",
+    "LedgerDataset",
     "ModelDataset",
     "ModelProbeDataset",
+    "OptionalTableDataset",
     "PredictionsDataset",
     "PromotionDecisionDataset",
     "RawFileDataset",

@@ -31,6 +31,7 @@ class ReportDataset(AbstractDataset[Any, Any]):
         filepath: str,
         metrics: list[str] | None = None,
         artifact_folder: str | None = None,
+        optional: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Declare the report.
@@ -39,11 +40,13 @@ class ReportDataset(AbstractDataset[Any, Any]):
             filepath: The JSON file.
             metrics: Dotted paths of numbers in the report that become MLflow metrics.
             artifact_folder: Folder among the run's artifacts; None for their root.
+            optional: Whether None is read, instead of an error, while there is no report.
             metadata: Free facts for kedro-viz and other plugins.
         """
         self._path = Path(filepath)
         self._metrics = metrics or []
         self._artifact_folder = artifact_folder
+        self._optional = optional
         self.metadata = metadata
 
     def load(self) -> Any:
@@ -52,6 +55,8 @@ class ReportDataset(AbstractDataset[Any, Any]):
         Raises:
             StorageError: There is no such report yet.
         """
+        if not self._path.is_file() and self._optional:
+            return None
         if not self._path.is_file():
             raise StorageError(
                 f"There is no report at {self._path} yet. Run the pipeline that makes it first; "

@@ -1,7 +1,7 @@
 """A progress bar over the nodes of a run and the work within them; in a log file, lines."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from kedro.framework.hooks import hook_impl
@@ -92,6 +92,29 @@ def show_work() -> Iterator[None]:
     _shown.append(progress)
     with progress, watch_work(progress):
         yield
+
+
+@contextmanager
+def show_steps(total: int) -> Iterator[Callable[[int, str], None]]:
+    """Show how many steps are done, what comes next and how long it will take, to a person.
+
+    Yields:
+        What is to be told how many steps are done, and what comes next.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, what: None  # noqa: ARG005 - nobody watches
+        return
+    progress = _new_bar(console)
+    task = progress.add_task("starting", total=total)
+    _shown.append(progress)
+    with progress, watch_work(progress) as work:
+
+        def tell(done: int, what: str) -> None:
+            work.clear()
+            progress.update(task, completed=done, description=what)
+
+        yield tell
 
 
 class ProgressHook:

@@ -179,12 +179,42 @@ def tell_performance(report: dict[str, Any]) -> RenderableType:
             f"period from {window['as_of']}, v{window['model_version']}: "
             f"{1 - window['unlabelled_share']:.0%} labelled, {said}"
         )
+    lines += [problem["told"] for problem in report.get("problems", [])]
     return "\n".join(lines) or "no predictions yet"
 
 
+def tell_service(report: dict[str, Any]) -> RenderableType:
+    """Say how the endpoint served, and which objective it missed."""
+    if not report["present"]:
+        return f"{report['told']}"
+    slow = report["latency_ms"]["p95"]
+    said = "unknown" if slow is None else f"{slow:,.0f} ms"
+    missed = [each["name"] for each in report["objectives"] if each["met"] is False]
+    lines = [
+        f"{report['requests']:,} requests in {report['days']} days, p95 {said}, "
+        f"{report['error_share']:.2%} failed",
+        *([f"missed: {', '.join(missed)}"] if missed else []),
+        *(problem["told"] for problem in report["problems"]),
+    ]
+    return Text("\n".join(lines), style="yellow" if len(lines) > 1 else "")
+
+
 def tell_retraining(decision: dict[str, Any]) -> RenderableType:
-    """Say whether to train again, and why."""
-    return f"{'yes' if decision['retrain'] else 'no'}: {'; '.join(decision['reasons'])}"
+    """Say whether to train again, why, and how."""
+    said = f"{'yes' if decision['retrain'] else 'no'}: {'; '.join(decision['reasons'])}"
+    return f"{said}\nkedro retrain acts on it" if decision["retrain"] else said
+
+
+def tell_alerts(report: dict[str, Any]) -> RenderableType:
+    """Say what was told, what is still wrong, and which channels did not take it."""
+    how = "would be sent (dry run)" if report["dry_run"] else "sent"
+    lines = [f"{len(report['sent'])} {how}, {len(report['open'])} open"]
+    lines += [
+        f"  {notice['severity']}, {notice['state']}: {notice['what']}, since {notice['since'][:10]}"
+        for notice in report["sent"][:_MAX_REASONS]
+    ]
+    lines += [f"  channel {name}: {told}" for name, told in report["channels"].items()]
+    return Text("\n".join(lines))
 
 
 SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
@@ -197,7 +227,9 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
     "scoring_report": ("Scoring", tell_scoring),
     "drift_report": ("Drift", tell_drift),
     "performance_report": ("Performance", tell_performance),
+    "service_report": ("Service", tell_service),
     "retrain_decision": ("Train again?", tell_retraining),
+    "alerts": ("Alerts", tell_alerts),
 }
 
 

@@ -23,16 +23,23 @@ class Place:
         problem: Instead of the one that PROBLEM names.
         source: Instead of the one that DATA_SOURCE names.
         env: Instead of the one that KEDRO_ENV names.
+        parameters: Instead of those that the configuration declares.
     """
 
     problem: str | None = None
     source: str | None = None
     env: str | None = None
+    parameters: dict[str, Any] | None = None
 
     @cached_property
     def context(self) -> Any:
         """The project's context, its tracking set up."""
-        return open_project(env=self.env, problem=self.problem, data_source=self.source)
+        return open_project(
+            env=self.env,
+            problem=self.problem,
+            data_source=self.source,
+            parameters=self.parameters,
+        )
 
     @cached_property
     def registry(self) -> Any:

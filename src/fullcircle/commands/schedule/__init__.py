@@ -1,10 +1,14 @@
 """``kedro schedule``: the jobs that run by the clock, listed, or written for a scheduler."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from fullcircle.commands.one_line import OneLineErrors, answer, as_table, json_option
+
+if TYPE_CHECKING:
+    from fullcircle.commands.schedule.jobs import Job
 
 SCHEDULERS = ("cron", "systemd", "airflow", "databricks")
 
@@ -73,10 +77,18 @@ def write(
 
     project = find_project()
     jobs = read_jobs(project, names, clock)
-    files = write_files(scheduler, jobs, Place.find(folder or project, program))
+    chosen = jobs if names or scheduler != "databricks" else leave_commands_out(jobs)
+    files = write_files(scheduler, chosen, Place.find(folder or project, program))
     if output is not None:
         save_files(output, files)
         click.echo("\n".join(str(output / name) for name in files))
-        return
-    for name, text in files.items():
-        click.echo(f"# {name}\n{text}" if len(files) > 1 else text, nl=False)
+    else:
+        for name, text in files.items():
+            click.echo(f"# {name}\n{text}" if len(files) > 1 else text, nl=False)
+    if left_out := ", ".join(job.name for job in jobs if job not in chosen):
+        click.echo(f"Left out, for on Databricks jobs run pipelines: {left_out}.", err=True)
+
+
+def leave_commands_out(jobs: "tuple[Job, ...]") -> "tuple[Job, ...]":
+    """Give the jobs that run pipelines; where there are none, all, so that it is refused."""
+    return tuple(job for job in jobs if not job.command) or jobs

@@ -19,6 +19,7 @@ from fullcircle.core.figures.evaluation import (
     residual_figure,
     residual_quantiles_figure,
 )
+from fullcircle.core.figures.monitoring import drift_figure, monitoring_figures
 from fullcircle.core.figures.search import (
     hyperparameter_importance_figure,
     parallel_coordinates_figure,
@@ -28,11 +29,13 @@ from fullcircle.core.figures.search import (
 __all__ = [
     "calibration_figure",
     "confusion_figure",
+    "drift_figure",
     "evaluation_figures",
     "hyperparameter_importance_figure",
     "importance_figure",
     "leaderboard_figure",
     "learning_curve_figure",
+    "monitoring_figures",
     "parallel_coordinates_figure",
     "precision_recall_figure",
     "prediction_histogram",

@@ -10,6 +10,7 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.evaluation import bootstrap_metric, choose_threshold
 from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.evaluation.conformal import fit_interval
+from fullcircle.core.evaluation.recalibration import fit_recalibration
 from fullcircle.core.metrics import score_all
 from fullcircle.core.model import Model
 from fullcircle.core.profile import take_profile
@@ -175,14 +176,19 @@ def _take_profile(workshop: Workshop, winner: Winner, more: pd.DataFrame) -> dic
     """
     problem = workshop.problem
     unseen = as_inputs(more, problem.features)
+    predicted = predict(winner.estimator, problem.task, unseen)
     when = problem.event_time
-    return take_profile(
+    profile = take_profile(
         workshop.inputs,
-        predict(winner.estimator, problem.task, unseen),
+        predicted,
         None if when is None else workshop.rows[when],
         predicted_at=None if when is None else more[when],
         period_days=problem.period_days,
     )
+    if problem.task == "regression":
+        return profile
+    truth = more[problem.label].to_numpy()
+    return {**profile, "calibration": fit_recalibration(truth, predicted)}
 
 
 def _keep_report(report: dict[str, Any], plan: list[dict[str, Any]]) -> dict[str, Any]:

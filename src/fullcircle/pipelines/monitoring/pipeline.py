@@ -1,4 +1,4 @@
-"""predictions + reference_profile + labels → reports, retrain_decision, dashboard."""
+"""predictions + reference_profile + labels + endpoint_log → reports, alerts, dashboard."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -6,7 +6,7 @@ from fullcircle.pipelines.monitoring import nodes
 
 
 def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's signature
-    """Watch drift and performance, and decide about retraining."""
+    """Watch drift and performance, decide about retraining, and alert."""
     return pipeline(
         [
             node(
@@ -23,9 +23,22 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
             node(
                 nodes.report_performance,
-                ["predictions", "labels", "params:problem", "params:performance", "params:as_of"],
+                [
+                    "predictions",
+                    "labels",
+                    "params:problem",
+                    "params:performance",
+                    "params:as_of",
+                    "reference_profile",
+                ],
                 "performance_report",
                 name="report_performance",
+            ),
+            node(
+                nodes.report_service,
+                ["endpoint_log", "params:service", "params:as_of"],
+                "service_report",
+                name="report_service",
             ),
             node(
                 nodes.judge_retraining,
@@ -33,13 +46,37 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "drift_report",
                     "performance_report",
                     "reference_profile",
+                    "labels",
+                    "watched_before",
+                    "retrainings",
+                    "params:problem",
                     "params:retraining",
                     "params:as_of",
                 ],
-                "retrain_decision",
+                ["retrain_decision", "watched_window"],
                 name="judge_retraining",
             ),
+            node(
+                nodes.decide_alerts,
+                [
+                    "drift_report",
+                    "retrain_decision",
+                    "scoring_report",
+                    "alerts_before",
+                    "params:alerts",
+                    "params:as_of",
+                    "service_report",
+                ],
+                "alerts",
+                name="decide_alerts",
+            ),
             node(nodes.plot_drift_report, "drift_report", "drift_plot", name="plot_drift_report"),
+            node(
+                nodes.plot_monitoring,
+                ["drift_report", "performance_report", "reference_profile", "service_report"],
+                "monitoring_figures",
+                name="plot_monitoring",
+            ),
             node(
                 nodes.render_dashboard,
                 [
@@ -48,6 +85,9 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "retrain_decision",
                     "reference_profile",
                     "params:problem",
+                    "service_report",
+                    "alert_log",
+                    "alerts",
                 ],
                 "dashboard",
                 name="render_dashboard",

@@ -1,0 +1,81 @@
+"""``kedro replay``: the circle turned over history, as it would have happened."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from kedro.framework.cli.utils import _split_params
+
+from fullcircle.commands.model.opening import Place, place_options
+from fullcircle.commands.one_line import OneLineErrors, answer, as_table, json_option
+
+
+@click.command(cls=OneLineErrors)
+@click.option("--from", "first", required=True, help="First day, as 2025-01-01.")
+@click.option("--to", "last", required=True, help="The day before which it ends.")
+@click.option(
+    "--every", default="7d", show_default=True, help="Length of a window: 1d, 7d, 2w, 1m."
+)
+@click.option("--name", help="Name of its folder; by default it is named for the span.")
+@click.option(
+    "--trials", type=click.IntRange(min=0), default=4, show_default=True, help="Of the one search."
+)
+@click.option("--afresh", is_flag=True, help="Begin again what was begun under this name.")
+@click.option("--params", default="", callback=_split_params, help="As in kedro run --params.")
+@place_options
+@json_option
+def replay(place: Place, params: dict[str, Any], as_json: bool, **asked: Any) -> None:
+    """Turn the circle over history: what the rules would have done, and what it was worth.
+
+    Each window is scored, watched and followed by a training as it would have been, with the
+    labels known by then; beside it, never training again and always doing so. A replay that was
+    cut short goes on where it stopped. The project's own models and predictions are not touched.
+    """
+    from fullcircle.core.replay.figures import draw_replay
+    from fullcircle.hooks.progress import show_steps
+    from fullcircle.replay import Request, open_replay
+    from fullcircle.replay.report import draw_page, report_replay
+
+    place.parameters = params
+    opened = open_replay(place.context, Request(**asked))
+    with show_steps(len(opened.windows)) as tell:
+        lines = opened.run(tell)
+        settings = place.load("params:performance")
+        report = report_replay(opened, lines, settings)
+        opened.folder.write_report(report, draw_page(report, draw_replay(report)))
+    report["page"] = os.path.relpath(opened.folder.path / "replay.html")
+    answer(report, as_json=as_json, show=_as_panel)
+
+
+def _as_panel(report: Mapping[str, Any]) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    rows = [_as_row(line) for line in report["windows"]]
+    story = [Text(f"- {sentence}") for sentence in report["story"]]
+    note = Text("gain: of the rules over never training again; * is a sure one", style="dim")
+    page = Text(f"\n{report['page']}", overflow="fold")
+    return Group(as_table(rows), note, Text(), *story, page)
+
+
+def _as_row(line: Mapping[str, Any]) -> dict[str, str]:
+    scores, gains = line["scores"], line["gains"]
+    facts = {
+        "window": line["window"],
+        "rows": f"{line['rows']:,}" if line["rows"] else "no rows",
+        "known": f"{line['labelled']:,}",
+    }
+    for policy in ("rules", "never", "always"):
+        facts[policy] = f"{scores[policy]['value']:.4f}" if scores else ""
+    gain = gains["rules over never"] if gains else None
+    facts["gain"] = f"{gain['value']:+.4f}{_is_sure(gain)}" if gain else ""
+    facts["alerts"] = str(sum(n["state"] != "over" for n in line["notices"]) or "")
+    act = line["retrained"]
+    done = "promoted" if act and act["promoted"] else "refused" if act else ""
+    facts["trained"] = done or ", ".join(line.get("held_back", ()))
+    return facts
+
+
+def _is_sure(gain: Mapping[str, float]) -> str:
+    return "*" if gain["low"] > 0 or gain["high"] < 0 else ""

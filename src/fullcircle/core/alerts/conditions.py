@@ -1,0 +1,194 @@
+"""What is wrong now, read from the reports of one window."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fullcircle.core.alerts.settings import AlertSettings, Severity
+
+Report = Mapping[str, Any]
+
+_SEVERITY_OF_PROBLEM: dict[str, Severity] = {
+    "vanished": "critical",
+    "type_changed": "critical",
+    "all_missing": "critical",
+    "empty_window": "critical",
+    "appeared": "info",
+    "too_few_rows": "info",
+}
+_RETRAIN = "kedro retrain trains on what is known now, and the gate decides"
+_REPAIR = "repair the source, then score these days again: kedro run --pipeline scoring"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that is wrong in a window.
+
+    Attributes:
+        key: Names the same thing in every window: ``drift:age``.
+        severity: How bad it is.
+        what: What is wrong, in a few words.
+        how_much: By how much, with numbers.
+        what_to_do: What a person should do.
+    """
+
+    key: str
+    severity: Severity
+    what: str
+    how_much: str
+    what_to_do: str
+
+    @property
+    def source(self) -> str:
+        """The part of monitoring that saw it: what comes before the colon of the key."""
+        return self.key.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one window showed.
+
+    Attributes:
+        conditions: What is wrong.
+        judged: Sources that had enough evidence to say so. What a source did not judge is neither
+            wrong nor over.
+    """
+
+    conditions: tuple[Condition, ...]
+    judged: frozenset[str]
+
+
+def find_conditions(
+    drift: Report,
+    retraining: Report,
+    scoring: Report | None,
+    service: Report | None,
+    settings: AlertSettings,
+) -> Seen:
+    """Read what is wrong from the reports of one window.
+
+    Args:
+        drift: As measure_drift gives it.
+        retraining: As decide_retraining gives it; it also says how performance stands.
+        scoring: As summarise_scoring gives it; None where no batch was scored.
+        service: The endpoint's report: whether it is ``present``, its ``objectives``, each with
+            ``name``, ``value``, ``limit``, ``at_most`` and ``met`` (None where too little was
+            measured), and ``problems``; None without an endpoint.
+        settings: When something is worth an alert.
+    """
+    rules = {rule["rule"]: rule for rule in retraining.get("rules", ())}
+    performance = rules.get("performance", {})
+    judged = {
+        "data": True,
+        "drift": bool(drift["judged"]),
+        "performance": bool(performance.get("judged")),
+        "retraining": True,
+        "scoring": bool(scoring and (scoring["rows"] or scoring["rejected"])),
+        "service": bool(service and service.get("present")),
+    }
+    conditions = [
+        *_find_problems(drift),
+        *_find_drift(drift),
+        *_find_decay(performance),
+        *_find_retraining(retraining),
+        *(_find_scoring(scoring, settings) if scoring and judged["scoring"] else ()),
+        *(_find_service(service) if service is not None else ()),
+    ]
+    return Seen(tuple(conditions), frozenset(name for name, yes in judged.items() if yes))
+
+
+def _find_problems(drift: Report) -> Iterable[Condition]:
+    """Report what is plainly wrong with the window: one condition each, by column."""
+    for problem in drift["problems"]:
+        kind, column = problem["problem"], problem["column"]
+        yield Condition(
+            key=f"data:{kind}:{column or ''}",
+            severity=_SEVERITY_OF_PROBLEM.get(kind, "warning"),
+            what=f"{column}: {kind.replace('_', ' ')}" if column else kind.replace("_", " "),
+            how_much=problem["told"],
+            what_to_do=_REPAIR,
+        )
+
+
+def _find_drift(drift: Report) -> Iterable[Condition]:
+    """Report drifted columns, each once however many of its measures moved."""
+    told: dict[str, list[str]] = {}
+    for alarm in drift["alarms"]:
+        told.setdefault(alarm["column"] or alarm["what"], []).append(alarm["told"])
+    for name, reasons in told.items():
+        yield Condition(
+            key=f"drift:{name}",
+            severity="warning",
+            what=f"{name} drifted",
+            how_much="; ".join(reasons),
+            what_to_do=f"see whether the world changed or a source broke; if the world, {_RETRAIN}",
+        )
+
+
+def _find_decay(rule: Report) -> Iterable[Condition]:
+    if rule.get("asks"):
+        yield Condition("performance:score", "critical", "performance fell", rule["told"], _RETRAIN)
+
+
+def _find_retraining(decision: Report) -> Iterable[Condition]:
+    """Report that retraining no longer helps; that one is due is no news to be woken by."""
+    if decision["retrain"]:
+        reasons = "; ".join(decision["reasons"])
+        yield Condition("retraining:due", "info", "a retraining is due", reasons, _RETRAIN)
+    for held in decision.get("held_back", ()):
+        if held["rule"] == "no_help":
+            yield Condition(
+                "retraining:stopped",
+                "critical",
+                "retraining stopped, for it did not help",
+                held["told"],
+                "find out what changed; kedro retrain --force --why '…' tries once more",
+            )
+
+
+def _find_scoring(report: Report, settings: AlertSettings) -> Iterable[Condition]:
+    came = report["rows"] + report["rejected"]
+    rejected = report["rejected"] / came
+    if rejected > settings.max_rejected_share:
+        reason = next(iter(report["reasons"]), "without a reason")
+        yield Condition(
+            "scoring:rejected",
+            "warning",
+            "many requests were set aside",
+            f"{rejected:.1%} of {came:,}, {settings.max_rejected_share:.1%} allowed; "
+            f"most: {reason}",
+            _REPAIR,
+        )
+    if report["stale_share"] > settings.max_stale_share:
+        yield Condition(
+            "scoring:stale",
+            "warning",
+            "features were too old",
+            f"for {report['stale_share']:.1%} of {report['rows']:,} rows, "
+            f"{settings.max_stale_share:.1%} allowed",
+            "compute the feature tables first: kedro run --pipeline feature_store",
+        )
+
+
+def _find_service(report: Report) -> Iterable[Condition]:
+    for objective in report.get("objectives", ()):
+        if objective["met"] is False:
+            value, limit = objective["value"], objective["limit"]
+            found = "nothing was measured" if value is None else f"{value:g}"
+            bound = "at most" if objective["at_most"] else "at least"
+            yield Condition(
+                f"service:{objective['name']}",
+                "critical",
+                f"the endpoint misses its objective: {objective['name']}",
+                f"{found}, {bound} {limit:g} wanted",
+                "look at the endpoint's log and load; go back with kedro model rollback if a "
+                "promotion came before",
+            )
+    for problem in report.get("problems", ()):
+        yield Condition(
+            f"service:{problem['problem']}:{problem['column'] or ''}",
+            "warning",
+            f"the endpoint's log: {problem['problem'].replace('_', ' ')}",
+            problem["told"],
+            "see whether the endpoint runs and its log can be written",
+        )

@@ -1,0 +1,179 @@
+"""One window of scored rows: its score, its worth, and how others would have done on it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.core.contract import ProblemSpec
+from fullcircle.core.evaluation.intervals import Estimate, Resampled, resample_metric
+from fullcircle.core.metrics import METRICS, Vector
+from fullcircle.core.performance.estimation import check_estimate, estimate_metric
+from fullcircle.core.performance.joining import VERSION
+from fullcircle.core.performance.settings import PerformanceSettings
+from fullcircle.core.performance.value import sum_value, value_rows
+from fullcircle.core.profile import PREDICTION
+
+_MAX_ROWS = 20_000
+
+
+def judge_window(
+    rows: pd.DataFrame,
+    problem: ProblemSpec,
+    settings: PerformanceSettings,
+    reference: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Judge the rows of one clock and version.
+
+    Args:
+        rows: As measure_performance takes them.
+        problem: The contract.
+        settings: How performance is judged.
+        reference: The champion's ``version`` and ``calibration``; None makes no estimate.
+
+    Returns:
+        ``rows``, ``labelled``, ``unlabelled_share``, ``score`` with its interval or None with the
+        ``reason``, ``estimate`` without labels with whether it ``holds``, ``value``, and
+        ``beside``: each other model that predicted the same rows.
+    """
+    usable = _has_prediction(rows[PREDICTION])
+    labelled = rows[rows[problem.label].notna() & usable]
+    reason = _reason_against(labelled, problem, settings)
+    scored = None if reason else _resample(labelled, PREDICTION, problem, settings)
+    score = None if scored is None else scored.estimate(settings.confidence).as_dict()
+    share = len(labelled) / max(len(rows), 1)
+    estimate = _estimate(rows[usable], problem, settings, reference)
+    holds = check_estimate(estimate, score, share, settings.min_checked_share)
+    return {
+        "rows": len(rows),
+        "labelled": len(labelled),
+        "unlabelled_share": 1 - share,
+        "without_prediction": int((~usable).sum()),
+        "score": score,
+        "reason": reason,
+        "estimate": None if estimate is None else {**estimate, "holds": holds},
+        "value": _value(labelled, "decision", PREDICTION, problem, settings),
+        "beside": [
+            _judge_beside(role, labelled, scored, problem, settings)
+            for role in _find_roles(list(rows.columns))
+        ],
+    }
+
+
+def _has_prediction(column: "pd.Series[Any]") -> "pd.Series[bool]":
+    """Tell which rows hold finite predictions."""
+    if column.dtype == object:
+        return column.map(lambda each: each is not None and bool(np.isfinite(each).all()))
+    return column.astype("float64").map(np.isfinite)
+
+
+def _stack(column: "pd.Series[Any]") -> Vector:
+    """Give predictions as shape (rows,) or (rows, classes)."""
+    return np.stack(column.to_list()) if len(column) else np.empty(0)
+
+
+def _reason_against(
+    labelled: pd.DataFrame, problem: ProblemSpec, settings: PerformanceSettings
+) -> str | None:
+    if len(labelled) < settings.min_labels:
+        return f"{len(labelled):,} labels are fewer than {settings.min_labels:,}"
+    if labelled[problem.label].nunique() < 2:
+        return "all labels are the same"
+    return None
+
+
+def _resample(
+    labelled: pd.DataFrame, column: str, problem: ProblemSpec, settings: PerformanceSettings
+) -> Resampled:
+    """Score with resamples; of many rows a draw of them gives the spread, scaled to their number.
+
+    Source of the scaling: Bickel, Goetze and van Zwet, Statistica Sinica 7 (1997) 1-31. So the
+    time does not grow with the rows.
+    """
+    truth = labelled[problem.label].to_numpy(dtype=float)
+    predicted, metric = _stack(labelled[column]), problem.primary_metric
+    given = {"resamples": settings.bootstrap_resamples, "seed": settings.seed}
+    if len(truth) <= _MAX_ROWS:
+        return resample_metric(metric, truth, predicted, **given)
+    rng = np.random.default_rng(settings.seed)
+    some = rng.choice(len(truth), _MAX_ROWS, replace=False)
+    part = resample_metric(metric, truth[some], predicted[some], **given)
+    value = METRICS[metric](truth, predicted)
+    apart = (part.draws - part.value) * np.sqrt(_MAX_ROWS / len(truth))
+    return Resampled(metric, value, value + apart)
+
+
+def _estimate(
+    rows: pd.DataFrame,
+    problem: ProblemSpec,
+    settings: PerformanceSettings,
+    reference: dict[str, Any] | None,
+) -> dict[str, float] | None:
+    """Estimate without labels, of classes that the profiled version predicted."""
+    calibration = (reference or {}).get("calibration")
+    if problem.task == "regression" or not calibration or not settings.estimate_draws:
+        return None
+    if rows.empty or str(rows[VERSION].iloc[0]) != str((reference or {}).get("version")):
+        return None
+    found: Estimate | None = estimate_metric(
+        problem.primary_metric,
+        _stack(rows[PREDICTION]),
+        calibration,
+        draws=settings.estimate_draws,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+    return None if found is None else found.as_dict()
+
+
+def _find_roles(columns: list[str]) -> list[str]:
+    """Name the roles that predicted beside the champion."""
+    ending = f"_{PREDICTION}"
+    return sorted(name.removesuffix(ending) for name in columns if name.endswith(ending))
+
+
+def _judge_beside(
+    role: str,
+    labelled: pd.DataFrame,
+    champion: Resampled | None,
+    problem: ProblemSpec,
+    settings: PerformanceSettings,
+) -> dict[str, Any]:
+    """Score another model on the same rows, and what it would have gained (positive is better).
+
+    Rows that it did not predict count for neither.
+    """
+    column = f"{role}_{PREDICTION}"
+    both = labelled[_has_prediction(labelled[column])]
+    version = f"{role}_{VERSION}"
+    versions = sorted(both[version].dropna().astype(str).unique()) if version in both else []
+    facts = {"role": role, "model_version": ", ".join(versions), "rows": len(both)}
+    reason = _reason_against(both, problem, settings)
+    if reason or champion is None:
+        return {**facts, "reason": reason, "score": None, "gain": None, "value": None}
+    if len(both) < len(labelled):
+        champion = _resample(both, PREDICTION, problem, settings)
+    other = _resample(both, column, problem, settings)
+    return {
+        **facts,
+        "reason": None,
+        "score": other.estimate(settings.confidence).as_dict(),
+        "gain": other.gain(champion).estimate(settings.confidence).as_dict(),
+        "value": _value(both, f"{role}_decision", column, problem, settings),
+    }
+
+
+def _value(
+    labelled: pd.DataFrame,
+    decision: str,
+    prediction: str,
+    problem: ProblemSpec,
+    settings: PerformanceSettings,
+) -> dict[str, Any] | None:
+    """Sum what the labelled rows were worth; None without a table, labels or decisions."""
+    column = prediction if problem.task == "regression" else decision
+    if settings.value is None or labelled.empty or column not in labelled:
+        return None
+    known = labelled[labelled[column].notna()]
+    truth, answer = (known[name].to_numpy(dtype=float) for name in (problem.label, column))
+    return sum_value(settings.value, value_rows(settings.value, truth, answer), settings.confidence)

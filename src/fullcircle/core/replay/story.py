@@ -1,0 +1,87 @@
+"""What happened, in sentences."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_NAMES = {"rules": "by the rules", "never": "never", "always": "always"}
+
+Lines = Sequence[Mapping[str, Any]]
+
+
+def tell_story(report: Mapping[str, Any]) -> list[str]:
+    """Tell a replay in a few sentences.
+
+    Args:
+        report: With ``windows``, ``scores``, ``gains``, ``trainings``, ``metric``, ``recipe``.
+    """
+    lines = report["windows"]
+    return [
+        _tell_rows(report, lines),
+        _tell_alarms(lines),
+        _tell_retraining(lines),
+        *_tell_worth(report),
+        f"All models are trained by one recipe, {report['recipe']}, which a small search found "
+        "before the first window; always takes every new model without a gate.",
+    ]
+
+
+def _tell_rows(report: Mapping[str, Any], lines: Lines) -> str:
+    rows, empty = sum(line["rows"] for line in lines), sum(1 for line in lines if not line["rows"])
+    told = f"{rows:,} rows in {len(lines)} windows from {report['from']} to {report['to']}"
+    told += f"; the truth of {report['rows']:,} of them is known by now."
+    return f"{told} {empty} windows have no row." if empty else told
+
+
+def _tell_alarms(lines: Lines) -> str:
+    told = [line for line in lines if any(n["state"] != "over" for n in line["notices"])]
+    if not told:
+        return "No alert was sent."
+    first = next(notice for notice in told[0]["notices"] if notice["state"] != "over")
+    count = sum(len(line["notices"]) for line in lines)
+    return (
+        f"{count} notices were sent, the first one on {told[0]['end']}, when the window from "
+        f"{told[0]['window']} was over: {first['what']}."
+    )
+
+
+def _tell_retraining(lines: Lines) -> str:
+    acts = [line["retrained"] for line in lines if line["retrained"]]
+    held = sum(1 for line in lines if line.get("held_back"))
+    if not acts:
+        told = "The rules never trained again"
+    else:
+        said = ", ".join(
+            f"{act['as_of'][:10]} ({'promoted' if act['promoted'] else 'refused'})" for act in acts
+        )
+        told = f"The rules trained again on {said}"
+    return f"{told}; in {held} windows they were held back." if held else f"{told}."
+
+
+def _tell_worth(report: Mapping[str, Any]) -> list[str]:
+    """Say what each policy scored, and what the rules were worth beside the others."""
+    if report["scores"] is None:
+        return ["No window has enough labels to say what retraining was worth."]
+    metric, trainings = report["metric"], report["trainings"]
+    scores = ", ".join(
+        f"{_NAMES[policy]} {score['value']:.4f} ({trainings[policy]['trainings']} trainings)"
+        for policy, score in report["scores"].items()
+    )
+    return [
+        f"Mean {metric} of the windows, by policy of retraining: {scores}.",
+        *(_tell_gain(pair, gain, metric) for pair, gain in report["gains"].items()),
+    ]
+
+
+def _tell_gain(pair: str, gain: Mapping[str, float], metric: str) -> str:
+    better, other = (_NAMES[name] for name in pair.split(" over "))
+    surely = (
+        "surely better"
+        if gain["low"] > 0
+        else "surely worse"
+        if gain["high"] < 0
+        else "no sure difference"
+    )
+    return (
+        f"Retraining {better} instead of {other}: {surely}, {gain['value']:+.4f} of {metric} "
+        f"[{gain['low']:+.4f}, {gain['high']:+.4f}]."
+    )

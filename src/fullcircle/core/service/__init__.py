@@ -1,0 +1,6 @@
+"""How the endpoint served: latency, throughput, errors and cost, by its own log."""
+
+from fullcircle.core.service.report import measure_service
+from fullcircle.core.service.settings import ServiceSettings
+
+__all__ = ["ServiceSettings", "measure_service"]
