@@ -90,6 +90,7 @@ def report(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     settings = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)
     connection = ibis.duckdb.connect()
     connection.raw_sql(f"SET threads = {given.threads}")
+    connection.raw_sql("SET enable_external_file_cache = false")  # as the project's engine has it
     if given.memory_limit:
         connection.raw_sql(f"SET memory_limit = '{given.memory_limit}'")
     reference = json.loads((folder / "profile.json").read_text())

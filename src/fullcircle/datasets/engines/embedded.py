@@ -19,11 +19,13 @@ class EmbeddedEngine:
     def connection(self) -> Any:
         """The connection; times are read and shown in UTC.
 
-        DuckDB takes a stream from outside for a single row, and would then join it row by row.
+        DuckDB takes a stream from outside for a single row, and would then join it row by row. And
+        it keeps what it has read of files, so that memory would grow with the rows.
         """
         connection = ibis.duckdb.connect()
         connection.raw_sql("SET TimeZone = 'UTC'")
         connection.raw_sql("SET asof_loop_join_threshold = 0")
+        connection.raw_sql("SET enable_external_file_cache = false")
         return connection
 
     def read_text(self, file: Path) -> ir.Table:
