@@ -191,3 +191,36 @@ def test_the_report_gives_shares_per_bin(profile: dict[str, Any]) -> None:
         assert sum(column["before"]) == pytest.approx(1)
         assert sum(column["now"]) == pytest.approx(1)
         assert len(column["bins"]) == len(column["before"]) == len(column["now"])
+
+
+def test_restless_averages_do_not_blind_the_alarm_on_what_requests_bring() -> None:
+    """Among trailing averages a shift of a steady column is found, once they are told apart."""
+    rng = np.random.default_rng(1)
+    weeks, each = 6, 400
+    moments = pd.Timestamp("2025-01-06", tz="UTC") + pd.to_timedelta(
+        np.repeat(np.arange(weeks) * 7, each) + rng.integers(0, 7, weeks * each), unit="D"
+    )
+
+    def rows(levels: list[float], shift: float = 0.0) -> pd.DataFrame:
+        size = each * len(levels)
+        averages = {
+            f"average_{n}": np.repeat(rng.permutation(levels), each) + rng.normal(size=size)
+            for n in range(12)
+        }
+        asked = {f"asked_{n}": rng.normal(shift * (n == 0), 1, size) for n in range(4)}
+        return pd.DataFrame({**averages, **asked, PREDICTION: rng.random(size)})
+
+    taught = rows([0.0, 3.0, -3.0, 2.0, -2.0, 4.0])
+    profile = take_profile(
+        taught.drop(columns=PREDICTION),
+        taught[PREDICTION].to_numpy(),
+        pd.Series(moments),
+        predicted_at=pd.Series(moments),
+        period_days=7,
+    )
+    window = ibis.memtable(rows([1.0], shift=0.7))
+    averages = [name for name in taught if name.startswith("average")]
+    blind = measure_drift(window, profile, SETTINGS)
+    seeing = measure_drift(window, profile, SETTINGS, looked_up=averages)
+    assert "asked_0" not in blind["drifted"]
+    assert seeing["drifted"] == ["asked_0"]

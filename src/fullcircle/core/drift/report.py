@@ -37,6 +37,7 @@ def measure_drift(
     *,
     period: Period | None = None,
     known_columns: Collection[str] | None = None,
+    looked_up: Collection[str] = (),
     problems: Collection[Problem] = (),
 ) -> dict[str, Any]:
     """Compare a window of scored rows with the profile taken at training.
@@ -53,6 +54,8 @@ def measure_drift(
             spans, volume and freshness are not judged.
         known_columns: Columns of the window that are no inputs; all others must be in the profile.
             None asks nothing of other columns.
+        looked_up: Inputs that come from feature tables. What varies by nature, as trailing averages
+            do, then tells nothing of how columns vary that come with the request.
         problems: Found before; a column named there is not compared.
 
     Returns:
@@ -73,7 +76,8 @@ def measure_drift(
     found += [
         each for case in cases for each in check_values(case.name, case.reference, case.window)
     ]
-    variations = vary(cases)
+    variations = vary([case for case in cases if case.name not in looked_up])
+    variations |= vary([case for case in cases if case.name in looked_up])
     evidence = _weigh(cases, variations, settings)
     evidence += _weigh_arrivals(seen, timed, settings)
     judged = seen["rows"] >= settings.min_rows and bool(cases)

@@ -55,6 +55,7 @@ def report_drift(
         drift,
         period=period,
         known_columns=set(window.columns) - set(problem.features),
+        looked_up={new for lookup in problem.feature_lookups for new in lookup.renaming.values()},
         problems=check_versions(counts, reference_profile["version"]),
     )
     return {"as_of": str(as_of), "model": reference_profile["model"], **report}
