@@ -1,23 +1,16 @@
 """The endpoint as an ASGI application: what each address answers."""
 
-import asyncio
 import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import orjson
 
-from fullcircle.core.errors import ConfigurationError, DataError, FullCircleError
-from fullcircle.serving.answers import describe_parts, find_fault, tell_part, tell_request
-from fullcircle.serving.batching import Batcher, BusyError
-from fullcircle.serving.bodies import read_body
-from fullcircle.serving.explaining import explain_part
-from fullcircle.serving.features import FeaturesError
+from fullcircle.core.errors import FullCircleError
+from fullcircle.serving.answers import tell_request
 from fullcircle.serving.guard import Guard
 from fullcircle.serving.http import (
     TEXT,
@@ -26,19 +19,16 @@ from fullcircle.serving.http import (
     Reply,
     Scope,
     Send,
-    header,
     read_all,
     send_reply,
 )
+from fullcircle.serving.invocations import Invocations
 from fullcircle.serving.journal import Journal
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.openapi import describe_api
 from fullcircle.serving.room import Room
-from fullcircle.serving.scoring import Part
-from fullcircle.serving.traffic import CHALLENGER, SHADOW
 
 _logger = logging.getLogger("fullcircle.endpoint")
-_MAX_SHADOWS = 64  # requests that wait for the shadow; more are left out and counted
 
 Handler = Callable[[Scope, Receive, str, float], Awaitable[Reply]]
 
@@ -55,19 +45,13 @@ class Endpoint:
     def __init__(self, room: Room, guard: Guard, journal: Journal, metrics: Metrics) -> None:
         self.room, self.journal, self.metrics = room, journal, metrics
         self._guard, self._settings = guard, room.settings
-        self._batcher = Batcher(
-            lambda bodies, ids: room.scorer.score(bodies, ids, room.seats, room.declared),
-            room.settings.max_waiting_rows,
-            inline=not room.scorer.features.remote,
-        )
-        self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
-        self._shadows = 0
+        self._invocations = Invocations(room, journal, metrics)
         # By address: what the token must allow (None: nothing), and who answers each method.
         self._routes: dict[str, tuple[str | None, dict[str, Handler]]] = {
             "/ping": (None, {"GET": self._ping}),
             "/health": (None, {"GET": self._health}),
             "/ready": (None, {"GET": self._ready}),
-            "/invocations": ("predict", {"POST": self._invoke}),
+            "/invocations": ("predict", {"POST": self._invocations.answer}),
             "/version": ("predict", {"GET": self._version}),
             "/openapi.json": ("predict", {"GET": self._openapi}),
             "/metrics": ("admin", {"GET": self._metrics}),
@@ -117,116 +101,6 @@ class Endpoint:
             said = {"status": reply.status, "error": error, "count": 0, "cpu": 0.0, "parts": []}
             self.journal.append({**tell_request(name, route, began, self.room.worker), **said})
 
-    # Predictions
-
-    async def _invoke(self, scope: Scope, receive: Receive, name: str, began: float) -> Reply:
-        champion = self.room.seats.champion
-        if champion is None:
-            raise RefusedError(503, self.room.why_not_ready(), retry_after="5")
-        settings = self._settings
-        most = int(settings.max_body_mb * 2**20)
-        content = await read_all(scope, receive, most, settings.body_seconds)
-        kind = header(scope, b"content-type").decode("latin-1")
-        try:
-            body = read_body(content, kind, champion.model.features, settings.max_rows)
-            parts, cpu = await self._batcher.submit(name, body)
-        except DataError as error:
-            raise RefusedError(400, str(error)) from error
-        except BusyError as error:
-            raise RefusedError(503, str(error), retry_after="1") from error
-        self._count(parts)
-        if fault := find_fault(parts):
-            if isinstance(fault, DataError):
-                raise RefusedError(400, str(fault))
-            if isinstance(fault, FeaturesError):
-                raise RefusedError(503, str(fault), retry_after="5")
-            raise fault
-        answer = describe_parts(parts, body.rows)
-        if body.explain:
-            answer["explanations"] = await self._explain(parts, body.rows)
-        answer["request_id"] = name
-        self._write_down(parts, name, body.rows, cpu, began)
-        self._ask_shadow(parts, name)
-        return Reply(200, orjson.dumps(answer))
-
-    async def _explain(self, parts: list[Part], rows: int) -> list[Any]:
-        loop = asyncio.get_running_loop()
-        found: list[Any] = [None] * rows
-        try:
-            for part in parts:
-                told = await loop.run_in_executor(self._aside, explain_part, part)
-                for row, explanation in zip(part.rows or range(rows), told, strict=True):
-                    found[row] = explanation
-        except ConfigurationError as error:
-            raise RefusedError(400, str(error)) from error
-        return found
-
-    def _write_down(
-        self, parts: list[Part], name: str, rows: int, cpu: float, began: float
-    ) -> None:
-        contract = self.room.contract
-        tell = partial(
-            tell_part,
-            row_id=contract.row_id,
-            keys=contract.entity_keys,
-            private=frozenset(contract.private),
-        )
-        said = {
-            **tell_request(name, "/invocations", began, self.room.worker),
-            "status": 200,
-            "error": None,
-            "count": rows,
-            "cpu": cpu,
-            "parts": [{**tell(part), "answered": True} for part in parts],
-        }
-        self.journal.append(said)
-        self.metrics.count_request("/invocations", 200).inc()
-        self.metrics.time_role(parts[0].role.partition(" ")[0]).observe(said["ms"] / 1000)
-
-    def _count(self, parts: list[Part]) -> None:
-        for part in parts:
-            if part.predicted is not None:
-                self.metrics.count_rows(part.role.partition(" ")[0], part.seat.version).inc(
-                    part.size
-                )
-            if part.role.endswith(" instead") or (
-                part.fault is not None and not isinstance(part.fault, DataError)
-            ):
-                failed = self.room.seats.by_role.get(CHALLENGER, part.seat)
-                self.metrics.failures.labels(CHALLENGER, failed.version).inc()
-
-    def _ask_shadow(self, parts: list[Part], name: str) -> None:
-        seat = self.room.seats.by_role.get(SHADOW)
-        if seat is None:
-            return
-        if self._shadows >= _MAX_SHADOWS:
-            self.metrics.failures.labels(SHADOW, seat.version).inc()
-            return
-        self._shadows += 1
-        at = time.time_ns() // 1000
-        self._aside.submit(self._follow, parts, seat, name, at)
-
-    def _follow(self, parts: list[Part], seat: Any, name: str, at: int) -> None:
-        """Let the shadow predict what was answered; nobody waits for it."""
-        try:
-            scorer, contract = self.room.scorer, self.room.contract
-            told = []
-            for part in parts:
-                other = scorer.shadow(part, seat, SHADOW, self.room.declared)
-                if other.fault is not None:
-                    self.metrics.failures.labels(SHADOW, seat.version).inc()
-                    continue
-                private = frozenset(contract.private)
-                kept = tell_part(other, contract.row_id, contract.entity_keys, private)
-                told.append({**kept, "answered": False})
-                self.metrics.count_rows(SHADOW, seat.version).inc(other.size)
-            self.room.call_soon(self.journal.append, {"id": name, "at": at, "parts": told})
-        finally:
-            self.room.call_soon(self._finish_shadow)
-
-    def _finish_shadow(self) -> None:
-        self._shadows -= 1
-
     # How the endpoint is
 
     async def _ping(self, *_: Any) -> Reply:
@@ -274,8 +148,6 @@ class Endpoint:
 
     async def close(self) -> None:
         """Let nothing be lost: what waits is scored, what was said is written down."""
-        self._batcher.close()
-        self._aside.shutdown(wait=True)
-        await asyncio.sleep(0)  # what the shadow said last is on its way through the event loop
+        await self._invocations.close()
         self.journal.flush()
         self.journal.close()

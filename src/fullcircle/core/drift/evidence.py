@@ -109,7 +109,8 @@ class Case:
 def vary(cases: list[Case]) -> dict[tuple[str, What], Variation]:
     """Estimate how much the past varied in everything that is judged, by column and what is judged.
 
-    Each is drawn towards what all of these show; where the past shows none, rows count as independent.
+    Each is drawn towards what all of these show; where the past shows none, rows count as
+    independent.
     """
     pasts: dict[tuple[str, What], Past | None] = {}
     for case in cases:

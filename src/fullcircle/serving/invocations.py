@@ -1,0 +1,164 @@
+"""What ``/invocations`` does: from a request to an answer, and to a line of the journal."""
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import orjson
+
+from fullcircle.core.errors import ConfigurationError, DataError
+from fullcircle.serving.answers import describe_parts, find_fault, tell_part, tell_request
+from fullcircle.serving.batching import Batcher, BusyError
+from fullcircle.serving.bodies import read_body
+from fullcircle.serving.explaining import explain_part
+from fullcircle.serving.features import FeaturesError
+from fullcircle.serving.http import Receive, RefusedError, Reply, Scope, header, read_all
+from fullcircle.serving.journal import Journal
+from fullcircle.serving.metrics import Metrics
+from fullcircle.serving.room import Room
+from fullcircle.serving.scoring import Part
+from fullcircle.serving.traffic import CHALLENGER, SHADOW
+
+_MAX_SHADOWS = 64  # requests that wait for the shadow; more are left out and counted
+
+
+class Invocations:
+    """Answers requests for predictions."""
+
+    def __init__(self, room: Room, journal: Journal, metrics: Metrics) -> None:
+        """Take the models, the journal that every answer is written to first, and the counters."""
+        self._room, self._journal, self._metrics = room, journal, metrics
+        self._batcher = Batcher(
+            lambda bodies, ids: room.scorer.score(bodies, ids, room.seats, room.declared),
+            room.settings.max_waiting_rows,
+            inline=not room.scorer.features.remote,
+        )
+        self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
+        self._shadows = 0
+
+    async def answer(self, scope: Scope, receive: Receive, name: str, began: float) -> Reply:
+        """Answer a request.
+
+        Args:
+            scope: Of the request.
+            receive: Gives its body.
+            name: Its id.
+            began: When it came, by ``time.perf_counter``.
+
+        Raises:
+            RefusedError: It cannot be meant, or nobody can answer now.
+        """
+        champion = self._room.seats.champion
+        if champion is None:
+            raise RefusedError(503, self._room.why_not_ready(), retry_after="5")
+        settings = self._room.settings
+        most = int(settings.max_body_mb * 2**20)
+        content = await read_all(scope, receive, most, settings.body_seconds)
+        kind = header(scope, b"content-type").decode("latin-1")
+        try:
+            body = read_body(content, kind, champion.model.features, settings.max_rows)
+            parts, cpu = await self._batcher.submit(name, body)
+        except DataError as error:
+            raise RefusedError(400, str(error)) from error
+        except BusyError as error:
+            raise RefusedError(503, str(error), retry_after="1") from error
+        self._count(parts)
+        if fault := find_fault(parts):
+            if isinstance(fault, DataError):
+                raise RefusedError(400, str(fault))
+            if isinstance(fault, FeaturesError):
+                raise RefusedError(503, str(fault), retry_after="5")
+            raise fault
+        answer = describe_parts(parts, body.rows)
+        if body.explain:
+            answer["explanations"] = await self._explain(parts, body.rows)
+        answer["request_id"] = name
+        self._write_down(parts, name, body.rows, cpu, began)
+        self._ask_shadow(parts, name)
+        return Reply(200, orjson.dumps(answer))
+
+    async def _explain(self, parts: list[Part], rows: int) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        found: list[Any] = [None] * rows
+        try:
+            for part in parts:
+                told = await loop.run_in_executor(self._aside, explain_part, part)
+                for row, explanation in zip(part.rows or range(rows), told, strict=True):
+                    found[row] = explanation
+        except ConfigurationError as error:
+            raise RefusedError(400, str(error)) from error
+        return found
+
+    def _write_down(
+        self, parts: list[Part], name: str, rows: int, cpu: float, began: float
+    ) -> None:
+        contract = self._room.contract
+        tell = partial(
+            tell_part,
+            row_id=contract.row_id,
+            keys=contract.entity_keys,
+            private=frozenset(contract.private),
+        )
+        said = {
+            **tell_request(name, "/invocations", began, self._room.worker),
+            "status": 200,
+            "error": None,
+            "count": rows,
+            "cpu": cpu,
+            "parts": [{**tell(part), "answered": True} for part in parts],
+        }
+        self._journal.append(said)
+        self._metrics.count_request("/invocations", 200).inc()
+        self._metrics.time_role(parts[0].role.partition(" ")[0]).observe(said["ms"] / 1000)
+
+    def _count(self, parts: list[Part]) -> None:
+        for part in parts:
+            if part.predicted is not None:
+                self._metrics.count_rows(part.role.partition(" ")[0], part.seat.version).inc(
+                    part.size
+                )
+            if part.role.endswith(" instead") or (
+                part.fault is not None and not isinstance(part.fault, DataError)
+            ):
+                failed = self._room.seats.by_role.get(CHALLENGER, part.seat)
+                self._metrics.failures.labels(CHALLENGER, failed.version).inc()
+
+    def _ask_shadow(self, parts: list[Part], name: str) -> None:
+        seat = self._room.seats.by_role.get(SHADOW)
+        if seat is None:
+            return
+        if self._shadows >= _MAX_SHADOWS:
+            self._metrics.failures.labels(SHADOW, seat.version).inc()
+            return
+        self._shadows += 1
+        at = time.time_ns() // 1000
+        self._aside.submit(self._follow, parts, seat, name, at)
+
+    def _follow(self, parts: list[Part], seat: Any, name: str, at: int) -> None:
+        """Let the shadow predict what was answered; nobody waits for it."""
+        try:
+            scorer, contract = self._room.scorer, self._room.contract
+            told = []
+            for part in parts:
+                other = scorer.shadow(part, seat, SHADOW, self._room.declared)
+                if other.fault is not None:
+                    self._metrics.failures.labels(SHADOW, seat.version).inc()
+                    continue
+                private = frozenset(contract.private)
+                kept = tell_part(other, contract.row_id, contract.entity_keys, private)
+                told.append({**kept, "answered": False})
+                self._metrics.count_rows(SHADOW, seat.version).inc(other.size)
+            self._room.call_soon(self._journal.append, {"id": name, "at": at, "parts": told})
+        finally:
+            self._room.call_soon(self._finish_shadow)
+
+    def _finish_shadow(self) -> None:
+        self._shadows -= 1
+
+    async def close(self) -> None:
+        """Score what waits, and let the shadow say what it has begun."""
+        self._batcher.close()
+        self._aside.shutdown(wait=True)
+        await asyncio.sleep(0)  # what the shadow said last is on its way through the event loop
