@@ -1,4 +1,4 @@
-"""What the pages say can be done, can be: every link, path, command, option and parameter exists."""
+"""What the pages say can be done: every link, path, command, option and parameter exists."""
 
 import re
 import shlex
@@ -18,7 +18,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "notebooks").glob("*.md")),
 ]
-OURS = ("src/", "conf/base", "conf/staging", "conf/production", "tests/", "docs/", "deploy/", ".ci/")
+OURS = ("src/", "conf/", "tests/", "docs/", "deploy/", "notebooks/", ".ci/")
 # What a reader is to make, and the parameter that tracking reads beside those of conf.
 NOT_YET = ("my_problem", "your_name", "conf/local", "conf/production/spark.yml")
 FREE_PARAMETERS = {"note"}
@@ -158,9 +158,9 @@ def is_absent(parameter: click.Parameter, context: click.Context, given: dict[st
 def find_fault_of_values(command: click.Command, given: dict[str, Any]) -> str | None:
     for parameter in command.params:
         value = given.get(parameter.name or "")
-        if isinstance(parameter.type, click.Choice) and isinstance(value, str):
-            if value not in [str(choice) for choice in parameter.type.choices]:
-                return f"{value} is not one of {list(parameter.type.choices)}"
+        choices = [str(choice) for choice in getattr(parameter.type, "choices", [])]
+        if choices and isinstance(value, str) and value not in choices:
+            return f"{value} is not one of {choices}"
     if unknown := unknown_names(given):
         return f"there is no pipeline or parameter {unknown}"
     return None
@@ -168,7 +168,7 @@ def find_fault_of_values(command: click.Command, given: dict[str, Any]) -> str |
 
 def unknown_names(given: dict[str, Any]) -> list[str]:
     rooms = {path.parent.name for path in ROOT.glob("src/fullcircle/pipelines/*/pipeline.py")}
-    named = [n for n in re.split(",", str(given.get("pipeline") or given.get("pipelines") or ""))]
+    named = str(given.get("pipeline") or given.get("pipelines") or "").split(",")
     pairs = [pair for pair in str(given.get("params") or "").split(",") if "=" in pair]
     keys = [pair.partition("=")[0] for pair in pairs]
     return [n for n in named if n and n not in rooms] + [k for k in keys if not is_parameter(k)]
