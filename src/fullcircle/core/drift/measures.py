@@ -22,7 +22,7 @@ def population_stability_index(reference: Any, window: Any) -> float:
         >>> round(population_stability_index([500, 500], [500, 500]), 4)
         0.0
         >>> round(population_stability_index([500, 500], [250, 750]), 4)
-        0.2742
+        0.274
     """
     p, q = (np.asarray(counts, dtype=float) + 0.5 for counts in (reference, window))
     p, q = p / p.sum(), q / q.sum()

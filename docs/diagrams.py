@@ -1,0 +1,86 @@
+"""Draw the diagrams of docs/architecture.md from the code: python docs/diagrams.py."""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+from kedro.pipeline import Pipeline
+
+from fullcircle import pipelines as package
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "architecture.md"
+# The order of the circle; a room that is not here yet comes last.
+ORDER = ["data_processing", "feature_store", "training", "registry", "scoring", "monitoring"]
+
+
+def read_rooms() -> dict[str, Pipeline]:
+    """Give each room's pipeline, in the order of the circle."""
+    [folder] = package.__path__
+    names = sorted(path.parent.name for path in Path(folder).glob("*/pipeline.py"))
+    names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    return {name: import_module(f"{package.__name__}.{name}").create_pipeline() for name in names}
+
+
+def flowchart(direction: str, lines: Iterable[str]) -> str:
+    """Set lines as a Mermaid flow chart."""
+    return "\n".join(["```mermaid", f"flowchart {direction}", *(f"    {x}" for x in lines), "```"])
+
+
+def datasets(names: Iterable[str]) -> list[str]:
+    """Leave parameters out."""
+    return sorted(name for name in names if not name.startswith("params:"))
+
+
+def draw_layers(pyproject: str) -> str:
+    """Draw the layers that import-linter holds, from outside to inside."""
+    contracts = tomllib.loads(pyproject)["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    named = [f'L{i}["{layer.replace("|", "·")}"]' for i, layer in enumerate(layers)]
+    return flowchart("TB", [" --> ".join(named)])
+
+
+def draw_rooms(rooms: dict[str, Pipeline]) -> str:
+    """Draw which room leaves what for which."""
+    lines = [f"{name}[{name}]" for name in rooms]
+    for giver, given in rooms.items():
+        for taker, taken in rooms.items():
+            shared = datasets(given.all_outputs() & taken.all_inputs())
+            if giver != taker and shared:
+                lines.append(f'{giver} -- "{"<br/>".join(shared)}" --> {taker}')
+    return flowchart("LR", lines)
+
+
+def draw_room(pipeline: Pipeline) -> str:
+    """Draw a room's nodes and datasets, in the order in which they run."""
+    lines = [f"{name}([{name}])" for name in datasets(pipeline.datasets())]
+    for node in pipeline.nodes:
+        lines.append(f"{node.name}[[{node.name}]]")
+        lines += [f"{source} --> {node.name}" for source in datasets(node.inputs)]
+        lines += [f"{node.name} --> {made}" for made in datasets(node.outputs)]
+    return flowchart("TB", lines)
+
+
+def draw_all() -> dict[str, str]:
+    """Give each diagram by the name of its place on the page."""
+    rooms = read_rooms()
+    titled = (f"### {name}\n\n{draw_room(pipeline)}" for name, pipeline in rooms.items())
+    return {
+        "layers": draw_layers((ROOT / "pyproject.toml").read_text("utf-8")),
+        "rooms": draw_rooms(rooms),
+        "pipelines": "\n\n".join(titled),
+    }
+
+
+def set_diagrams(page: str) -> str:
+    """Put the diagrams into their places on a page."""
+    for name, diagram in draw_all().items():
+        place = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", flags=re.DOTALL)
+        page = place.sub(lambda found, new=diagram: f"{found[1]}\n{new}\n\n{found[2]}", page)
+    return page
+
+
+if __name__ == "__main__":
+    PAGE.write_text(set_diagrams(PAGE.read_text("utf-8")), encoding="utf-8")

@@ -1,0 +1,117 @@
+"""Photograph what a run leaves, for the README: the monitoring page and the circle in Kedro-Viz.
+
+    kedro run --params as_of=2025-04-01 && python docs/screenshots.py
+
+It needs Chromium (the system's, or ``CHROMIUM=path``) and Playwright (the extra ``dev``).
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+WIDTH, HEIGHT = 1280, 800  # pixels, of window and picture
+COLOURS = 64  # few enough that a picture stays below some 100 kB
+PICTURES = Path(__file__).parent / "pictures"
+NODE = ".pipeline-node"
+PLOT = ".js-plotly-plot .main-svg"
+# How Kedro-Viz keeps a reader's choices: light, without its tour and its list of nodes.
+CHOICES = (
+    'localStorage.setItem("KedroViz", JSON.stringify({theme: "light", showFeatureHints: false, '
+    "visible: {sidebar: false, miniMap: false, graph: true}}))"
+)
+
+
+def find_chromium() -> str | None:
+    """Give the path of Chromium; None where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@contextmanager
+def open_browser(chromium: str) -> Iterator[Any]:
+    """Hold a browser without a window."""
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+    with sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serve_folder(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine for as long as the block lasts, and give its address."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base's name
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def open_page(browser: Any, address: str) -> Any:
+    """Open a page in a window of its own."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+    page.add_init_script(CHOICES)
+    page.goto(address)
+    return page
+
+
+def open_node(page: Any, name: str) -> None:
+    """Click a node of Kedro-Viz, which opens what is known of it beside the graph."""
+    page.wait_for_selector(NODE, timeout=60_000)
+    page.locator(NODE, has_text=name).first.dispatch_event("click")
+
+
+def photograph(page: Any, name: str) -> Path:
+    """Keep a small picture of a page that has come to rest."""
+    from PIL import Image
+
+    page.wait_for_timeout(1_500)
+    path = PICTURES / f"{name}.png"
+    page.screenshot(path=path)
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(COLOURS).save(path, optimize=True)
+    return path
+
+
+def main() -> None:
+    """Take both pictures of the project that ``--project`` names."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--project", type=Path, default=Path(__file__).parents[1])
+    project = parser.parse_args().project.resolve()
+    chromium = find_chromium()
+    pages = sorted((project / "data").rglob("dashboard.html"))
+    if chromium is None or not pages:
+        wanting = "a run: kedro run" if chromium else "Chromium: install it, or set CHROMIUM"
+        sys.exit(f"The pictures need {wanting}.")
+    PICTURES.mkdir(exist_ok=True)
+    subprocess.run(["kedro", "viz", "build", "--include-previews"], cwd=project, check=True)  # noqa: S607 - on PATH
+    with open_browser(chromium) as browser, serve_folder(project / "build") as address:
+        pictures = [photograph(open_page(browser, pages[0].as_uri()), "dashboard")]
+        graph = open_page(browser, f"{address}?pid=training")
+        open_node(graph, "evaluation_figures")
+        graph.wait_for_selector(PLOT, timeout=60_000)
+        pictures.append(photograph(graph, "kedro-viz"))
+    for picture in pictures:
+        print(f"{picture.name}: {picture.stat().st_size // 1024} kB")  # noqa: T201 - its answer
+
+
+if __name__ == "__main__":
+    main()
