@@ -66,7 +66,7 @@ def new(
     becomes of the source. To take in more rows later: kedro problem take.
     """
     from fullcircle.commands.problem.creating import draft_problem, keep_problem
-    from fullcircle.commands.problem.telling import settle_wishes, show_draft
+    from fullcircle.commands.problem.telling import settle_wishes, shorten, show_draft
     from fullcircle.commands.schedule.jobs import find_project
     from fullcircle.core.survey import of_level
 
@@ -80,7 +80,7 @@ def new(
         if not yes:
             click.confirm("Write this problem?", abort=True)
         placed = keep_problem(root, draft)
-    click.echo(f"Taken in: {placed}")
+    click.echo(f"Taken in: {shorten(placed, root)}")
     for edit in of_level(draft.findings, "edit"):
         click.echo(f"Before the first run: {edit.do}.")
     click.echo(f"Next: kedro problem check {name}")
@@ -95,10 +95,12 @@ def new(
 def take(name: str, address: str, table: str | None, no_header: bool) -> None:
     """Take more rows into a problem, behind those that it has."""
     from fullcircle.commands.problem.creating import take_more
+    from fullcircle.commands.problem.telling import shorten
     from fullcircle.commands.schedule.jobs import find_project
 
-    placed = take_more(find_project(), name, address, table=table, header=not no_header)
-    click.echo(f"Taken in: {placed}")
+    root = find_project()
+    placed = take_more(root, name, address, table=table, header=not no_header)
+    click.echo(f"Taken in: {shorten(placed, root)}")
     click.echo(f"Next: kedro problem check {name}")
 
 

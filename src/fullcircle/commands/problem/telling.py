@@ -1,6 +1,7 @@
 """Telling a person what was found, and what would be written."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -28,6 +29,11 @@ def settle_wishes(name: str, given: dict[str, Any]) -> Wishes:
     except ValidationError as error:
         said = [f"--{str(e['loc'][0]).replace('_', '-')}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError(f"An option cannot be meant. {'; '.join(said)}.") from error
+
+
+def shorten(path: Path, root: Path) -> str:
+    """Give a path as seen from the project, or whole where it lies elsewhere."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def show_draft(draft: "Draft", *, texts: bool) -> None:
