@@ -136,9 +136,7 @@ def as_python(text: str) -> str:
         ):
             letters.append(letter)
         else:
-            letters.append(
-                repr(letter.encode("unicode_escape").decode())[1:-1].replace("\\\\", "\\")
-            )
+            letters.append(letter.encode("unicode_escape").decode())
     return f"{sign}{''.join(letters)}{sign}"
 
 
