@@ -11,6 +11,7 @@ from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
 from fullcircle.commands.package import package
 from fullcircle.commands.problem import problem
+from fullcircle.commands.rename import rename
 from fullcircle.commands.schedule import schedule
 from fullcircle.commands.serve import serve
 from fullcircle.commands.stream import stream
@@ -34,6 +35,7 @@ cli.add_command(features)
 cli.add_command(model)
 cli.add_command(package)
 cli.add_command(problem)
+cli.add_command(rename)
 cli.add_command(schedule)
 cli.add_command(serve)
 cli.add_command(stream)
