@@ -24,8 +24,8 @@ def list_files(renaming: dict) -> list[Path]:
     """List what git keeps, or where there is no git, all that no run or tool has made."""
     try:
         words = ["git", "-C", str(SOURCE), "ls-files", "-z"]
-        listed = subprocess.run(words, capture_output=True, check=True).stdout.decode()
-        files = [Path(name) for name in listed.split("\0") if name]
+        done = subprocess.run(words, capture_output=True, check=True)  # noqa: S603 - our own words
+        files = [Path(name) for name in done.stdout.decode().split("\0") if name]
     except (OSError, subprocess.CalledProcessError):
         files = [path.relative_to(SOURCE) for path in renaming["list_files"](SOURCE)]
     return [path for path in files if path.parts[0] not in OF_THE_STARTER]
@@ -36,6 +36,7 @@ def main() -> None:
     [found] = SOURCE.glob("src/*/commands/renaming.py")
     renaming = runpy.run_path(str(found))
     project = Path.cwd()
+    (project / ".gitkeep").unlink()  # all that the template holds
     for path in list_files(renaming):
         if (SOURCE / path).is_file():
             (project / path).parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +46,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(str(error))
     renaming["tidy"](project, changed)
+    shutil.rmtree(project / ".ruff_cache", ignore_errors=True)
 
 
 main()

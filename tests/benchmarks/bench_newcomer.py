@@ -111,12 +111,13 @@ def main() -> None:
             made, said = call(project, "problem", "new", name, *wanted)
             edits = edit_as_told(project, name, said)
             ran, _ = call(project, "run", PROBLEM=name)
-            reports = project / "data" / "06_models" / name / "real" / "promotion_decision.json"
-            decision = json.loads(reports.read_text("utf-8"))
-            score = decision["score"]
+            reports = project / "data" / "06_models" / name / "real"
+            decision = json.loads((reports / "promotion_decision.json").read_text("utf-8"))
+            board = json.loads((reports / "leaderboard.json").read_text("utf-8"))
+            metric, score = board[0]["metric"], decision["score"]
             print(
                 f"{name}: {(made + ran) / 60:.1f} min ({made:.0f} s new, {ran:.0f} s run), "
-                f"{edits} edits, promoted {decision['promote']}, {score['metric']} "
+                f"{edits} edits, promoted {decision['promote']}, {metric} "
                 f"{score['value']:.4f} [{score['low']:.4f}, {score['high']:.4f}]",
                 flush=True,
             )
