@@ -82,7 +82,7 @@ def call(project: Path, *words: str, **variables: str) -> tuple[float, str]:
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"kedro {' '.join(words)}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"kedro {words[0]}: {done.stderr.strip().splitlines()[-1]}")
     return time.perf_counter() - start, done.stdout + done.stderr
 
 
@@ -96,6 +96,25 @@ def edit_as_told(project: Path, name: str, said: str) -> int:
     return len(told)
 
 
+def bring_in(project: Path, data: Path, name: str) -> str:
+    """Bring a table from its file to a champion; give a line of what it took."""
+    table = TABLES[name]
+    address = table.prepare(data, project.parent)
+    wanted = ("--file", address, *table.options, "--yes")
+    made, said = call(project, "problem", "new", name, *wanted)
+    edits = edit_as_told(project, name, said)
+    ran, _ = call(project, "run", PROBLEM=name)
+    reports = project / "data" / "06_models" / name / "real"
+    decision = json.loads((reports / "promotion_decision.json").read_text("utf-8"))
+    board = json.loads((reports / "leaderboard.json").read_text("utf-8"))
+    score = decision["score"]
+    return (
+        f"{name}: {(made + ran) / 60:.1f} min ({made:.0f} s new, {ran:.0f} s run), {edits} edits, "
+        f"promoted {decision['promote']}, {board[0]['metric']} {score['value']:.4f} "
+        f"[{score['low']:.4f}, {score['high']:.4f}]"
+    )
+
+
 def main() -> None:
     """Bring each table from its file to a champion, and print a line of what it took."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -105,22 +124,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = copy_project(Path(folder) / "project")
         for name in chosen.only:
-            table = TABLES[name]
-            address = table.prepare(chosen.data, Path(folder))
-            wanted = ("--file", address, *table.options, "--yes")
-            made, said = call(project, "problem", "new", name, *wanted)
-            edits = edit_as_told(project, name, said)
-            ran, _ = call(project, "run", PROBLEM=name)
-            reports = project / "data" / "06_models" / name / "real"
-            decision = json.loads((reports / "promotion_decision.json").read_text("utf-8"))
-            board = json.loads((reports / "leaderboard.json").read_text("utf-8"))
-            metric, score = board[0]["metric"], decision["score"]
-            print(
-                f"{name}: {(made + ran) / 60:.1f} min ({made:.0f} s new, {ran:.0f} s run), "
-                f"{edits} edits, promoted {decision['promote']}, {metric} "
-                f"{score['value']:.4f} [{score['low']:.4f}, {score['high']:.4f}]",
-                flush=True,
-            )
+            try:
+                print(bring_in(project, chosen.data, name), flush=True)
+            except RuntimeError as error:
+                print(f"{name}: no champion: {error}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,12 @@ from pathlib import Path
 
 _PASSED_OVER = {".git", ".venv", "data", "mlruns", "dist", "build", "node_modules", "__pycache__"}
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+# A longer name makes lines too long that nothing can break: those of texts.
+_TIDYING = (
+    ["check", "--select", "I", "--fix", "--quiet"],
+    ["format", "--quiet"],
+    ["check", "--select", "E501", "--add-noqa", "--quiet"],
+)
 _TITLE = re.compile(r'^(project_name = )".*"$', re.MULTILINE)
 # A salt deals rows to sets: another one would deal them anew.
 _KEPT = re.compile(r"salt\b")
@@ -121,7 +127,7 @@ def tidy(root: Path, files: list[Path]) -> bool:
     """Sort imports and break lines anew, where ruff is installed; tell whether it was."""
     sources = [str(path) for path in files if path.suffix == ".py"]
     try:
-        for words in (["check", "--select", "I", "--fix", "--quiet"], ["format", "--quiet"]):
+        for words in _TIDYING:
             subprocess.run(  # noqa: S603 - our own interpreter and files
                 [sys.executable, "-m", "ruff", *words, *sources], cwd=root, check=True
             )

@@ -5,7 +5,7 @@ from fullcircle.core.survey.findings import Finding
 
 GATE_ROWS = 200  # gate.min_rows in conf/base/parameters_registry.yml
 _WITH_CHANCE = 1.15  # a digest deals rows by chance
-_MOST_GATE, _LEAST_GATE = 0.4, 0.2
+_MOST_GATE, _FEW_GATE, _LEAST_GATE = 0.4, 0.3, 0.2
 _MOST_SCORING, _LEAST_SCORING = 0.16, 0.1
 _MONITOR_ROWS = 100
 
@@ -21,6 +21,8 @@ def choose_split(rows: int, *, history: bool) -> tuple[Split, list[Finding]]:
         The split, and an edit where the gate would have too few rows to decide.
     """
     gate = _clip(GATE_ROWS * _WITH_CHANCE / rows, _LEAST_GATE, _MOST_GATE)
+    if gate * rows < GATE_ROWS:
+        gate = _FEW_GATE  # no share gives the gate its rows: leave the model some
     scoring = 0.0
     if not history:
         scoring = _clip(_MONITOR_ROWS * _WITH_CHANCE / rows, _LEAST_SCORING, _MOST_SCORING)
