@@ -208,7 +208,7 @@ def _choose_as_of(first: datetime, last: datetime, period: float, delay: float) 
     unit = timedelta(days=1) if period >= 1 else timedelta(hours=1)
     if period >= unit / timedelta(days=1):
         midnight = datetime.combine(start.date(), time(), tzinfo=UTC)
-        start = midnight + unit * math.ceil((start - midnight) / unit)
+        start = midnight + unit * (math.floor((start - midnight) / unit) + 1)
     if start - timedelta(days=delay) <= first:
         raise ConfigurationError(
             f"The rows span {last - first}, too little for a label that is known {delay:g} days "
