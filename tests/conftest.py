@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from fullcircle.quiet import quiet_libraries
 quiet_libraries()
 
 ROOT = Path(__file__).resolve().parents[1]
+# The first is the one whose circle is turned for tests of what is shared.
+EXAMPLES = ("telco_churn", "nyc_taxi", "diabetes")
 SWITCHES = ("PROBLEM", "DATA_SOURCE", "ENGINE", "RAW_DIR", "KEDRO_ENV")
 ADDRESSES = (
     "FULLCIRCLE_ARTIFACTS",
@@ -105,6 +108,24 @@ def make_project(path: Path, *, simulation: str | None = SMALL_SIMULATION) -> Pr
         (path / "conf" / "local" / "catalog.yml").write_text(simulation, encoding="utf-8")
     bootstrap_project(path)
     return Project(path)
+
+
+@cache
+def find_removed_examples(file: Path) -> list[str]:
+    """Name the examples that a test file needs and that ``kedro problem remove`` took away."""
+    from fullcircle.switches import list_problems
+
+    text = file.read_text("utf-8")
+    needs_default = re.search(r"\b(circle|new_project|make|make_project|real)\b[:,(]", text)
+    needed = {name for name in EXAMPLES if re.search(rf"\b{name}\b", text)}
+    needed |= {EXAMPLES[0]} if needs_default else set()
+    return sorted(needed - set(list_problems()))
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out the tests of an example that was removed, and those that turn its circle."""
+    is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if is_test and find_removed_examples(collection_path) else None
 
 
 @pytest.hookimpl(optionalhook=True)

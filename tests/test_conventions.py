@@ -97,6 +97,8 @@ def test_shared_code_names_no_problem_and_none_of_its_columns() -> None:
     for file in (ROOT / "conf" / "base" / "problems").glob("*/parameters.yml"):
         for name, problem in yaml.safe_load(file.read_text("utf-8")).items():
             spoken |= {name}
+            if "simulated" not in problem:
+                continue  # a user's columns may be called anything: value, name, day
             for spec in (value for value in problem.values() if isinstance(value, dict)):
                 spoken |= {spec["label"], *spec["request_columns"]}
                 spoken |= {c for look in spec["feature_lookups"] for c in look["columns"]}

@@ -11,6 +11,8 @@ from fullcircle.commands.features import features
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
 from fullcircle.commands.package import package
+from fullcircle.commands.problem import problem
+from fullcircle.commands.rename import rename
 from fullcircle.commands.replay import replay
 from fullcircle.commands.retrain import retrain
 from fullcircle.commands.schedule import schedule
@@ -38,6 +40,8 @@ cli.add_command(model)
 cli.add_command(package)
 cli.add_command(replay)
 cli.add_command(retrain)
+cli.add_command(problem)
+cli.add_command(rename)
 cli.add_command(schedule)
 cli.add_command(serve)
 cli.add_command(stream)

@@ -11,7 +11,12 @@ from fullcircle.hooks import (  # noqa: E402
     SummaryHook,
     TrackingHook,
 )
-from fullcircle.switches import list_problems, read_switch, read_variable  # noqa: E402
+from fullcircle.switches import (  # noqa: E402
+    list_problems,
+    read_source,
+    read_switch,
+    read_variable,
+)
 
 _timer = RunTimer()
 HOOKS = (
@@ -38,6 +43,7 @@ CONFIG_LOADER_ARGS = {
     "custom_resolvers": {
         "switch": read_switch,
         "problems": list_problems,
+        "source": read_source,
         "oc.env": read_variable,
     },
 }

@@ -3,6 +3,7 @@
 import os
 import pkgutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from fullcircle import problems
 from fullcircle.core.errors import ConfigurationError, name_missing
@@ -25,6 +26,22 @@ def read_switch(variable: str, default: str, allowed: Sequence[str]) -> str:
             f"{variable}={name_missing([value], allowed)} is not one of: {', '.join(allowed)}."
         )
     return value
+
+
+def read_source(variable: str, problem: str) -> str:
+    """Read where a problem's data come from: its simulator, if it has one, or real files.
+
+    Raises:
+        ConfigurationError: The variable names a source that the problem does not have.
+    """
+    sources = list_sources(problem)
+    return read_switch(variable, sources[0], sources)
+
+
+def list_sources(problem: str) -> list[str]:
+    """Name a problem's sources of data, the default first."""
+    simulated = any((Path(room) / problem / "simulator.py").is_file() for room in problems.__path__)
+    return ["simulated", "real"] if simulated else ["real"]
 
 
 def read_variable(variable: str, default: str | None = None) -> str | None:

@@ -1,0 +1,153 @@
+"""``kedro problem``: bring your own data, look at problems, take one away."""
+
+from typing import Any
+
+import click
+
+from fullcircle.commands.one_line import OneLineErrors, answer, as_table, json_option
+
+yes_option = click.option("--yes", is_flag=True, help="Ask nothing.")
+dry_option = click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
+file_option = click.option(
+    "--file",
+    "address",
+    required=True,
+    help="CSV (also .gz), Parquet, Excel, JSON lines, a pattern of such files in quotes, the "
+    "folder of a Delta table, or a database: postgresql://user@host/database.",
+)
+table_option = click.option("--table", help="Table of the database, or sheet of the Excel file.")
+header_option = click.option(
+    "--no-header", is_flag=True, help="The first line holds data: columns are column_1, column_2, …"
+)
+
+
+@click.group()
+def problem() -> None:
+    r"""Bring your own data: from a file to a champion, in two commands.
+
+    \b
+    kedro problem new my_problem --file data.csv --target y
+    PROBLEM=my_problem kedro run
+    """
+
+
+@problem.command(cls=OneLineErrors)
+@click.argument("name")
+@file_option
+@click.option("--target", required=True, help="Column to predict.")
+@click.option("--time", help="Column that says when each row is predicted: rows divide by time.")
+@click.option(
+    "--key", "keys", multiple=True, help="Column that says what a row is about; again for more."
+)
+@click.option("--snapshot", is_flag=True, help="No column is the time, whatever it looks like.")
+@click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]))
+@click.option("--positive", help="Of two classes, the one whose probability is wanted.")
+@click.option(
+    "--label-delay-days", type=float, help="Days after which a label is known; 1 if not given."
+)
+@click.option("--period-days", type=float, help="Length of the period that is scored.")
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The first clock.")
+@table_option
+@header_option
+@yes_option
+@dry_option
+def new(
+    name: str,
+    address: str,
+    table: str | None,
+    no_header: bool,
+    yes: bool,
+    dry_run: bool,
+    **wishes: Any,
+) -> None:
+    """Look at a table, say what it holds, and write a problem for it.
+
+    The table is copied below data/01_raw (or RAW_DIR), so that runs can be repeated whatever
+    becomes of the source. To take in more rows later: kedro problem take.
+    """
+    from fullcircle.commands.problem.creating import draft_problem, keep_problem
+    from fullcircle.commands.problem.telling import settle_wishes, shorten, show_draft
+    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.core.survey import of_level
+
+    root = find_project()
+    settled = settle_wishes(name, wishes)
+    with draft_problem(root, address, settled, table=table, header=not no_header) as draft:
+        show_draft(draft, texts=dry_run)
+        if dry_run:
+            click.echo("Nothing was written.")
+            return
+        if not yes:
+            click.confirm("Write this problem?", abort=True)
+        placed = keep_problem(root, draft)
+    click.echo(f"Taken in: {shorten(placed, root)}")
+    for edit in of_level(draft.findings, "edit"):
+        click.echo(f"Before the first run: {edit.do}.")
+    click.echo(f"Next: kedro problem check {name}")
+    click.echo(f"Then: PROBLEM={name} kedro run")
+
+
+@problem.command(cls=OneLineErrors)
+@click.argument("name")
+@file_option
+@table_option
+@header_option
+def take(name: str, address: str, table: str | None, no_header: bool) -> None:
+    """Take more rows into a problem, behind those that it has."""
+    from fullcircle.commands.problem.creating import take_more
+    from fullcircle.commands.problem.telling import shorten
+    from fullcircle.commands.schedule.jobs import find_project
+
+    root = find_project()
+    placed = take_more(root, name, address, table=table, header=not no_header)
+    click.echo(f"Taken in: {shorten(placed, root)}")
+    click.echo(f"Next: kedro problem check {name}")
+
+
+@problem.command(name="list", cls=OneLineErrors)
+@json_option
+def list_problems(as_json: bool) -> None:
+    """List the problems of this project, and whether their data are there."""
+    from fullcircle.commands.problem.listing import describe_problems
+    from fullcircle.commands.schedule.jobs import find_project
+
+    answer(describe_problems(find_project()), as_json=as_json, show=as_table)
+
+
+@problem.command(cls=OneLineErrors)
+@click.argument("name", required=False)
+@json_option
+def check(name: str | None, as_json: bool) -> None:
+    """Examine a problem before a run: its contract against its data.
+
+    NAME is that of PROBLEM if left out. The exit code is 1 if a run cannot end well.
+    """
+    from fullcircle.commands.problem.checking import check_problem
+    from fullcircle.core.survey import of_level
+
+    findings = check_problem(name)
+    rows = [finding.as_row() for finding in findings]
+    answer(rows, as_json=as_json, show=as_table)
+    if of_level(findings, "fault", "edit"):
+        raise click.exceptions.Exit(1)
+
+
+@problem.command(cls=OneLineErrors)
+@click.argument("name")
+@click.option("--data", is_flag=True, help="Its data, tables and reports below data too.")
+@yes_option
+@dry_option
+def remove(name: str, data: bool, yes: bool, dry_run: bool) -> None:
+    """Take a problem away: its package, configuration and tests."""
+    from fullcircle.commands.problem.removing import plan_removal, remove_problem
+    from fullcircle.commands.schedule.jobs import find_project
+
+    plan = plan_removal(find_project(), name, data=data)
+    click.echo("\n".join(plan.tell()))
+    if dry_run:
+        click.echo("Nothing was removed.")
+        return
+    if not yes:
+        click.confirm(f"Remove the problem {name}?", abort=True)
+    remove_problem(plan)
+    click.echo(f"Removed: {name}")

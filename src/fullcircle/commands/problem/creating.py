@@ -1,0 +1,187 @@
+"""Making a problem of a table: take it in, look at it, write what it needs."""
+
+import hashlib
+import json
+import keyword
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fullcircle.commands.problem.writing import refuse_overwriting, write_problem
+from fullcircle.commands.schedule.files import save_files
+from fullcircle.core.errors import ConfigurationError, DataError, name_missing
+from fullcircle.core.survey import Finding, Proposal, Wishes, propose_problem
+from fullcircle.intake import Source, Taken, open_source, take_table
+from fullcircle.switches import list_problems, read_variable
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_LONGEST_NAME = 40
+_ORIGIN = "taken_from.json"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A problem that could be written, its table copied to a folder for the time being.
+
+    Attributes:
+        proposal: The problem.
+        taken: The copied table.
+        findings: What was found in source and table.
+        files: Texts by place, relative to the project.
+        source: What the data came from.
+    """
+
+    proposal: Proposal
+    taken: Taken
+    findings: list[Finding]
+    files: dict[Path, str]
+    source: str
+
+
+def refuse_bad_name(name: str) -> None:
+    """Refuse what cannot be the name of a package, or is taken.
+
+    Raises:
+        ConfigurationError: Says what a name must be.
+    """
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > _LONGEST_NAME:
+        raise ConfigurationError(
+            f"{name!r} cannot name a problem. Use small letters, digits and single underscores, "
+            f"at most {_LONGEST_NAME}, as in house_prices."
+        )
+    if name in list_problems():
+        raise ConfigurationError(
+            f"There is a problem {name!r} already. Choose another name, or remove it first: "
+            f"kedro problem remove {name}"
+        )
+
+
+def raw_folder(root: Path, name: str) -> Path:
+    """Give the folder of a problem's raw files: below RAW_DIR, or data/01_raw."""
+    return root / str(read_variable("RAW_DIR", "data/01_raw")) / name
+
+
+@contextmanager
+def draft_problem(
+    root: Path, address: str, wishes: Wishes, *, table: str | None, header: bool
+) -> Iterator[Draft]:
+    """Look at a table and draft a problem; nothing is written into the project.
+
+    Raises:
+        ConfigurationError: The name is taken, or the user's words do not fit the table.
+        DataError: The table cannot be read, or nothing can be learnt from it.
+        StorageError: A database cannot be reached.
+    """
+    from fullcircle.datasets import RawParquetDataset
+
+    refuse_bad_name(wishes.name)
+    refuse_overwriting(root, wishes.name)
+    asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
+    source = open_source(address, target=wishes.target, table=table, header=header)
+    _refuse_missing(source, asked, address)
+    shown = describe_address(address, source)
+    folder = Path(tempfile.mkdtemp(prefix="problem-")).resolve()
+    try:
+        taken = take_table(source, folder / "table.parquet")
+        raw = RawParquetDataset(filepath=str(taken.path)).load()
+        proposal = propose_problem(raw, wishes)
+        files = write_problem(proposal, shown)
+        findings = [*source.findings, *proposal.findings]
+        yield Draft(proposal, taken, findings, files, shown)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _refuse_missing(source: Source, asked: list[str], address: str) -> None:
+    if missing := name_missing(asked, source.schema.names):
+        names = ", ".join(source.schema.names[:20])
+        more = ", …" if len(source.schema.names) > 20 else ""
+        raise DataError(
+            f"{describe_address(address, source)} has no column {missing}. It has: {names}{more}."
+        )
+    repeated = [
+        f.found
+        for f in source.findings
+        if f.what == "names" and any(repr(a) in f.found for a in asked)
+    ]
+    if repeated:
+        raise DataError(
+            f"{describe_address(address, source)}: {repeated[0]}, so it is not clear which is "
+            "meant. Rename one of them."
+        )
+
+
+def describe_address(address: str, source: Source) -> str:
+    """Name a source without its folder, user or password."""
+    if "://" in address:
+        return source.kind
+    return f"{Path(address).name} ({source.kind})"
+
+
+def keep_problem(root: Path, draft: Draft) -> Path:
+    """Write a drafted problem into the project, and its table below the raw folder.
+
+    Returns:
+        The place of the table.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    name = draft.proposal.spec.name
+    placed = place_table(root, name, draft.taken, draft.source)
+    save_files(root, {str(path): text for path, text in draft.files.items()})
+    return placed
+
+
+def place_table(root: Path, name: str, taken: Taken, source: str) -> Path:
+    """Move a copied table behind those that the problem has; its name says where it stands.
+
+    Rows are numbered in the order of the files' names, so a later file renumbers no earlier row.
+    """
+    folder = raw_folder(root, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1 + max(
+        (int(path.stem) for path in folder.glob("*.parquet") if path.stem.isdigit()), default=0
+    )
+    placed = folder / f"{number:04d}.parquet"
+    shutil.copyfile(taken.path, placed.with_suffix(".unfinished"))
+    placed.with_suffix(".unfinished").rename(placed)
+    with placed.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    origin = folder / _ORIGIN
+    known = json.loads(origin.read_text("utf-8")) if origin.is_file() else {}
+    known[placed.name] = {"source": source, "rows": taken.rows, "sha256": digest}
+    origin.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return placed
+
+
+def take_more(root: Path, name: str, address: str, *, table: str | None, header: bool) -> Path:
+    """Take another table into a problem, behind those that it has.
+
+    Raises:
+        ConfigurationError: There is no such problem.
+        DataError: The table lacks a column that the problem reads.
+    """
+    from fullcircle.problems import load_problem
+
+    if wrong := name_missing([name], list_problems()):
+        raise ConfigurationError(
+            f"There is no problem {wrong}. There are: {', '.join(list_problems())}."
+        )
+    wanted = list(load_problem(name).RAW_COLUMNS)
+    source = open_source(address, target=wanted[-1], table=table, header=header)
+    if missing := name_missing(wanted, source.schema.names):
+        raise DataError(
+            f"{describe_address(address, source)} lacks the column {missing}, which the problem "
+            f"{name} reads. It has: {', '.join(source.schema.names)}."
+        )
+    folder = Path(tempfile.mkdtemp(prefix="problem-"))
+    try:
+        taken = take_table(source, folder / "table.parquet")
+        return place_table(root, name, taken, describe_address(address, source))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,56 @@
+"""Telling a person what was found, and what would be written."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from fullcircle.core.errors import ConfigurationError
+from fullcircle.core.survey import Wishes, of_level
+
+if TYPE_CHECKING:
+    from fullcircle.commands.problem.creating import Draft
+
+_MOST_ROWS = 40
+
+
+def settle_wishes(name: str, given: dict[str, Any]) -> Wishes:
+    """Gather what the user said; a snapshot without a clock is taken today.
+
+    Raises:
+        ConfigurationError: An option cannot be meant.
+    """
+    as_of = given.pop("as_of", None)
+    keys = tuple(given.pop("keys", ()))
+    settled = {**given, "keys": keys, "as_of": as_of and as_of.date()}
+    try:
+        return Wishes(name=name, today=datetime.now(UTC).date(), **settled)
+    except ValidationError as error:
+        said = [f"--{str(e['loc'][0]).replace('_', '-')}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError(f"An option cannot be meant. {'; '.join(said)}.") from error
+
+
+def shorten(path: Path, root: Path) -> str:
+    """Give a path as seen from the project, or whole where it lies elsewhere."""
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+
+
+def show_draft(draft: "Draft", *, texts: bool) -> None:
+    """Print what was found and which files a problem needs; on request their texts too."""
+    from rich.console import Console
+
+    from fullcircle.commands.one_line import as_table
+
+    console = Console()
+    columns = len(draft.taken.columns)
+    console.print(f"{draft.source}: {draft.taken.rows} rows, {columns} columns", highlight=False)
+    ordered = of_level(draft.findings, "assumed") + of_level(draft.findings, "danger", "edit")
+    console.print(as_table([finding.as_row() for finding in ordered[:_MOST_ROWS]]))
+    if len(ordered) > _MOST_ROWS:
+        console.print(f"… and {len(ordered) - _MOST_ROWS} more", highlight=False)
+    console.print("\nTo be written:", highlight=False)
+    for path, text in draft.files.items():
+        console.print(f"  {path.as_posix()}", highlight=False, soft_wrap=True)
+        if texts:
+            console.print(text, highlight=False, markup=False, soft_wrap=True)

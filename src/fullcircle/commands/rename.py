@@ -1,0 +1,34 @@
+"""``kedro rename``: the package under a name of one's own."""
+
+import click
+
+from fullcircle.commands.one_line import OneLineErrors
+
+
+@click.command(cls=OneLineErrors)
+@click.argument("new")
+@click.option("--title", help="The project's name for people; by default made of NEW.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+def rename(new: str, title: str | None, yes: bool) -> None:
+    """Rename the package: imports, configuration, tests, templates, entry points, folder.
+
+    Environment variables that begin with the old name begin with the new one. Do it before the
+    first run: models and tables that are registered keep the names they have.
+    """
+    from fullcircle.commands.renaming import find_package, refuse_bad_name, rename_package, tidy
+    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.core.errors import ConfigurationError
+
+    root = find_project()
+    try:
+        old = find_package(root)
+        refuse_bad_name(root, new)
+        if not yes:
+            click.confirm(f"Rename the package {old} to {new}, here in {root}?", abort=True)
+        changed = rename_package(root, new, title)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    click.echo(f"{len(changed)} files changed, src/{old} is src/{new}.")
+    if not tidy(root, changed):
+        click.echo("Imports are not sorted anew: ruff check --select I --fix . && ruff format .")
+    click.echo("Next: pip install -e . && kedro run")

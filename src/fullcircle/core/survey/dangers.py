@@ -1,0 +1,133 @@
+"""What looks dangerous in a table: columns that give the label away, name rows, or say nothing."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.core.contract import Task
+from fullcircle.core.declared import ISO
+from fullcircle.core.errors import DataError
+from fullcircle.core.preparation import PreparationSettings, diagnose_columns
+from fullcircle.core.survey.findings import Finding
+from fullcircle.core.survey.kinds import Column, read_number_texts
+
+LEFT_OUT = ("leak", "identifier", "constant", "empty", "duplicate")
+_STRONG = 0.9
+_EXACT = 1e-9
+_ROWS = 2000
+_ROWS_PER_COLUMN = 5
+_ADVICE = {
+    "leak": "left out; add it to request_columns if it is known before the label",
+    "identifier": "left out: it names rows and repeats in none to come",
+    "constant": "left out",
+    "empty": "left out",
+    "duplicate": "left out",
+}
+
+
+def read_sample(sample: pd.DataFrame, columns: Sequence[Column], decimal: str) -> pd.DataFrame:
+    """Read a sample of texts by what its columns are.
+
+    Args:
+        sample: Stripped texts, None where nothing is known; named as in the source.
+        columns: The columns to read.
+        decimal: The decimal sign.
+
+    Returns:
+        The columns by their names in the problem: float64, datetimes in UTC, or texts.
+    """
+    return pd.DataFrame({each.name: _read(sample[each.source], each, decimal) for each in columns})
+
+
+def _read(texts: pd.Series, column: Column, decimal: str) -> pd.Series:
+    if column.kind == "number":
+        numbers = read_number_texts(texts, decimal)
+        return numbers.mask(numbers.isin(column.sentinels))
+    if column.kind == "moment":
+        layout = "ISO8601" if column.layout == ISO else column.layout
+        days = texts if layout == "ISO8601" else texts.str.extract(r"^(\S+)", expand=False)
+        return pd.to_datetime(days, format=layout, errors="coerce", utc=True)
+    return texts
+
+
+def find_dangers(
+    features: pd.DataFrame, label: pd.Series, task: Task, sources: Mapping[str, str]
+) -> tuple[dict[str, str], list[Finding]]:
+    """Find the columns that no model should see, and those that deserve a look.
+
+    Args:
+        features: Sampled rows with a known label, as read_sample gives them.
+        label: Numbers of classes, or values; one a row.
+        task: What is predicted.
+        sources: Name of each column in the source.
+
+    Returns:
+        ``{column: why it is left out}``, and what was found.
+
+    Raises:
+        DataError: No column is left to predict from.
+    """
+    plan = diagnose_columns(features, label, task, PreparationSettings())
+    left_out = {e["column"]: e["why"] for e in plan if e["kind"] in LEFT_OUT}
+    found = [
+        Finding("danger", e["kind"], f"{sources[e['column']]}: {e['why']}", _ADVICE[e["kind"]])
+        for e in plan
+        if e["column"] in left_out
+    ]
+    if task == "regression":
+        numbers = [e["column"] for e in plan if e["treatment"] == "number"]
+        for names, how in _find_arithmetic(features[numbers], label):
+            told = " and ".join(sources[name] for name in names)
+            why = f"{told} {how} the label exactly"
+            found.append(Finding("danger", "leak", why, _ADVICE["leak"]))
+            left_out |= dict.fromkeys(names, why)
+    strong = [e for e in plan if (e["score"] or 0) > _STRONG and e["column"] not in left_out]
+    for entry in strong:
+        told = f"{sources[entry['column']]} alone tells {entry['score']:.0%} of the label's order"
+        found.append(
+            Finding("danger", "strong column", told, "kept; make sure it is known beforehand")
+        )
+    if len(left_out) == len(features.columns):
+        raise DataError(
+            "No column is left to predict from: "
+            + "; ".join(f"{sources[name]} ({why})" for name, why in list(left_out.items())[:5])
+        )
+    return left_out, found
+
+
+def _find_arithmetic(numbers: pd.DataFrame, label: pd.Series) -> list[tuple[list[str], str]]:
+    """Find columns of which the label is a sum, or a product, exactly."""
+    found = []
+    for how in ("add up to", "multiply to"):
+        frame = numbers if how == "add up to" else _logarithms(numbers)
+        target = label if how == "add up to" else _logarithm(label)
+        if target is not None and (names := _find_sum(frame, target)):
+            found.append((names, how))
+    return found
+
+
+def _logarithms(numbers: pd.DataFrame) -> pd.DataFrame:
+    read = {name: _logarithm(numbers[name]) for name in numbers}
+    return pd.DataFrame({name: column for name, column in read.items() if column is not None})
+
+
+def _logarithm(column: pd.Series) -> pd.Series | None:
+    return np.log(column) if (column > 0).all() else None
+
+
+def _find_sum(numbers: pd.DataFrame, label: pd.Series) -> list[str]:
+    """Give the columns whose weighted sum is the label, where a least-squares fit is exact."""
+    complete = numbers.loc[:, numbers.notna().all() & (numbers.std() > 0)]
+    rows = min(len(complete), _ROWS)
+    if complete.empty or rows < _ROWS_PER_COLUMN * len(complete.columns) or not label.std() > 0:
+        return []
+    chosen = np.linspace(0, len(complete) - 1, rows).astype(int)
+    matrix = complete.iloc[chosen].to_numpy()
+    matrix = (matrix - matrix.mean(axis=0)) / np.maximum(matrix.std(axis=0), 1e-300)
+    target = label.iloc[chosen].to_numpy(dtype="float64")
+    target = (target - target.mean()) / max(target.std(), 1e-300)
+    weights, *_ = np.linalg.lstsq(matrix, target, rcond=None)
+    if np.mean((matrix @ weights - target) ** 2) > _EXACT:
+        return []
+    return [name for name, w in zip(complete.columns, weights, strict=True) if abs(w) > 1e-4]

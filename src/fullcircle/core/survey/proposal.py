@@ -1,0 +1,261 @@
+"""A look at a table, and the problem that it proposes: contract, reading and what was found."""
+
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from fullcircle.core.contract import ProblemSpec, Threshold, require_columns
+from fullcircle.core.declared import Reading
+from fullcircle.core.errors import DataError
+from fullcircle.core.rejection import SOURCE_ROW, as_text
+from fullcircle.core.survey.dangers import find_dangers, read_sample
+from fullcircle.core.survey.findings import Finding
+from fullcircle.core.survey.identity import Identity, choose_identity
+from fullcircle.core.survey.kinds import (
+    Column,
+    find_decimal,
+    find_missing_words,
+    name_columns,
+    recognise,
+)
+from fullcircle.core.survey.label import Label, infer_label
+from fullcircle.core.survey.shares import choose_split
+from fullcircle.core.survey.wishes import Wishes
+
+SAMPLE_ROWS = 20_000
+_DUPLICATE_ROWS = 100_000
+_SLICE_NAMES = ("sex", "gender", "age_group", "age_band", "race", "ethnicity", "region", "country")
+_MAX_SLICES = 2
+_MAX_SLICE_VALUES = 12
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A problem as it is proposed for a table.
+
+    Attributes:
+        spec: The contract.
+        reading: How columns are read.
+        label: What is predicted.
+        label_name: The label's column.
+        identity: Row id, keys and time.
+        left_out: ``{source column: why}`` of the columns that no model sees.
+        rows: Rows of the table.
+        findings: What was assumed, what looks dangerous, what must be edited.
+    """
+
+    spec: ProblemSpec
+    reading: Reading
+    label: Label
+    label_name: str
+    identity: Identity
+    left_out: dict[str, str]
+    rows: int
+    findings: list[Finding]
+
+
+def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
+    """Look at a table and propose a problem for it.
+
+    Args:
+        raw: The table as it came, with ``source_row``.
+        wishes: What the user says.
+
+    Raises:
+        DataError: Nothing can be learnt from the table.
+        ConfigurationError: What the user says does not fit the table.
+    """
+    sources = [name for name in raw.columns if name not in (SOURCE_ROW, "source_file")]
+    asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
+    require_columns(sources, asked, "The table")
+    if set(sources) <= set(asked):
+        raise DataError(f"The table has no column to predict {wishes.target!r} from.")
+    rows = int(raw.count().execute())
+    sample = take_sample(raw, sources, rows)
+    columns, reading = _recognise_all(sample, sources)
+    label = _look_at_label(raw, reading, wishes)
+    identity = choose_identity(raw, columns, reading, wishes)
+    named = {each.source: each for each in columns}
+    features = [each for each in columns if each.source not in {*identity.sources, wishes.target}]
+    dangers, found = _look_for_dangers(sample, features, label, reading.decimal)
+    kept = [each for each in features if each.name not in dangers]
+    left_out = {each.source: dangers[each.name] for each in features if each.name in dangers}
+    split, notes = choose_split(label.rows, history=identity.time is not None)
+    label_name = named[wishes.target].name
+    spec = ProblemSpec(
+        name=wishes.name,
+        description=f"{_say(label, label_name)} One row is one row of the source.",
+        task=label.task,
+        row_id=identity.row_id,
+        entity_keys=list(identity.keys),
+        event_time=identity.time,
+        label=label_name,
+        label_time=identity.label_time,
+        period_days=identity.period_days,
+        request_columns=[each.name for each in kept],
+        slices=_choose_slices(kept),
+        primary_metric=label.metric,
+        threshold=Threshold(maximise="f1") if label.task == "binary" else None,
+        split=split,
+    )
+    looks = [*_tell_columns(columns, reading), *_tell_duplicates(raw, sources, rows)]
+    return Proposal(
+        spec=spec,
+        reading=_declare([*kept, *_keys_of(columns, identity)], identity, reading),
+        label=label,
+        label_name=label_name,
+        identity=identity,
+        left_out=left_out,
+        rows=rows,
+        findings=[*_tell_label(label), *identity.findings, *notes, *found, *looks],
+    )
+
+
+def take_sample(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
+    """Take every n-th row as stripped texts, at most 20,000 of them."""
+    step = -(-rows // SAMPLE_ROWS) or 1
+    chosen = raw.filter((raw[SOURCE_ROW] - 1) % step == 0).order_by(SOURCE_ROW)
+    # Positions stand for names, which may differ only in their capitals.
+    texts = {f"c{place}": as_text(chosen[name]) for place, name in enumerate(sources)}
+    frame: pd.DataFrame = chosen.select(**texts).to_pandas().astype(object)
+    return frame.where(frame.notna(), None).set_axis(sources, axis=1)
+
+
+def _recognise_all(sample: pd.DataFrame, sources: list[str]) -> tuple[list[Column], Reading]:
+    missing = find_missing_words(sample)
+    known = sample.mask(sample.isin(missing), None) if missing else sample
+    decimal = find_decimal(known)
+    names = name_columns(sources)
+    columns = [recognise(names[source], known[source], decimal) for source in sources]
+    return columns, Reading(missing=missing, decimal=decimal)
+
+
+def _look_at_label(raw: ir.Table, reading: Reading, wishes: Wishes) -> Label:
+    text = reading.text(raw, wishes.target)
+    counted = raw.select(value=text).group_by("value").aggregate(rows=lambda t: t.count())
+    ordered = counted.order_by(ibis.desc("rows"), "value").limit(SAMPLE_ROWS).to_pandas()
+    known = ordered[ordered["value"].notna()]
+    counts = dict(zip(known["value"], known["rows"].astype(int), strict=True))
+    [facts] = raw.aggregate(rows=raw.count(), known=text.count()).to_pyarrow().to_pylist()
+    blanks = facts["rows"] - facts["known"]
+    return infer_label(
+        wishes.target,
+        counts,
+        facts["known"],
+        blanks,
+        reading.decimal,
+        task=wishes.task,
+        positive=wishes.positive,
+    )
+
+
+def _look_for_dangers(
+    sample: pd.DataFrame, features: list[Column], label: Label, decimal: str
+) -> tuple[dict[str, str], list[Finding]]:
+    if not features:
+        raise DataError(f"The table has no column to predict {label.source!r} from.")
+    target = read_label(sample[label.source], label, decimal)
+    fine = target.notna().to_numpy()
+    read = read_sample(sample, features, decimal)[fine].reset_index(drop=True)
+    sources = {each.name: each.source for each in features}
+    return find_dangers(read, target[fine].reset_index(drop=True), label.task, sources)
+
+
+def read_label(texts: pd.Series, label: Label, decimal: str) -> pd.Series:
+    """Give numbers of classes, or values; NaN where the label is not known."""
+    if label.task == "regression":
+        column = Column(label.source, "label", "number", 0, 0.0)
+        return read_sample(texts.to_frame(), [column], decimal)["label"]
+    places = {name: place for place, name in enumerate(label.classes)}
+    return texts.map(places).astype("float64")
+
+
+def _keys_of(columns: list[Column], identity: Identity) -> list[Column]:
+    names = {*identity.key_sources, *filter(None, [identity.row_source])}
+    return [each for each in columns if each.source in names]
+
+
+def _declare(columns: list[Column], identity: Identity, reading: Reading) -> Reading:
+    """Declare how the columns of the contract are read; a key is always a text."""
+    keys = {*identity.key_sources, identity.row_source}
+    numbers = [c for c in columns if c.kind == "number" and c.source not in keys]
+    moments = [c for c in columns if c.kind == "moment" and c.source not in keys]
+    read = {c.name for c in (*numbers, *moments)}
+    dated = {c.name: (c.source, c.layout) for c in moments}
+    if identity.time is not None and identity.time_column is not None:
+        dated[identity.time] = (identity.time_column.source, identity.time_column.layout)
+    return Reading(
+        texts={c.name: c.source for c in columns if c.name not in read},
+        numbers={c.name: c.source for c in numbers},
+        moments=dated,
+        missing=reading.missing,
+        sentinels={c.name: c.sentinels for c in numbers if c.sentinels},
+        decimal=reading.decimal,
+    )
+
+
+def _choose_slices(columns: list[Column]) -> list[str]:
+    few = [c.name for c in columns if c.kind == "text" and 2 <= c.distinct <= _MAX_SLICE_VALUES]
+    return sorted(few, key=lambda name: name not in _SLICE_NAMES)[:_MAX_SLICES]
+
+
+def _say(label: Label, name: str) -> str:
+    if label.task == "binary":
+        return f"Whether {name} is {label.classes[1]}."
+    return f"Which {name} it is." if label.task == "multiclass" else f"The value of {name}."
+
+
+def _tell_label(label: Label) -> list[Finding]:
+    if label.task == "binary":
+        told = f"{label.source}: binary, the probability of {label.classes[1]!r} is given"
+        do = f"--positive {label.classes[0]!r} turns it round"
+    elif label.task == "multiclass":
+        told, do = f"{label.source}: {len(label.classes)} classes", "--task regression if a number"
+    else:
+        told, do = f"{label.source}: regression", "--task multiclass if it is a class"
+    metric = Finding("assumed", "metric", label.metric, "primary_metric in parameters.yml")
+    return [Finding("assumed", "label", told, do), metric, *label.findings]
+
+
+def _tell_columns(columns: list[Column], reading: Reading) -> list[Finding]:
+    found = []
+    if reading.decimal == ",":
+        found.append(Finding("assumed", "numbers", "written with a decimal comma"))
+    if reading.missing:
+        told = f"{', '.join(map(repr, reading.missing))} mean that nothing is known"
+        found.append(Finding("assumed", "missing", told, "READING.missing in cleaning.py"))
+    for column in columns:
+        found += _tell_column(column)
+    return found
+
+
+def _tell_column(column: Column) -> list[Finding]:
+    found = []
+    if column.sentinels:
+        shown = ", ".join(f"{value:g}" for value in column.sentinels)
+        told = f"{column.source}: {shown} stands apart from all other numbers; read as missing"
+        found.append(Finding("danger", "sentinel", told, "READING.sentinels in cleaning.py"))
+    if column.unreadable:
+        told = f"{column.source}: {column.unreadable:.2%} of the values are no number"
+        found.append(Finding("danger", "mixed types", told, "these rows are set aside"))
+    if column.layouts:
+        told = f"{column.source}: dates written in several ways, as {'; '.join(column.layouts)}"
+        found.append(Finding("danger", "dates", told, "read as text; write all as 2024-01-31"))
+    if column.guessed and column.kind == "moment" and column.layout[:2] in ("%d", "%m"):
+        told = f"{column.source}: day and month cannot be told apart; read as {column.layout}"
+        found.append(Finding("assumed", "dates", told, "READING.moments in cleaning.py"))
+    return found
+
+
+def _tell_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Finding]:
+    first = raw.filter(raw[SOURCE_ROW] <= _DUPLICATE_ROWS)
+    looked = min(rows, _DUPLICATE_ROWS)
+    texts = {f"c{place}": as_text(first[name]) for place, name in enumerate(sources)}
+    repeated = looked - int(first.select(**texts).distinct().count().execute())
+    if not repeated:
+        return []
+    told = f"{repeated} of the first {looked} rows repeat an earlier one in every column"
+    do = "they may stand on both sides of the split: drop them if they are one case"
+    return [Finding("danger", "duplicates", told, do)]

@@ -1,0 +1,37 @@
+"""What a user says of a new problem; the rest is inferred."""
+
+from datetime import date
+
+from pydantic import Field, PositiveFloat
+
+from fullcircle.core.contract import Settings, Task
+
+
+class Wishes(Settings):
+    """What the user says of a new problem.
+
+    Attributes:
+        name: Name of the problem: a package.
+        target: Column to predict.
+        time: Column with the moment of the prediction.
+        keys: Columns that say what a row is about.
+        snapshot: Whether no column is to be taken for the time.
+        task: What is predicted, where the values mislead.
+        positive: Of two classes, the one whose probability is wanted.
+        label_delay_days: Days after the prediction at which its label is known.
+        period_days: Length of the period that is scored after ``as_of``.
+        as_of: The first clock; for a history one that leaves the last period to score.
+        today: The day on which a snapshot without ``as_of`` is taken.
+    """
+
+    name: str
+    target: str
+    time: str | None = None
+    keys: tuple[str, ...] = ()
+    snapshot: bool = False
+    task: Task | None = None
+    positive: str | None = None
+    label_delay_days: float | None = Field(default=None, ge=0)
+    period_days: PositiveFloat | None = None
+    as_of: date | None = None
+    today: date
