@@ -40,20 +40,21 @@ def test_node_is_named_as_its_function(everything: Any) -> None:
 def test_every_dataset_is_declared(circle: Any, everything: Any) -> None:
     """Every dataset that a pipeline names is a catalog entry, but for fitted models in memory.
 
-    So are rows that nothing has read yet. No other is one, but for those of ``kedro stream``.
+    So are rows that nothing has read yet. No other is one, but for those of ``kedro stream`` and
+    ``kedro serve``.
     """
     used = {name for name in everything.datasets() if not name.startswith("params:")}
     declared = {name for name in circle.catalog() if ":" not in name} - {"parameters"}
     assert used - declared == {"candidates", "winner", "full_fits", "all_train_rows"}
-    assert {name for name in declared - used if not name.startswith("stream_")} == set()
+    assert {n for n in declared - used if not n.startswith(("stream_", "endpoint_"))} == set()
 
 
 def test_every_parameter_is_used(circle: Any, everything: Any) -> None:
-    """Every parameter of the shared files is the input of some node, or of ``kedro stream``."""
+    """Every parameter of the shared files is the input of some node, of ``kedro stream`` or ``kedro serve``."""
     used = {name.removeprefix("params:") for name in everything.inputs() if "params:" in name}
     files = (ROOT / "conf" / "base").glob("parameters*.yml")
     declared = {key for file in files for key in yaml.safe_load(file.read_text("utf-8"))}
-    assert declared == used | {"stream"}
+    assert declared == used | {"stream", "serving"}
 
 
 def test_every_dataset_has_a_layer() -> None:

@@ -70,12 +70,15 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_rows(folder: Path) -> No
     context.set_forkserver_preload(["tests.datasets.test_scoring_kills"])
     rng = random.Random(5)  # noqa: S311 - moments
     seen = set()
-    for _ in range(KILLS):
+    for number in range(KILLS):
+        done = len(open_datasets(folder)[2].load())
         ready = context.Event()
         process = context.Process(target=run, args=(folder, ready))
         process.start()
         assert ready.wait(120)
-        time.sleep(rng.uniform(0, 0.4))
+        while number % 2 and process.is_alive() and len(open_datasets(folder)[2].load()) == done:
+            time.sleep(0.01)  # every other kill comes after a day was done, however slow that is
+        time.sleep(rng.uniform(0, 0.2))
         process.kill()
         process.join()
         seen.add(len(open_datasets(folder)[2].load()))

@@ -46,13 +46,15 @@ def serve(
     from fullcircle.commands.stream import stopping
     from fullcircle.serving.doors import open_door, take_door
     from fullcircle.serving.folder import read_json
-    from fullcircle.serving.opening import set_up
+    from fullcircle.serving.opening import find_folder, set_up
+    from fullcircle.serving.steering import refuse_second
     from fullcircle.serving.supervisor import Supervisor
 
     if (certificate is None) != (key is None):
         raise click.UsageError("Give --certificate and --key together.")
     tls = tuple(path for path in (certificate, key) if path is not None)
     given = {name: value for name, value in changes.items() if value is not None}
+    refuse_second(find_folder(place.context))
     folder = set_up(place.context, given, tls)
     if set_up_only:
         click.echo(f"python -m fullcircle.serving {folder.path}")

@@ -77,14 +77,16 @@ class Trainer:
             "evaluation_report": None,
             "evaluation_figures": None,
         }
-        found = turn(self._pipelines["feature_store"], given, ("training_set",), self._room)
+        made = ("training_set", "training_rows")
+        found = turn(self._pipelines["feature_store"], given, made, self._room)
         given["training_set"] = found["training_set"].to_pandas()
+        given["training_rows"] = found["training_rows"]
         if not self._recipe.is_file():
             self._search(given)
         given["search_report"] = self._read_search()
         wanted = ("challenger", "gate_set")
-        made = turn(self._pipelines["training"], given, wanted, self._room)
-        return Trained(self._shelf.add(made["challenger"], number), made["gate_set"])
+        found = turn(self._pipelines["training"], given, wanted, self._room)
+        return Trained(self._shelf.add(found["challenger"], number), found["gate_set"])
 
     def judge(
         self, trained: Trained, incumbent: Model | None, world: World, clock: datetime

@@ -81,7 +81,8 @@ class Form:
             missing += [key for key in lookup.key_mapping if key not in there]
             there |= set(lookup.renaming.values())
         if missing:
-            raise DataError(f"The request lacks the column {name_missing(missing, present)}.")
+            told = name_missing(dict.fromkeys(missing), present)
+            raise DataError(f"The request lacks the column {told}.")
         return tuple(needed)
 
     def read(self, columns: Mapping[str, list[Any]], keys: Mapping[str, pa.DataType]) -> Columns:

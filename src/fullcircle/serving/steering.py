@@ -3,6 +3,7 @@
 import fcntl
 from typing import Any
 
+from fullcircle.core.errors import StorageError
 from fullcircle.serving.folder import EndpointFolder, read_json
 
 
@@ -16,6 +17,20 @@ def is_running(folder: EndpointFolder) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def refuse_second(folder: EndpointFolder) -> None:
+    """Refuse to begin where an endpoint runs already.
+
+    Raises:
+        StorageError: Says where it is reached.
+    """
+    if is_running(folder):
+        address = (read_json(folder.status) or {}).get("address")
+        raise StorageError(
+            f"An endpoint of this problem runs already, at {address}. "
+            "Stop it first: kedro endpoint stop."
+        )
 
 
 def read_workers(folder: EndpointFolder) -> list[dict[str, Any]]:

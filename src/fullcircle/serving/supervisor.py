@@ -16,13 +16,13 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from fullcircle.core.errors import FullCircleError, StorageError
+from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.fallback import Watchman, count_challenger
 from fullcircle.serving.fetching import Fetcher
 from fullcircle.serving.folder import EndpointFolder, read_json, write_json
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.settings import ServingSettings
-from fullcircle.serving.steering import read_workers
+from fullcircle.serving.steering import read_workers, refuse_second
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, read_traffic, set_traffic
 
 _logger = logging.getLogger("fullcircle.endpoint")
@@ -110,12 +110,9 @@ class Supervisor:
         with self.folder.lock.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                status = read_json(self.folder.status) or {}
-                raise StorageError(
-                    f"An endpoint of this problem runs already, at {status.get('address')}. "
-                    "Stop it first: kedro endpoint stop."
-                ) from error
+            except BlockingIOError:
+                refuse_second(self.folder)
+                raise
             yield
 
     def _clear_counters(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -147,9 +148,20 @@ def _count(known: ir.Table, predictions: ir.Table, problem: ProblemSpec) -> dict
         contradicting=count(twice & ~same & ~unread),
         unreadable=count(unread),
         before_their_row=count(joined[_KNOWN_AT] < joined["at"]),
+        newest=joined[_KNOWN_AT].max(),
     )
     found = facts.to_pyarrow().to_pylist()[0]
-    return {name: int(number or 0) for name, number in found.items()}
+    newest = found.pop("newest")
+    counts = {name: int(number or 0) for name, number in found.items()}
+    return {**counts, "due": int(_is_due(predictions, problem, newest))}
+
+
+def _is_due(predictions: ir.Table, problem: ProblemSpec, newest: Any) -> bool:
+    """Whether labels may be there of what was scored: some were known later than its first row."""
+    if not problem.event_time or newest is None:
+        return True
+    first = predictions[problem.event_time].min().to_pyarrow().as_py()
+    return first is not None and bool(first < newest)
 
 
 def _tell(counts: dict[str, int]) -> list[Problem]:
@@ -165,7 +177,7 @@ def _tell(counts: dict[str, int]) -> list[Problem]:
         for name, words in told.items()
         if counts[name]
     ]
-    if counts["unknown"] and not counts["arrived"]:
+    if counts["unknown"] and counts["due"] and not counts["arrived"]:
         words = f"none of {counts['unknown']:,} labels belongs to a scored row: do row ids agree?"
         found.append(Problem("labels_unknown", words))
     return found
