@@ -3,8 +3,6 @@
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
-from fullcircle.datasets.engine import choose_engine
-
 
 class EngineHook:
     """Chooses the engine when a project is opened; it starts when a table is first read."""
@@ -12,6 +10,9 @@ class EngineHook:
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Read which engine it is and, of Spark, how it is reached."""
+        # Every command loads the hooks, and few open the project: the datasets take two seconds.
+        from fullcircle.datasets.engine import choose_engine
+
         name = str(context.config_loader["globals"]["engine"])
         if name != "spark":
             return choose_engine(name)

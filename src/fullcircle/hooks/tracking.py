@@ -13,13 +13,6 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
-from fullcircle.core.contract import flatten
-from fullcircle.datasets.provenance import (
-    describe_code,
-    describe_environment,
-    describe_hardware,
-    list_packages,
-)
 from fullcircle.hooks.addresses import (
     address_variable_kept,
     require_tracking,
@@ -78,6 +71,13 @@ class TrackingHook(MlflowHook):
 
     def _record_surroundings(self) -> None:
         """Tag the run with code, libraries and hardware; list every package in an artifact."""
+        from fullcircle.datasets.provenance import (
+            describe_code,
+            describe_environment,
+            describe_hardware,
+            list_packages,
+        )
+
         surroundings = {**describe_environment(), **describe_hardware()}
         mlflow.set_tags({**describe_code(Path(self._project_path)), **surroundings})
         mlflow.log_dict({**surroundings, "packages": list_packages()}, "environment.json")
@@ -133,6 +133,8 @@ class TrackingHook(MlflowHook):
 
 def read_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:
     """Give the parameters that the pipelines take, one by one under dotted names."""
+    from fullcircle.core.contract import flatten
+
     taken = {
         name.removeprefix("params:"): catalog.load(name)
         for name in sorted(pipeline.inputs())
