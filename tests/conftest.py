@@ -116,7 +116,8 @@ def find_removed_examples(file: Path) -> list[str]:
     from fullcircle.switches import list_problems
 
     text = file.read_text("utf-8")
-    needs_default = re.search(r"\b(circle|new_project|make|make_project|real)\b[:,(]", text)
+    makes_one = "make(" in text and "simulation=None" not in text
+    needs_default = makes_one or re.search(r"\b(circle|new_project)\b[:,(]", text)
     needed = {name for name in EXAMPLES if re.search(rf"\b{name}\b", text)}
     needed |= {EXAMPLES[0]} if needs_default else set()
     return sorted(needed - set(list_problems()))

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -384,20 +385,22 @@ def test_an_example_is_taken_away_without_a_trace(tmp_path: Path, monkeypatch: A
             ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
         )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    made = tmp_path / "data" / "03_primary" / "telco_churn"
+    conf = tmp_path / "conf" / "base" / "globals.yml"
+    example = re.search(r"switch:PROBLEM,(\w+)", conf.read_text("utf-8"))[1]
+    made = tmp_path / "data" / "03_primary" / example
     made.mkdir(parents=True)
     stranger = Newcomer(type("Project", (), {"path": tmp_path}))
     monkeypatch.setattr(problems, "__path__", [str(tmp_path / "src" / "fullcircle" / "problems")])
-    assert stranger.say("remove", "telco_churn", answer="n\n").exit_code == 1
-    assert stranger.say("remove", "telco_churn", "--dry-run").exit_code == 0
+    assert stranger.say("remove", example, answer="n\n").exit_code == 1
+    assert stranger.say("remove", example, "--dry-run").exit_code == 0
     assert made.is_dir()
-    result = stranger.say("remove", "telco_churn", "--data", "--yes")
+    result = stranger.say("remove", example, "--data", "--yes")
     assert result.exit_code == 0, result.output
-    left = [f for f in stranger.files() if "telco_churn" in f]
+    left = [f for f in stranger.files() if f"/{example}" in f or f"_{example}." in f]
     assert left == []
-    assert "switch:PROBLEM,diabetes," in (tmp_path / "conf/base/globals.yml").read_text("utf-8")
-    assert "removes tests/problems/test_telco_churn.py" in result.output
-    assert "There is no problem 'telco_churn'" in stranger.say("remove", "telco_churn").output
+    assert f"switch:PROBLEM,{example}," not in conf.read_text("utf-8")
+    assert f"removes tests/problems/test_{example}.py" in result.output
+    assert f"There is no problem '{example}'" in stranger.say("remove", example).output
 
 
 def test_the_last_problem_stays(tmp_path: Path, monkeypatch: Any) -> None:
