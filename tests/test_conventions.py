@@ -50,7 +50,7 @@ def test_every_dataset_is_declared(circle: Any, everything: Any) -> None:
 
 
 def test_every_parameter_is_used(circle: Any, everything: Any) -> None:
-    """Every parameter of the shared files is the input of some node, of ``kedro stream`` or ``kedro serve``."""
+    """Every shared parameter is the input of some node, of ``kedro stream`` or ``kedro serve``."""
     used = {name.removeprefix("params:") for name in everything.inputs() if "params:" in name}
     files = (ROOT / "conf" / "base").glob("parameters*.yml")
     declared = {key for file in files for key in yaml.safe_load(file.read_text("utf-8"))}
