@@ -77,7 +77,9 @@ def find_dangers(
     ]
     if task == "regression":
         numbers = [e["column"] for e in plan if e["treatment"] == "number"]
-        for names, how in _find_arithmetic(features[numbers], label):
+        # A code of digits alone is prepared as a number, but its texts are none.
+        read = features[numbers].select_dtypes("float64")
+        for names, how in _find_arithmetic(read, label):
             told = " and ".join(sources[name] for name in names)
             why = f"{told} {how} the label exactly"
             found.append(Finding("danger", "leak", why, _ADVICE["leak"]))
