@@ -23,11 +23,11 @@ header_option = click.option(
 
 @click.group()
 def problem() -> None:
-    r"""Bring your own data: from a file to a champion, in two commands.
+    """Bring your own data: from a file to a champion, in two commands.
 
-    \b
-    kedro problem new my_problem --file data.csv --target y
-    PROBLEM=my_problem kedro run
+    First: kedro problem new my_problem --file data.csv --target y
+
+    Then: PROBLEM=my_problem kedro run
     """
 
 
@@ -107,7 +107,7 @@ def take(name: str, address: str, table: str | None, no_header: bool) -> None:
 @problem.command(name="list", cls=OneLineErrors)
 @json_option
 def list_problems(as_json: bool) -> None:
-    """List the problems of this project, and whether their data are there."""
+    """List the problems of this project: what each predicts, and from which sources."""
     from fullcircle.commands.problem.listing import describe_problems
     from fullcircle.commands.schedule.jobs import find_project
 

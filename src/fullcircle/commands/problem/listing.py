@@ -9,7 +9,7 @@ from fullcircle.switches import list_problems, list_sources
 
 
 def describe_problems(root: Path) -> list[dict[str, Any]]:
-    """Give a row for each problem: what it predicts, from which sources, and its files."""
+    """Give a row for each problem: what it predicts, when, and from which sources."""
     return [_describe(root, name) for name in list_problems()]
 
 

@@ -17,7 +17,7 @@ RARE_ROWS = 30
 RARE_SHARE = 0.01
 _MOST_CLASSES_OF_A_NUMBER = 10
 _MOSTLY = 0.95
-_POSITIVE = ("1", "1.0", "yes", "y", "true", "t", "positive", "pos", "churned", "churn", "fraud")
+_POSITIVE = ("1", "1.0", "yes", "y", "true", "t", "positive", "pos", "fraud")
 _METRICS: dict[Task, str] = {
     "binary": "roc_auc",
     "multiclass": "multiclass_log_loss",

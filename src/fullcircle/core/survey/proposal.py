@@ -1,5 +1,6 @@
 """A look at a table, and the problem that it proposes: contract, reading and what was found."""
 
+import re
 from dataclasses import dataclass
 
 import ibis
@@ -26,7 +27,8 @@ from fullcircle.core.survey.wishes import Wishes
 
 SAMPLE_ROWS = 20_000
 _DUPLICATE_ROWS = 100_000
-_SLICE_NAMES = ("sex", "gender", "age_group", "age_band", "race", "ethnicity", "region", "country")
+# Words of a column by which fairness is asked for first.
+_GROUPS = re.compile(r"(^|_)(sex|gender|age|race|ethnicity|nationality|religion|region)(_|$)")
 _MAX_SLICES = 2
 _MAX_SLICE_VALUES = 12
 
@@ -198,7 +200,7 @@ def _declare(columns: list[Column], identity: Identity, reading: Reading) -> Rea
 
 def _choose_slices(columns: list[Column]) -> list[str]:
     few = [c.name for c in columns if c.kind == "text" and 2 <= c.distinct <= _MAX_SLICE_VALUES]
-    return sorted(few, key=lambda name: name not in _SLICE_NAMES)[:_MAX_SLICES]
+    return sorted(few, key=lambda name: not _GROUPS.search(name))[:_MAX_SLICES]
 
 
 def _say(label: Label, name: str) -> str:
