@@ -135,7 +135,7 @@ def test_any_bytes_are_a_table_or_one_clear_line(
 
 def packed(content: bytes) -> bytes:
     buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb") as file:
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as file:
         file.write(content)
     return buffer.getvalue()
 
