@@ -113,7 +113,8 @@ def test_the_repository_is_a_starter(tmp_path: Path) -> None:
     )
     code = "from kedro.framework.cli.starters import create_cli; create_cli()"
     words = ["new", "--starter", str(ROOT), "--config", str(config)]
-    environment = {n: v for n, v in os.environ.items() if n != "PYTHONPATH"}
+    of_tests = ("PYTHONPATH", "KEDRO_LOGGING_CONFIG")
+    environment = {n: v for n, v in os.environ.items() if n not in of_tests}
     done = subprocess.run(
         [sys.executable, "-c", code, *words],
         cwd=tmp_path,

@@ -142,9 +142,13 @@ def test_mistakes_are_one_line(circle: Any, tmp_path: Path) -> None:
     try:
         tries = [
             (endpoint, ["traffic", "--challenger", "2"], "from 0 to 1"),
-            (serve, ["--host", "192.0.2.1"], "kedro endpoint token create"),
+            (serve, ["--source", "real", "--host", "192.0.2.1"], "kedro endpoint token create"),
             (serve, ["--certificate", "x.pem"], "--certificate and --key together"),
-            (serve, ["--certificate", "x.pem", "--key", "y.pem"], "no TLS file x.pem"),
+            (
+                serve,
+                ["--source", "real", "--certificate", "x.pem", "--key", "y.pem"],
+                "no TLS file x.pem",
+            ),
             (endpoint, ["token", "revoke", "nobody"], "no token 'nobody'"),
         ]
         for command, words, said in tries:
