@@ -1,5 +1,6 @@
 """Who may enter: nobody without a token once there are tokens, or learns what lies behind."""
 
+import asyncio
 import hmac
 import json
 import multiprocessing
@@ -14,6 +15,7 @@ from tests.serving.stage import FULL, Client, Stage, opened
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.serving.folder import read_json
 from fullcircle.serving.guard import is_loopback
+from fullcircle.serving.http import RefusedError, read_all
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.tokens import (
     find_token,
@@ -279,3 +281,16 @@ def test_too_many_requests_wait(stage: Stage) -> None:
         late = client.ask("GET", "/version", headers=bearer(tokens[0]))
         assert int(late.headers["retry-after"]) > 100
         assert client.ask("GET", "/ready").status_code == 200
+
+
+def test_a_body_that_never_comes_is_not_waited_for() -> None:
+    """A request whose headers promise a body that does not arrive ends with 408."""
+
+    async def silence() -> dict[str, Any]:
+        await asyncio.sleep(60)
+        return {}
+
+    reading = read_all({"headers": []}, silence, 100, 0.05)
+    with pytest.raises(RefusedError) as refusal:
+        asyncio.run(reading)
+    assert refusal.value.status == 408

@@ -15,6 +15,7 @@ from tests.serving.stage import FULL, Stage, opened
 
 from fullcircle.core.errors import StorageError
 from fullcircle.serving.collector import Collector
+from fullcircle.serving.folder import write_json
 from fullcircle.serving.journal import Journal, adopt_orphans, read_segment
 
 WRITER = """
@@ -211,3 +212,12 @@ def test_log_says_what_was_asked_and_answered(stage: Stage) -> None:
     assert asked[200]["cpu_ms"] > 0
     assert abs(asked[200]["answered_at"].timestamp() - time.time()) < 300
     assert "lacks the column" in asked[400]["error"]
+
+
+def test_a_log_that_the_supervisor_cannot_write_is_told(stage: Stage) -> None:
+    """A table that refuses shows in /health of every worker, and its mending too."""
+    with opened(stage) as client:
+        for log, said in (("the table refuses", "degraded"), ("ok", "ok")):
+            write_json(stage.folder.status, {"log": log})
+            client.endpoint.room._status.changed()
+            assert client.ask("GET", "/health").json()["status"] == said

@@ -108,7 +108,8 @@ class Endpoint:
 
     async def _health(self, *_: Any) -> Reply:
         """Alive, with or without a model; what is wrong with the log is said aloud."""
-        log = "ok" if self.journal.trouble is None else "broken"
+        works = self.journal.trouble is None and self.room.log_works
+        log = "ok" if works else "broken"
         return Reply.of(200, {"status": "ok" if log == "ok" else "degraded", "log": log})
 
     async def _ready(self, *_: Any) -> Reply:

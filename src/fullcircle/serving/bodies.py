@@ -5,7 +5,7 @@ https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally/#inference-ser
 
 import csv
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -30,7 +30,6 @@ class Body:
     columns: dict[str, list[Any]]
     rows: int
     explain: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 def read_body(content: bytes, content_type: str, features: list[str], max_rows: int) -> Body:

@@ -70,7 +70,8 @@ def compare_log(
     least = max(margin * typical, 1e-12)
     if kind == "pairs":
         paired = sides[0].merge(sides[1], on=["request_id", "row"], suffixes=("", "_other"))
-        means = paired.groupby("entity", dropna=False)[["loss", "loss_other"]].mean()
+        named = paired["entity"].fillna(paired["request_id"])
+        means = paired.groupby(named)[["loss", "loss_other"]].mean()
         found = compare_pairs(
             means["loss"].to_numpy(), means["loss_other"].to_numpy(), least, confidence
         )

@@ -13,8 +13,8 @@ def explain_part(part: Part) -> list[dict[str, Any]]:
     """Attribute the predictions of a part to its columns.
 
     Returns:
-        Per row ``output`` (what the contributions add up to), ``base``, and ``contributions`` by
-        column, the largest first.
+        Per row ``output`` (what the contributions add up to) and ``contributions`` by column, the
+        largest first.
 
     Raises:
         ConfigurationError: The extra ``explain`` is not installed.

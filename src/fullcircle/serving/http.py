@@ -88,10 +88,8 @@ async def read_all(scope: Scope, receive: Receive, most: int, seconds: float) ->
     declared = header(scope, b"content-length")
     if declared.isdigit() and int(declared) > most:
         raise _too_large(most)
-    message = await receive()
-    if not message.get("more_body") and message["type"] == "http.request":
-        return _limited(message.get("body", b""), most)
-    pieces = bytearray(message.get("body", b""))
+    pieces = bytearray()
+    message: MutableMapping[str, Any] = {"more_body": True}
     try:
         async with asyncio.timeout(seconds):
             while message.get("more_body"):
@@ -105,10 +103,9 @@ async def read_all(scope: Scope, receive: Receive, most: int, seconds: float) ->
     return bytes(pieces)
 
 
-def _limited(body: bytes | bytearray, most: int) -> bytes:
+def _limited(body: bytearray, most: int) -> None:
     if len(body) > most:
         raise _too_large(most)
-    return bytes(body)
 
 
 def _too_large(most: int) -> RefusedError:

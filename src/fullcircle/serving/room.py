@@ -54,6 +54,9 @@ class Room:
         self._roles: Watched[dict[str, Any]] = Watched(folder.roles, lambda found: found or {})
         self._traffic = Watched(folder.traffic, read_traffic)
         self._tokens = Watched(folder.tokens, read_tokens)
+        self._status: Watched[str] = Watched(
+            folder.status, lambda said: (said or {}).get("log", "ok")
+        )
         self._known: dict[str, Seat] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,6 +69,11 @@ class Room:
     def tokens(self) -> Tokens:
         """The tokens: what was made or taken back a moment ago is known a moment later."""
         return self._tokens.value
+
+    @property
+    def log_works(self) -> bool:
+        """Whether the supervisor can bring the journal to the log."""
+        return self._status.value == "ok"
 
     def set_traffic(self, share: Any, why: str, who: str) -> Traffic:
         """Say which share the challenger answers, for all workers.
@@ -84,6 +92,7 @@ class Room:
             await asyncio.sleep(every)
             try:
                 self._tokens.changed()
+                self._status.changed()
                 self._refresh_traffic()
                 if self._roles.changed():
                     await self.load()
