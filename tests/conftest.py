@@ -148,6 +148,26 @@ def uses_circle(file: Path) -> bool:
     return "(circle:" in file.read_text("utf-8") or " circle:" in file.read_text("utf-8")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Trace no lines in tests of the whole project, and in those that are marked ``no_cover``.
+
+    Tracing makes Python code take up to twice as long; the lines that these tests run are traced
+    in the tests of their own rooms.
+    """
+    from coverage import Coverage
+
+    whole = item.path.parent == ROOT / "tests" or item.get_closest_marker("no_cover")
+    tracing = Coverage.current() if whole else None
+    if tracing is not None:
+        tracing.stop()
+    try:
+        return (yield)
+    finally:
+        if tracing is not None:
+            tracing.start()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_switch_from_outside() -> Iterator[None]:
     """Keep the switches of the calling shell out of the tests."""

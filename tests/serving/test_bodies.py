@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fullcircle.core.errors import DataError
@@ -31,6 +31,9 @@ plain = st.one_of(
     st.lists(plain, min_size=1, max_size=6),
     st.sampled_from([pa.float64(), pa.string(), pa.int64(), MOMENT]),
 )
+@example([2**53 + 1], pa.float64())
+@example([0.5, 2**53 + 1, None], pa.float64())
+@example([2**1100], pa.float64())
 def test_quick_reading_is_the_careful_one(values: list[Any], kind: pa.DataType) -> None:
     """Values that are read at once are read as ``read_values`` reads them, faults and all."""
     got, faults = read_values_of(values, kind)

@@ -7,7 +7,7 @@ from fullcircle.core.audit import Entry, Moves, find_faults, follow_role, last_m
 from fullcircle.core.errors import ConfigurationError, ModelError
 from fullcircle.core.model import Model, Registration
 from fullcircle.registry.addresses import find_by_number, list_aliases
-from fullcircle.registry.facts import gather_facts
+from fullcircle.registry.facts import gather_facts, introduce
 from fullcircle.registry.journal import Journal
 from fullcircle.registry.rules import (
     AGAINST,
@@ -54,8 +54,8 @@ class Registry:
         refuse_gated(role)
         info = log_model(model)
         sealed = seal_model(info)
-        facts = gather_facts(model, info.run_id)
-        placed = enter_version(self.model, info, str(info.run_id), {**facts, SEAL: sealed})
+        tags = {**gather_facts(model, info.run_id), SEAL: sealed}
+        placed = enter_version(self.model, info, str(info.run_id), tags, introduce(model))
         evidence = {SEAL: sealed, "run_id": placed.run_id}
         self.give_role(placed.version, role, "register", "", evidence)
         return placed

@@ -59,7 +59,8 @@ def enter_copy(
         client.finalize_logged_model(logged.model_id, "READY")
         copied = f"{version.name} v{version.version} ({origin})"
         tags = {**kept, _COPIED_FROM: copied, SEAL: version.tags[SEAL]}
-        number = enter_version(registry.model, logged, run.info.run_id, tags).version
+        told = version.description
+        number = enter_version(registry.model, logged, run.info.run_id, tags, told).version
     _check_arrival(registry.model, number)
     evidence = {SEAL: version.tags[SEAL], "from": copied}
     registry.give_role(number, CHALLENGER, "copy", why, evidence)

@@ -1,4 +1,4 @@
-"""What a version says of itself in tags: framework, data, dates, scores, code, owner."""
+"""What a version says of itself: a few sentences for its page, and tags for a search."""
 
 from typing import Any
 
@@ -13,6 +13,22 @@ _FROM_RUN = (
     "python",
     "note",
 )
+
+
+def introduce(model: Model) -> str:
+    """Say in Markdown what a new version is, which its page in MLflow shows first."""
+    problem, trained = model.settings.get("problem", {}), model.trained_on
+    span = f" of {trained['first'][:10]} to {trained['last'][:10]}" if "first" in trained else ""
+    scores = ", ".join(f"{name} {_as_text(score)}" for name, score in model.scores.items())
+    return "\n\n".join(
+        [
+            f"**{model.candidate}** for {problem.get('name') or 'a'} ({model.task}), trained on "
+            f"{trained.get('rows', 0):,} rows{span}, as of {trained.get('as_of', 'unknown')}.",
+            f"On the selection rows: {scores}. Whether it may be champion is for the gate to say, "
+            "on rows of its own: see the tag `decision`.",
+            "The whole card: `kedro model card`, with this version's number.",
+        ]
+    )
 
 
 def gather_facts(model: Model, run_id: str | None) -> dict[str, str]:

@@ -78,7 +78,9 @@ def seal_model(info: Any) -> str:
     return seal_files(digests)
 
 
-def enter_version(name: str, logged: Any, run_id: str, tags: dict[str, str]) -> Registration:
+def enter_version(
+    name: str, logged: Any, run_id: str, tags: dict[str, str], description: str | None
+) -> Registration:
     """Enter a logged model into the registry as the next version of a name."""
     from mlflow import MlflowClient, MlflowException
 
@@ -94,6 +96,7 @@ def enter_version(name: str, logged: Any, run_id: str, tags: dict[str, str]) -> 
         run_id=run_id,
         model_id=logged.model_id,
         tags=tags,
+        description=description,
     )
     return Registration(name, str(version.version), run_id)
 

@@ -16,6 +16,7 @@ from fullcircle.core.scoring.values import MOMENT, as_column, read_values
 Columns = dict[str, list[Any]]
 _LONGEST_QUOTE = 60
 _QUOTED_FAULTS = 5
+_LARGEST = 2**53  # every integer up to here is a float as it is
 
 
 @dataclass(frozen=True)
@@ -163,9 +164,14 @@ def read_values_of(values: list[Any], kind: pa.DataType) -> tuple[list[Any], lis
     """
     shapes = set(map(type, values))
     if kind == pa.float64() and shapes <= {float, int, type(None)}:
-        if all(value is None or math.isfinite(value) for value in values):
+        if all(value is None or _is_exact(value) for value in values):
             return values, None
     elif kind == pa.string() and shapes <= {str, type(None)}:
         return [value.strip() or None if value else None for value in values], None
     column, faults = read_values(as_column(values), kind)
     return column.to_pylist(), None if faults is None else faults.to_pylist()
+
+
+def _is_exact(value: float) -> bool:
+    """Tell whether a number is one that a float holds as it is: finite, and no larger integer."""
+    return -_LARGEST <= value <= _LARGEST if type(value) is int else math.isfinite(value)

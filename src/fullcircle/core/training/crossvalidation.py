@@ -46,7 +46,7 @@ class CrossValidation:
         self._seed = seed
         self._prepared: dict[tuple[str, int], tuple[Any, Any]] = {}
         self._counting = threading.Lock()
-        self._locks = {number: threading.Lock() for number in range(len(folds))}
+        self._locks: dict[tuple[str, int], threading.Lock] = {}
         self.seconds = {"preparing": 0.0, "fitting": 0.0, "scoring": 0.0}
 
     @property
@@ -101,7 +101,7 @@ class CrossValidation:
 
     def _prepare(self, kind: str, number: int) -> tuple[Any, Any]:
         """Give a fold's training and validation rows as a family needs them."""
-        with self._locks[number]:
+        with self._locks.setdefault((kind, number), threading.Lock()):
             if (kind, number) not in self._prepared:
                 started = time.perf_counter()
                 train, valid = (self._inputs.iloc[rows] for rows in self._folds[number])

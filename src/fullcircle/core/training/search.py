@@ -1,15 +1,18 @@
 """The search for a good model: families, their parameters, and the budget between them.
 
-The search is a pure function of data, settings and seed. It works in batches of fixed size, each
-asked for after all results of the batch before are known, so its course does not depend on the
-number of cores. Finished trials are remembered in a journal; a search that was killed is replayed
-from it, trial by trial, and goes on where it stopped.
+The search is a pure function of data, settings and seed. It works in rounds of fixed size, two of
+them at once so that no core waits for the slowest trial of a round. A round is of one family, and
+is asked for when all rounds but the youngest are known, and all of its family, so that its course
+does not depend on the number of cores. Finished trials are remembered in a journal; a search that
+was killed is replayed from it, trial by trial, and goes on where it stopped.
 """
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
@@ -24,7 +27,8 @@ from fullcircle.core.training.crossvalidation import CrossValidation
 from fullcircle.core.training.settings import SearchSettings
 from fullcircle.core.training.trials import Journal, NoJournal, Trial, best_trial
 
-_BATCH = 4
+_TRIALS_PER_ROUND = 4
+_ROUNDS_AT_ONCE = 2
 _logger = logging.getLogger("fullcircle.progress")
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -45,6 +49,19 @@ class _Family:
     def best(self) -> Trial | None:
         """Its best complete trial, the earliest of equal ones."""
         return best_trial(self.trials, greater=self.study.direction.name == "MAXIMIZE")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A trial that a study asked for."""
+
+    family: _Family
+    trial: optuna.Trial
+    parameters: Parameters
+    limited: bool = True
+
+
+_Round = list[tuple[_Asked, "Future[Trial]"]]
 
 
 def _use_one_thread() -> None:
@@ -84,15 +101,18 @@ class Search:
         Raises:
             DataError: No trial of any family came to its end.
         """
-        with ThreadPoolExecutor(self._workers, initializer=_use_one_thread) as pool:
-            self._run_batch(pool, list(self._untuned()), limited=False)
-            turn = 0
-            while not self._is_spent() and (families := self._choose_families(turn)):
-                asked = []
-                for family in families:
-                    turn += 1
-                    asked += self._ask(family, turn)
-                self._run_batch(pool, asked, limited=True)
+        with self._open_pool() as pool:
+            self._finish(self._start(pool, list(self._untuned())))
+            turn, running = 1, deque[tuple[_Family, _Round]]()
+            while not self._is_spent() and (family := self._choose_family(turn, running)):
+                while family in (busy for busy, _ in running):
+                    self._finish(running.popleft()[1])
+                running.append((family, self._start(pool, self._ask(family, turn))))
+                turn += 1
+                if len(running) == _ROUNDS_AT_ONCE:
+                    self._finish(running.popleft()[1])
+            for _, begun in running:
+                self._finish(begun)
         trials = [trial for family in self._families for trial in family.trials]
         if not any(trial.state == "complete" for trial in trials):
             reasons = sorted({trial.reason for trial in trials if trial.reason})
@@ -120,27 +140,36 @@ class Search:
             pruner=pruner if self._settings.prune else optuna.pruners.NopPruner(),
         )
 
-    def _untuned(self) -> Iterator[tuple[_Family, optuna.Trial, Parameters]]:
+    @contextmanager
+    def _open_pool(self) -> Iterator[ThreadPoolExecutor]:
+        """Give the workers; what waits for one is dropped when the search is interrupted."""
+        pool = ThreadPoolExecutor(self._workers, initializer=_use_one_thread)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _untuned(self) -> Iterator[_Asked]:
         """Each family as it comes, and the variants that have often done well."""
         for family in self._families:
             for variant in CANDIDATES[family.name].variants:
-                yield family, family.study.ask(), variant
+                yield _Asked(family, family.study.ask(), variant, limited=False)
 
-    def _choose_families(self, turn: int) -> list[_Family]:
-        """Choose the two families of the next round: half of the effort goes to the leader.
+    def _choose_family(self, turn: int, running: deque[tuple[_Family, _Round]]) -> _Family | None:
+        """Choose the family of the next round: half of the effort goes to the leader.
 
         A quarter goes to the second, an eighth to the third, and so on: of the trials, or of the
         time where that is the budget.
         """
         if not (ranked := self._rank()):
-            return []
-        if self._settings.trials is None:
-            places = sorted(range(len(ranked)), key=lambda place: ranked[place].seconds * 2**place)
-        else:
-            # Whose turn it is, for turns 1, 2, 3 …: 0 1 0 2 0 1 0 3 …
-            turns = (turn + 1, turn + 2)
-            places = [min((n & -n).bit_length(), len(ranked)) - 1 for n in turns]
-        return [ranked[place] for place in dict.fromkeys(places[:2])]
+            return None
+        if self._settings.trials is not None:
+            # Whose turn it is, for turns 1, 2, 3 …: 1 0 2 0 1 0 3 0 …
+            after = turn + 1
+            return ranked[min((after & -after).bit_length(), len(ranked)) - 1]
+        busy = [family for family, _ in running]
+        places = range(len(ranked))
+        return ranked[min(places, key=lambda at: (ranked[at] in busy, ranked[at].seconds * 2**at))]
 
     def _rank(self) -> list[_Family]:
         """The families that can be tuned, best first."""
@@ -161,60 +190,56 @@ class Search:
         """Seconds of search so far, those before a kill included."""
         return self._spent + time.monotonic() - self._resumed_at
 
-    def _ask(self, family: _Family, turn: int) -> list[tuple[_Family, optuna.Trial, Parameters]]:
-        """Draw the next batch of a family; its randomness depends on seed, family and turn only."""
+    def _ask(self, family: _Family, turn: int) -> list[_Asked]:
+        """Draw the next round of a family; its randomness depends on seed, family and turn only."""
         number = self._families.index(family)
         seed = int(np.random.default_rng([self._seed, number, turn]).integers(2**31))
         family.study.sampler = optuna.samplers.TPESampler(
             seed=seed, multivariate=True, constant_liar=True, n_startup_trials=8
         )
-        left = _BATCH
+        left = _TRIALS_PER_ROUND
         if self._settings.trials is not None:
             left = min(left, self._settings.trials - self._budgeted)
         self._budgeted += left
         space = CANDIDATES[family.name].space
         assert space is not None  # noqa: S101 - only families with a space are asked
         asked = [family.study.ask() for _ in range(left)]
-        return [(family, trial, space(trial)) for trial in asked]
+        return [_Asked(family, trial, space(trial)) for trial in asked]
 
-    def _run_batch(
-        self,
-        pool: ThreadPoolExecutor,
-        asked: list[tuple[_Family, optuna.Trial, Parameters]],
-        *,
-        limited: bool,
-    ) -> None:
-        """Try all of a batch, then tell the results in the order in which they were asked for."""
-        done = list(pool.map(lambda each: self._try(*each, limited=limited), asked))
-        for (family, trial, _), result in zip(asked, done, strict=True):
-            states = optuna.trial.TrialState
+    def _start(self, pool: ThreadPoolExecutor, asked: list[_Asked]) -> _Round:
+        """Hand a round to the workers, the last of the families, which take longest, first."""
+        begun = [(each, pool.submit(self._try, each)) for each in reversed(asked)]
+        return begun[::-1]
+
+    def _finish(self, begun: _Round) -> None:
+        """Tell the results of a round in the order in which they were asked for."""
+        states = optuna.trial.TrialState
+        for each, future in begun:
+            result = future.result()
             state = {"complete": states.COMPLETE, "pruned": states.PRUNED}.get(
                 result.state, states.FAIL
             )
-            family.study.tell(
-                trial, result.score if state == states.COMPLETE else None, state=state
-            )
-            family.trials.append(result)
+            score = result.score if state == states.COMPLETE else None
+            each.family.study.tell(each.trial, score, state=state)
+            each.family.trials.append(result)
         self._announce()
 
-    def _try(
-        self, family: _Family, trial: optuna.Trial, parameters: Parameters, *, limited: bool
-    ) -> Trial:
+    def _try(self, asked: _Asked) -> Trial:
         """Cross-validate one set of parameters, or remember how it went."""
-        key = f"{family.name}/{trial.number}/{sorted(parameters.items())}"
+        trial, parameters = asked.trial, asked.parameters
+        key = f"{asked.family.name}/{trial.number}/{sorted(parameters.items())}"
         if known := self._journal.get(key):
             for step, value in enumerate(known["fold_scores"]):
                 trial.report(value, step)
             self._spent, self._resumed_at = max(self._clock(), known["clock"]), time.monotonic()
             return Trial(**known)
-        result = self._evaluate(family.name, trial, parameters, limited=limited)
+        result = self._evaluate(asked)
         self._journal.put(key, asdict(result))
         return result
 
-    def _evaluate(
-        self, candidate: str, trial: optuna.Trial, parameters: Parameters, *, limited: bool
-    ) -> Trial:
-        started = time.monotonic()
+    def _evaluate(self, asked: _Asked) -> Trial:
+        started, trial = time.monotonic(), asked.trial
+        candidate, parameters = asked.family.name, asked.parameters
         scores: list[float] = []
         state, reason = "complete", ""
         try:
@@ -225,7 +250,7 @@ class Search:
                     break
                 trial.report(float(np.mean(scores)), number)
                 if number + 1 < self._validation.count and (
-                    trial.should_prune() or (limited and self._is_late())
+                    trial.should_prune() or (asked.limited and self._is_late())
                 ):
                     state = "pruned"
                     break

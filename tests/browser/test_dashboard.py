@@ -1,31 +1,16 @@
 """The monitoring page in a real browser: it renders, filters, is silent, and can be used by all."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.core.test_dashboard import DRIFT, PERFORMANCE, SERVICE, draw
 
-CHROMIUM = Path("/usr/bin/chromium")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 ALERTS = [
     {"as_of": "2024-05-01", "severity": severity, "state": state, "what": f"{severity} thing",
      "since": "2024-05-01", "how_much": "much", "what_to_do": "look"}
     for severity, state in (("warning", "new"), ("critical", "new"), ("warning", "over"))
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Start Chromium once, or skip."""
-    if not CHROMIUM.is_file():
-        pytest.skip(f"there is no browser at {CHROMIUM}")
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
