@@ -11,6 +11,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+# Processes beside each other share the cores already: threads in each would only wait for one
+# another. The libraries read this when they are first imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 import pytest
 from click.testing import CliRunner, Result
 
@@ -134,6 +140,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a file in one process, and all that use the circle in one as well."""
     from xdist.scheduler import LoadScopeScheduling
 
+    config.option.loadscopereorder = False  # the order is that of the collection
+
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
@@ -148,16 +156,28 @@ def uses_circle(file: Path) -> bool:
     return "(circle:" in file.read_text("utf-8") or " circle:" in file.read_text("utf-8")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no process is left alone with it at the end."""
+    items.sort(key=lambda item: not takes_long(item.path))
+
+
+@cache
+def takes_long(file: Path) -> bool:
+    """Tell whether a test file turns circles, reads whole real files, or starts processes."""
+    signs = r"\b(circle|new_project|make|real_data|open_session|served|subprocess)\b"
+    return file.parent == ROOT / "tests" or bool(re.search(signs, file.read_text("utf-8")))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Trace no lines in tests of the whole project, and in those that are marked ``no_cover``.
+    """Trace no lines in tests of the whole project, and in those that are marked ``untraced``.
 
     Tracing makes Python code take up to twice as long; the lines that these tests run are traced
     in the tests of their own rooms.
     """
     from coverage import Coverage
 
-    whole = item.path.parent == ROOT / "tests" or item.get_closest_marker("no_cover")
+    whole = item.path.parent == ROOT / "tests" or item.get_closest_marker("untraced")
     tracing = Coverage.current() if whole else None
     if tracing is not None:
         tracing.stop()

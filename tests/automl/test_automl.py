@@ -183,6 +183,7 @@ def test_any_frame_is_trained_on_or_explained(
     assert len(result.predict(frame)) == rows
 
 
+@pytest.mark.untraced
 def test_five_thousand_columns_are_learnt() -> None:
     """A frame far wider than long is trained on, and predicts better than chance."""
     rng = np.random.default_rng(0)

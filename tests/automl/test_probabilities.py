@@ -2,10 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from fullcircle import automl
 from fullcircle.problems.telco_churn.simulator import ChurnSimulator
 
+pytestmark = pytest.mark.untraced
 ROWS = 10_000
 MONTH = pd.Timestamp("2024-01-01", tz="UTC")
 

@@ -9,6 +9,7 @@ from fullcircle.core.comparison import compare_arms, compare_pairs, sequence_hal
 LOOKS = range(100, 2001, 100)
 
 
+@pytest.mark.untraced
 def test_looking_often_cries_wolf_no_more_than_declared() -> None:
     """Of 300 comparisons of equals, looked at twenty times, at most 5 % ever name a winner.
 

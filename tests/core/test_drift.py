@@ -96,6 +96,7 @@ def test_the_p_value_is_pearsons(pair: tuple[list[int], list[int]]) -> None:
     assert homogeneity_p_value(*pair) == pytest.approx(by_hand, abs=1e-12)
 
 
+@pytest.mark.untraced
 def test_a_world_at_rest_seldom_raises_an_alarm() -> None:
     """Of 200 quiet windows, no larger share raises any alarm than the declared rate.
 

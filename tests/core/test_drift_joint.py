@@ -24,6 +24,7 @@ def test_columns_that_moved_together_are_found() -> None:
     assert found["p_value"] == pytest.approx(1 / 1000)
 
 
+@pytest.mark.untraced
 def test_a_quiet_window_is_seldom_told_apart_though_days_resemble_themselves() -> None:
     """Exchanged by days, rows that depend on their day raise no more false alarms than stated."""
     rng = np.random.default_rng(1)

@@ -36,6 +36,7 @@ def drawn(seed: int, rows: int = 200, **changes: Any) -> Evidence:
     return clear_case(**{**evidence, **changes})
 
 
+@pytest.mark.untraced
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
 def test_the_order_of_rows_means_nothing(seed: int) -> None:
@@ -57,6 +58,7 @@ def test_the_order_of_rows_means_nothing(seed: int) -> None:
     assert found[0] == pytest.approx(found[1])
 
 
+@pytest.mark.untraced
 @given(
     vector=st.sampled_from(VECTORS),
     row=st.integers(0, ROWS - 1),
@@ -101,6 +103,7 @@ OWN = {
 }
 
 
+@pytest.mark.untraced
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(sorted(HARDER)))
 @settings(max_examples=60, deadline=None)
 def test_a_harder_demand_never_opens_what_an_easier_one_closed(seed: int, name: str) -> None:
@@ -116,6 +119,7 @@ def test_a_harder_demand_never_opens_what_an_easier_one_closed(seed: int, name: 
         before = answers
 
 
+@pytest.mark.untraced
 @given(
     seed=st.integers(0, 10_000),
     metric=st.sampled_from(["roc_auc", "brier"]),

@@ -79,6 +79,7 @@ def join(
     return sorted(answer, key=lambda row: row["id"])
 
 
+@pytest.mark.untraced
 @given(case=cases, way=st.sampled_from(WAYS))
 @settings(max_examples=30, deadline=None)
 def test_the_join_equals_brute_force(case: Case, way: str) -> None:

@@ -94,12 +94,14 @@ def join(spark: Any, tmp_path: Path) -> Callable[..., list[Row]]:
     return run
 
 
+@pytest.mark.untraced
 def test_the_join_equals_brute_force(join: Callable[..., list[Row]]) -> None:
     """Hundreds of random cases in one query each get what a row-by-row search gives them."""
     drawn = draw_cases(200)
     assert count(join(in_one(drawn))) == count(expect_each(drawn, LOOKUPS))
 
 
+@pytest.mark.untraced
 def test_the_future_changes_nothing(join: Callable[..., list[Row]]) -> None:
     """Deleting every feature row known after a moment changes no row of the spine up to it."""
     whole = [until_now(case) for case in draw_cases(200)]

@@ -11,6 +11,7 @@ import pytest
 from fullcircle.datasets import FeatureTableDataset
 from fullcircle.datasets.engine import connect
 
+pytestmark = pytest.mark.untraced
 DAYS = 40  # all 305 pass too, and take ten times as long
 FEATURES = ["invoices_today", "spent_cents_today", "spent_cents_so_far", "days_so_far"]
 

@@ -190,6 +190,7 @@ def is_acceptable(
     )
 
 
+@pytest.mark.untraced
 @given(
     versions=st.lists(st.lists(usage_rows, max_size=9), min_size=1, max_size=3),
     order=st.randoms(use_true_random=False),

@@ -135,6 +135,7 @@ def test_a_finished_replay_is_told_again_at_once(ask: Any, whole: dict[str, Any]
     assert "Retraining by the rules instead of never" in table
 
 
+@pytest.mark.untraced
 def test_a_killed_replay_goes_on_with_the_first_missing_window(
     project: Any, whole: dict[str, Any]
 ) -> None:
@@ -186,6 +187,7 @@ def poison(world: World, moment: str) -> World:
     return replace(world, events=ibis.memtable(events, schema=world.events.schema()), tables=tables)
 
 
+@pytest.mark.untraced
 def test_nothing_of_the_future_reaches_an_earlier_window(project: Any, tmp_path: Path) -> None:
     """Spoiling every row and label after a clock changes nothing in the windows over by then.
 

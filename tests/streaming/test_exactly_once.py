@@ -103,6 +103,7 @@ def test_real_days_are_all_there(expected: Any, arrivals: Path) -> None:
     assert all("CustomerID is blank" in row for row in expected["stream_rejected"])
 
 
+@pytest.mark.untraced
 def test_killed_again_and_again_it_leaves_what_one_run_leaves(
     tmp_path: Path, room: ShopRoom, arrivals: Path, expected: Any, processes: Any
 ) -> None:

@@ -12,7 +12,6 @@ from threading import Event
 from fullcircle.core.errors import ConfigurationError, FullCircleError
 from fullcircle.serving.doors import open_door, take_door
 from fullcircle.serving.folder import EndpointFolder, read_json
-from fullcircle.serving.supervisor import Supervisor
 
 
 def main() -> int:
@@ -37,6 +36,8 @@ def run_endpoint(folder: EndpointFolder) -> None:
     if plan is None:
         raise ConfigurationError(f"{folder.path} was never set up. Do so once: kedro serve.")
     door = take_door() or open_door(plan["settings"]["host"], plan["settings"]["port"])
+    from fullcircle.serving.supervisor import Supervisor
+
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

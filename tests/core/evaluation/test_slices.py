@@ -47,6 +47,7 @@ def score(
     return {row["slice"]: row for row in json.loads(json.dumps(rows, allow_nan=False))}
 
 
+@pytest.mark.untraced
 def test_a_model_that_serves_all_alike_is_seldom_accused() -> None:
     """Of 100 fair models few are said to serve any slice worse: at most as declared, but some."""
     alarms = sum(any(row["worse"] for row in score(draw(seed)).values()) for seed in range(100))

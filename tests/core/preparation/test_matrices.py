@@ -121,6 +121,7 @@ def prepare(kind: str, plan: list[dict[str, Any]], task: str = "binary") -> Pipe
     return Pipeline([("columns", ColumnReader(plan)), ("prepare", PREPARATIONS[kind](task))])
 
 
+@pytest.mark.untraced
 @given(frame=frames(), task=st.sampled_from(["binary", "multiclass", "regression"]))
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_frame_is_prepared_or_refused_in_one_line(frame: pd.DataFrame, task: str) -> None:

@@ -148,6 +148,7 @@ def test_calibrated_probabilities_and_blends_are_those_of_the_frame(method: str)
     check(model_of(blend, "binary", trees.example), draw(200, 5, strange=True), exactly=False)
 
 
+@pytest.mark.untraced
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

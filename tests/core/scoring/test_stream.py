@@ -42,6 +42,7 @@ def plan(frame: pd.DataFrame, *kept: str) -> list[dict[str, Any]]:
     return [{**entry, "keep": entry["day"] in kept} for entry in entries]
 
 
+@pytest.mark.untraced
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 3), st.integers(1, 31))
 def test_rows_do_not_depend_on_how_the_work_is_cut(

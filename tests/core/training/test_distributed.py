@@ -65,6 +65,7 @@ def draw_events(days: int = DAYS, per_day: int = PER_DAY, seed: int = 0) -> pd.D
     return frame.assign(y=label, y_at=frame["at"] + pd.Timedelta(days=2))
 
 
+@pytest.mark.untraced
 @settings(max_examples=30, deadline=None)
 @given(
     by_time=st.booleans(),
