@@ -9,7 +9,9 @@ from pathlib import Path
 from kedro.pipeline import Pipeline
 
 from fullcircle import pipelines as package
+from fullcircle.quiet import quiet_libraries
 
+quiet_libraries()
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 # The order of the circle; a room that is not here yet comes last.

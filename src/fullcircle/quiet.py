@@ -19,6 +19,7 @@ def quiet_libraries() -> None:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     # Half a minute spans a server's restart; MLflow's own seven retries take four minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
+    warnings.filterwarnings("ignore", "The 'preview_fn' feature is experimental")
     with warnings.catch_warnings(record=True):
         warnings.simplefilter("ignore")
         import kedro_mlflow.framework.hooks.mlflow_hook  # noqa: F401

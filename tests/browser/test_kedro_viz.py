@@ -53,3 +53,9 @@ def test_a_table_opens(graph: Any, hands: ModuleType) -> None:
     hands.open_node(graph, "gate_set")
     graph.wait_for_selector(".preview-table", timeout=60_000)
     assert graph.locator(".preview-table tr").count() > 2
+
+
+def test_a_node_shows_what_it_does(graph: Any, hands: ModuleType) -> None:
+    """A click on the split draws which of the three sets serves what."""
+    hands.open_node(graph, "split_training_set")
+    graph.get_by_text("choose the winner and its threshold").first.wait_for(timeout=60_000)

@@ -1,7 +1,14 @@
 """The promotion gate: a list of named checks, each with its evidence, that fails closed."""
 
-from fullcircle.core.gate.decision import Check, Decision, decide_promotion
+from fullcircle.core.gate.decision import Check, Decision, decide_promotion, describe_questions
 from fullcircle.core.gate.evidence import Evidence
 from fullcircle.core.gate.settings import GateSettings
 
-__all__ = ["Check", "Decision", "Evidence", "GateSettings", "decide_promotion"]
+__all__ = [
+    "Check",
+    "Decision",
+    "Evidence",
+    "GateSettings",
+    "decide_promotion",
+    "describe_questions",
+]

@@ -11,6 +11,25 @@ from fullcircle.core.gate.evidence import Evidence
 from fullcircle.core.gate.settings import GateSettings
 
 Question = Callable[[Case], tuple[bool, str]]
+QUESTIONS: tuple[Question, ...] = (
+    data.enough_rows,
+    data.complete_evidence,
+    data.every_class_present,
+    data.unseen_rows,
+    comparison.above_minimum,
+    comparison.better_than_baseline,
+    comparison.better_than_champion,
+    groups.no_slice_harmed,
+    calibration.calibrated,
+    groups.steady_over_time,
+    serving.same_signature,
+    serving.same_after_reload,
+    serving.within_latency,
+    serving.within_size,
+    data.fresh_data,
+    data.clean_data,
+    serving.approved_by_a_person,
+)
 
 
 @dataclass(frozen=True)
@@ -73,26 +92,19 @@ def list_questions(evidence: Evidence, settings: GateSettings) -> list[Question]
     """Name the questions that contract and settings demand, whether or not there is evidence."""
     problem = evidence.problem
     has_champion = evidence.champion is not None or evidence.champion_error is not None
-    asked: list[tuple[Question, bool]] = [
-        (data.enough_rows, True),
-        (data.complete_evidence, True),
-        (data.every_class_present, True),
-        (data.unseen_rows, True),
-        (comparison.above_minimum, True),
-        (comparison.better_than_baseline, True),
-        (comparison.better_than_champion, has_champion),
-        (groups.no_slice_harmed, bool(problem.slices) and evidence.champion is not None),
-        (calibration.calibrated, True),
-        (groups.steady_over_time, problem.event_time is not None),
-        (serving.same_signature, True),
-        (serving.same_after_reload, True),
-        (serving.within_latency, True),
-        (serving.within_size, True),
-        (data.fresh_data, problem.event_time is not None),
-        (data.clean_data, True),
-        (serving.approved_by_a_person, settings.approval),
-    ]
-    return [question for question, wanted in asked if wanted]
+    wanted: dict[Question, bool] = {
+        comparison.better_than_champion: has_champion,
+        groups.no_slice_harmed: bool(problem.slices) and evidence.champion is not None,
+        groups.steady_over_time: problem.event_time is not None,
+        data.fresh_data: problem.event_time is not None,
+        serving.approved_by_a_person: settings.approval,
+    }
+    return [question for question in QUESTIONS if wanted.get(question, True)]
+
+
+def describe_questions() -> str:
+    """Say all that the gate may ask, a line each: the name of the check, and what it asks."""
+    return "\n".join(f"{each.__name__}: {str(each.__doc__).splitlines()[0]}" for each in QUESTIONS)
 
 
 def _ask(question: Question, case: Case) -> Check:

@@ -1,6 +1,7 @@
 """events → feature_tables, training_rows → training_set."""
 
 from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline.preview_contract import MermaidPreview
 
 from fullcircle.pipelines.feature_store import nodes
 
@@ -26,7 +27,21 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 ["events", "feature_tables", "params:problem", "params:as_of", "training_rows"],
                 "training_set",
                 name="build_training_set",
+                preview_fn=preview_join,
             ),
         ],
         tags="feature_store",
+    )
+
+
+def preview_join() -> MermaidPreview:
+    """Show in Kedro-Viz what a row may know."""
+    return MermaidPreview(
+        "flowchart LR\n"
+        "event[a row of events, at its event time]\n"
+        "before[newest features of its keys, known by then] --> event\n"
+        "old[older than the lookup's max age] -. a gap .-> event\n"
+        "later[known later] -. never seen .-x event\n"
+        "event --> training_set\n"
+        "label[label known by as_of] --> training_set"
     )

@@ -1,7 +1,9 @@
 """challenger + incumbent + gate_set → promotion_decision → champion and its papers."""
 
 from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline.preview_contract import TextPreview
 
+from fullcircle.core.gate import describe_questions
 from fullcircle.pipelines.registry import nodes
 
 
@@ -24,6 +26,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 ],
                 "promotion_decision",
                 name="judge_challenger",
+                preview_fn=preview_gate,
             ),
             node(
                 nodes.crown_champion,
@@ -46,3 +49,8 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
         ],
         tags="registry",
     )
+
+
+def preview_gate() -> TextPreview:
+    """Show in Kedro-Viz what the gate asks."""
+    return TextPreview(describe_questions())

@@ -1,6 +1,7 @@
 """training_set → train_set, selection_set, gate_set → leaderboard, challenger and their papers."""
 
 from kedro.pipeline import Pipeline, node, pipeline
+from kedro.pipeline.preview_contract import MermaidPreview
 
 from fullcircle.pipelines.training import all_rows, nodes
 
@@ -16,6 +17,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 ["training_set", "params:problem"],
                 ["train_set", "selection_set", "gate_set"],
                 name="split_training_set",
+                preview_fn=preview_split,
             ),
             node(
                 nodes.describe_train_set,
@@ -130,4 +132,16 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
         ],
         tags="training",
+    )
+
+
+def preview_split() -> MermaidPreview:
+    """Show in Kedro-Viz who may see which rows."""
+    return MermaidPreview(
+        "flowchart LR\n"
+        "training_set --> train_set & selection_set & gate_set\n"
+        "train_set --> tune[search, fit, calibrate]\n"
+        "selection_set --> select[choose the winner and its threshold]\n"
+        "gate_set --> gate[challenger against champion]\n"
+        "tune --> select --> gate"
     )
