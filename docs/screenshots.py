@@ -1,4 +1,4 @@
-"""Photograph what a run leaves, for the README: the monitoring page and the circle in Kedro-Viz.
+"""Photograph what a run leaves, for the README: monitoring page, circle, and champion in MLflow.
 
     kedro run --params as_of=2025-04-01 && python docs/screenshots.py
 
@@ -8,10 +8,13 @@ It needs Chromium (the system's, or ``CHROMIUM=path``) and Playwright (the extra
 import argparse
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +24,7 @@ from typing import Any
 WIDTH, HEIGHT = 1280, 800  # pixels, of window and picture
 COLOURS = 64  # few enough that a picture stays below some 100 kB
 PICTURES = Path(__file__).parent / "pictures"
+MODEL = "fullcircle.telco_churn.simulated_model"
 NODE = ".pipeline-node"
 PLOT = ".js-plotly-plot .main-svg"
 # How Kedro-Viz keeps a reader's choices: light, without its tour and its list of nodes.
@@ -65,6 +69,47 @@ def serve_folder(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
+@contextmanager
+def serve_models(project: Path) -> Iterator[str]:
+    """Run ``mlflow ui`` on a project's runs and models for as long as the block lasts.
+
+    Raises:
+        RuntimeError: It does not answer.
+    """
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port = door.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
+    surroundings = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    address, quiet = f"http://127.0.0.1:{port}", subprocess.DEVNULL
+    server = subprocess.Popen(  # noqa: S603 - our own words
+        command, cwd=project, env=surroundings, stdout=quiet, stderr=quiet
+    )
+    try:
+        for _ in range(600):
+            with suppress(OSError), urllib.request.urlopen(f"{address}/health"):  # noqa: S310
+                break
+            time.sleep(0.3)
+        else:
+            raise RuntimeError("mlflow ui does not answer.")
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def open_champion(page: Any, address: str, model: str) -> None:
+    """Go from a model's page to the version that is champion, with its description open."""
+    page.goto(f"{address}/#/models/{model}")
+    row = page.get_by_role("row").filter(has_text="champion").last
+    row.get_by_role("link").first.click(timeout=60_000)
+    page.get_by_text("kedro model card").or_(page.get_by_text("Description").first).first.wait_for(
+        timeout=60_000
+    )
+    if not page.get_by_text("kedro model card").count():
+        page.get_by_text("Description").first.click()
+
+
 def open_page(browser: Any, address: str) -> Any:
     """Open a page in a window of its own."""
     page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
@@ -92,7 +137,7 @@ def photograph(page: Any, name: str) -> Path:
 
 
 def main() -> None:
-    """Take both pictures of the project that ``--project`` names."""
+    """Take the pictures of the project that ``--project`` names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--project", type=Path, default=Path(__file__).parents[1])
     project = parser.parse_args().project.resolve()
@@ -109,6 +154,10 @@ def main() -> None:
         open_node(graph, "evaluation_figures")
         graph.wait_for_selector(PLOT, timeout=60_000)
         pictures.append(photograph(graph, "kedro-viz"))
+        with serve_models(project) as models:
+            page = open_page(browser, models)
+            open_champion(page, models, MODEL)
+            pictures.append(photograph(page, "mlflow"))
     for picture in pictures:
         print(f"{picture.name}: {picture.stat().st_size // 1024} kB")  # noqa: T201 - its answer
 

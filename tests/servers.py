@@ -1,4 +1,4 @@
-"""PostgreSQL and MLflow: a team's server as docs/team-server.md tells, and one's own pages."""
+"""PostgreSQL and an MLflow server, started as docs/team-server.md tells a team to."""
 
 import os
 import pwd
@@ -55,7 +55,7 @@ def start_postgres() -> Iterator[int]:
     """Start PostgreSQL on a free port of the loopback with the page's databases; give the port."""
     import psycopg2
 
-    programs, port = _find_programs(), free_port()
+    programs, port = _find_programs(), _free_port()
     folder = Path(tempfile.mkdtemp(prefix="fullcircle-pg-"))
     as_user = _hand_over(folder)
     (folder / "first").write_text(DATABASE_PASSWORD, encoding="utf-8")
@@ -76,7 +76,7 @@ def start_postgres() -> Iterator[int]:
                 host="127.0.0.1", port=port, user="postgres", password=DATABASE_PASSWORD
             )
 
-        with running(command, folder / "log", connect, psycopg2.OperationalError, **as_user):
+        with _running(command, folder / "log", connect, psycopg2.OperationalError, **as_user):
             _make_databases(connect())
             yield port
     finally:
@@ -97,7 +97,7 @@ def start_mlflow(folder: Path, port: int, *, admin_password: str) -> Iterator[Se
     """Start the page's server in a folder, on the PostgreSQL at a port."""
     users = PAGE.block("ini", "Start it").replace(":5432/", f":{port}/")
     (folder / "users.ini").write_text(users, encoding="utf-8")
-    own = free_port()
+    own = _free_port()
     database = f"postgresql+psycopg2://mlflow@127.0.0.1:{port}/mlflow"
     assert database.replace(str(port), "5432") in PAGE.text
     environment = {
@@ -118,24 +118,8 @@ def start_mlflow(folder: Path, port: int, *, admin_password: str) -> Iterator[Se
     def ask() -> Any:
         return urllib.request.urlopen(f"{server.address}/health", timeout=5)  # noqa: S310
 
-    with running(command, folder / "log", ask, OSError, env=environment, cwd=folder):
+    with _running(command, folder / "log", ask, OSError, env=environment, cwd=folder):
         yield server
-
-
-@contextmanager
-def start_pages(project: Path) -> Iterator[str]:
-    """Start ``mlflow ui`` on a project's own database, as the README tells; give its address."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-
-    def ask() -> Any:
-        return urllib.request.urlopen(f"{address}/health", timeout=5)  # noqa: S310
-
-    log = project / "pages.log"
-    with running(command, log, ask, OSError, env=environment, cwd=project):
-        yield address
 
 
 def _find_programs() -> Path:
@@ -159,7 +143,7 @@ def _hand_over(folder: Path) -> dict[str, Any]:
     return {"cwd": folder, "user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
         port: int = door.getsockname()[1]
@@ -167,7 +151,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(
+def _running(
     command: list[str],
     log: Path,
     ask: Callable[[], Any],

@@ -6,31 +6,25 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tests.servers import start_pages
-
-MODEL = "fullcircle.telco_churn.simulated_model"
 
 
 @pytest.fixture(scope="module")
-def address(circle: Any) -> Iterator[str]:
+def address(circle: Any, hands: ModuleType) -> Iterator[str]:
     """Serve the turned circle's runs and models."""
-    with start_pages(circle.path) as served:
+    with hands.serve_models(circle.path) as served:
         yield served
 
 
-@pytest.fixture
-def champion(circle: Any, address: str, browser: Any, hands: ModuleType) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def champion(address: str, browser: Any, hands: ModuleType) -> Any:
     """Open the page of the champion's version."""
-    version = circle.catalog().load("champion").registration.version
-    page = hands.open_page(browser, f"{address}/#/models/{MODEL}/versions/{version}")
-    page.get_by_text("@ champion").wait_for(timeout=60_000)
-    yield page
-    page.close()
+    page = hands.open_page(browser, address)
+    hands.open_champion(page, address, hands.MODEL)
+    return page
 
 
 def test_the_champions_page_says_what_it_is(champion: Any) -> None:
     """The version's page tells family, rows, score with interval, verdict and where the card is."""
-    champion.get_by_role("button", name=re.compile("Description")).first.click()
     champion.get_by_text("kedro model card").wait_for(timeout=60_000)
     told = champion.inner_text("body")
     assert re.search(r"for telco_churn \(binary\), trained on [\d,]+ rows", told)
@@ -42,7 +36,7 @@ def test_the_champions_run_is_one_click_away(champion: Any) -> None:
     """From the version's page a click opens the run that made it, named after what it did."""
     champion.get_by_role("link", name=re.compile(r"telco_churn all 2025-0\d-01")).first.click()
     champion.wait_for_url(re.compile("/runs/"), timeout=60_000)
-    champion.get_by_text(re.compile(r"selection\.roc_auc")).first.wait_for(timeout=60_000)
+    champion.get_by_text("promotion_decision.score.value").first.wait_for(timeout=60_000)
 
 
 def test_runs_are_named_for_comparison(
@@ -56,4 +50,3 @@ def test_runs_are_named_for_comparison(
     page = hands.open_page(browser, f"{address}/#/experiments/{experiment.experiment_id}/runs")
     for as_of in ("2025-02-01", "2025-03-01", "2025-04-01"):
         page.get_by_text(f"telco_churn all {as_of}").first.wait_for(timeout=60_000)
-    page.close()
