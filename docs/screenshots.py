@@ -27,10 +27,11 @@ PICTURES = Path(__file__).parent / "pictures"
 MODEL = "fullcircle.telco_churn.simulated_model"
 NODE = ".pipeline-node"
 PLOT = ".js-plotly-plot .main-svg"
-# How Kedro-Viz keeps a reader's choices: light, without its tour and its list of nodes.
+# How Kedro-Viz and MLflow keep a reader's choices: light, without tours, lists and chats.
 CHOICES = (
     'localStorage.setItem("KedroViz", JSON.stringify({theme: "light", showFeatureHints: false, '
-    "visible: {sidebar: false, miniMap: false, graph: true}}))"
+    "visible: {sidebar: false, miniMap: false, graph: true}}));"
+    'localStorage.setItem("mlflow.assistant.fab.autoOpenedOnFirstLoad_v1", "true")'
 )
 
 
@@ -99,15 +100,11 @@ def serve_models(project: Path) -> Iterator[str]:
 
 
 def open_champion(page: Any, address: str, model: str) -> None:
-    """Go from a model's page to the version that is champion, with its description open."""
+    """Go from a model's page to the version that is champion."""
     page.goto(f"{address}/#/models/{model}")
     row = page.get_by_role("row").filter(has_text="champion").last
     row.get_by_role("link").first.click(timeout=60_000)
-    page.get_by_text("kedro model card").or_(page.get_by_text("Description").first).first.wait_for(
-        timeout=60_000
-    )
-    if not page.get_by_text("kedro model card").count():
-        page.get_by_text("Description").first.click()
+    page.get_by_text("kedro model card").wait_for(timeout=60_000)
 
 
 def open_page(browser: Any, address: str) -> Any:
