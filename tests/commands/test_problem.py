@@ -197,7 +197,7 @@ def test_check_finds_nothing_wrong_with_a_good_problem(newcomer: Newcomer) -> No
     """A problem that can run is found fine, and the exit code says so."""
     result = newcomer.say("check", "visits", "--json")
     assert result.exit_code == 0, result.output
-    levels = {row[""] for row in yaml.safe_load(result.output)}
+    levels = {row["level"] for row in yaml.safe_load(result.output)}
     assert levels <= {"fine", "danger"}
 
 
@@ -375,7 +375,7 @@ def test_five_hundred_columns_make_a_problem(stranger: Newcomer, tmp_path: Path)
     assert done.returncode == 0, done.stdout[-2000:]
     importlib.invalidate_caches()
     checked = stranger.say("check", "wide", "--json")
-    assert "fault" not in {row[""] for row in yaml.safe_load(checked.output)}, checked.output
+    assert "fault" not in {row["level"] for row in yaml.safe_load(checked.output)}, checked.output
 
 
 def test_an_example_is_taken_away_without_a_trace(tmp_path: Path, monkeypatch: Any) -> None:

@@ -5,7 +5,11 @@ import click
 from fullcircle.commands.one_line import OneLineErrors
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example='kedro rename acme_models --title "Acme models"',
+    then="pip install -e . && kedro run",
+)
 @click.argument("new")
 @click.option("--title", help="The project's name for people; by default made of NEW.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")

@@ -7,13 +7,18 @@ from typing import Any
 import click
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.terminal import as_facts
 
 PIPELINES = ["data_processing", "feature_store", "training", "registry"]
 _DUE = 3
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro retrain --dry-run",
+    then="kedro model list  # shows what came of it",
+)
 @click.option("--as-of", help="The clock; by default that of the newest decision.")
 @click.option("--force", is_flag=True, help="Train whatever the rules say; needs --why.")
 @click.option("--why", help="A person's reason, for the ledger.")

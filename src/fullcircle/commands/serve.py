@@ -26,7 +26,11 @@ def require_extra() -> None:
         )
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro serve --port 8080 --workers 2",
+    then="curl http://127.0.0.1:8080/ready",
+)
 @click.option("--host", help="Address to listen at; by default this machine alone.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any that is free.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that share the port.")
