@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 import yaml
 from click.testing import CliRunner, Result
+from tests.servers import DATABASE_PASSWORD, start_postgres
 
 from fullcircle import problems
 from fullcircle.commands.problem import problem as command
@@ -195,6 +197,8 @@ def test_the_circle_turns_on_data_of_one_s_own(
 
 def test_check_finds_nothing_wrong_with_a_good_problem(newcomer: Newcomer) -> None:
     """A problem that can run is found fine, and the exit code says so."""
+    said = newcomer.say("check", "visits").output
+    assert said.endswith("Next: PROBLEM=visits kedro run\n")
     result = newcomer.say("check", "visits", "--json")
     assert result.exit_code == 0, result.output
     levels = {row["level"] for row in yaml.safe_load(result.output)}
@@ -300,8 +304,10 @@ def test_dry_run_and_no_write_nothing(stranger: Newcomer, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("Visits", "'Visits' cannot name a problem"),
-        ("class", "'class' cannot name a problem"),
+        ("My-Visits 2", "'My-Visits 2' cannot name a problem. Use small letters, digits"),
+        ("My-Visits 2", "as in my_visits."),
+        ("class", "'class' cannot name a problem: it is a word of Python's"),
+        ("class", "as in class_rows."),
         ("../x", "cannot name a problem"),
         ("diabetes", "There is a problem 'diabetes' already"),
     ],
@@ -313,6 +319,31 @@ def test_a_name_that_cannot_be_is_refused(
     result = stranger.say("new", name, "--file", "nowhere.csv", "--target", "y", "--yes")
     assert result.exit_code == 1
     assert wanted in result.output
+
+
+def test_no_password_of_a_database_stays(
+    stranger: Newcomer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table of a real PostgreSQL becomes a problem; its password is in no file, word or log."""
+    frame = pd.DataFrame({"n": range(200), "y": [0, 1] * 100, "x": np.arange(200) % 7})
+    with start_postgres() as port:
+        address = f"postgresql+psycopg2://postgres:{DATABASE_PASSWORD}@127.0.0.1:{port}/postgres"
+        engine = sa.create_engine(address)
+        frame.to_sql("visits", engine, index=False)
+        engine.dispose()
+        words = ("--target", "y", "--yes")
+        asked = stranger.say("new", "shop", "--file", address, *words)
+        wrong = address.replace(DATABASE_PASSWORD, f"{DATABASE_PASSWORD}x")
+        refused = stranger.say("new", "shop", "--file", wrong, "--table", "visits", *words)
+        made = stranger.say("new", "shop", "--file", address, "--table", "public.visits", *words)
+    assert "several tables. Say --table; there are: visits." in asked.output
+    assert "cannot be opened" in refused.output
+    assert made.exit_code == 0, made.output
+    assert pd.read_parquet(stranger.path / "data/01_raw/shop/0001.parquet").shape == frame.shape
+    told = [asked.output, refused.output, made.output, caplog.text]
+    kept = [path.read_bytes() for path in stranger.path.rglob("*") if path.is_file()]
+    assert not any(DATABASE_PASSWORD in text for text in told)
+    assert not any(DATABASE_PASSWORD.encode() in content for content in kept)
 
 
 def test_files_are_never_overwritten(newcomer: Newcomer) -> None:
@@ -330,7 +361,7 @@ def test_files_are_never_overwritten(newcomer: Newcomer) -> None:
     [
         ("a,b\n1,2\n", (), "has no column 'y'. It has: a, b."),
         ("y,y\n" + "1,2\n" * 50, (), "named 'y' like another, so it is not clear which"),
-        ("a,y\n1,2\n", (), "1 of 1 rows have a 'y'; training needs 30"),
+        ("a,y\n1,2\n", (), "1 of 1 rows hold a 'y'; training needs 30"),
         ("a,y\n" + "1,2\n3,2\n" * 30, (), "the single value '2'"),
         ("1,2\n" * 50, (), "no header: its first line is 1, 2. Say --no-header"),
         ("a,b2,y\n" + "1,5,2\n3,6,4\n" * 30, ("--time", "a"), "The time column 'a' holds"),

@@ -48,6 +48,7 @@ def serve(
     """
     require_extra()
     from fullcircle.commands.stream import stopping
+    from fullcircle.registry.addresses import find_by_alias
     from fullcircle.serving.doors import open_door, take_door
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder, set_up
@@ -67,6 +68,10 @@ def serve(
     door = take_door() or open_door(settings["host"], settings["port"])
     supervisor = Supervisor(folder, door, tls)
     with stopping() as stop:
+        if find_by_alias(place.registry.model, "champion") is None:
+            click.echo(
+                "There is no champion yet; kedro run makes one, and it is taken as it comes."
+            )
         click.echo(
             f"Serving at {supervisor.address}; Ctrl-C ends it. Try: curl {supervisor.address}/ready"
         )

@@ -147,7 +147,7 @@ def test_rows_without_a_label_are_counted_and_bear_no_class() -> None:
     ("changed", "wishes", "wanted"),
     [
         ({"y": "yes"}, {}, "the single value 'yes'"),
-        ({"y": [None] * 380 + ["a", "b"] * 10}, {}, "20 of 400 rows have a 'y'; training needs 30"),
+        ({"y": [None] * 380 + ["a", "b"] * 10}, {}, "20 of 400 rows hold a 'y'; training needs 30"),
         ({"y": [f"t{n}" for n in range(ROWS)]}, {}, "400 distinct texts, more than 100 classes"),
         ({}, {"task": "regression"}, "--task regression needs numbers, but 400 rows"),
         ({"y": ["a", "b", "c", "d"] * 100}, {"task": "binary"}, "needs two classes"),

@@ -146,8 +146,16 @@ def check(name: str | None, as_json: bool) -> None:
     findings = check_problem(name)
     rows = [finding.as_row() for finding in findings]
     answer(rows, as_json=as_json, show=as_table)
-    if of_level(findings, "fault", "edit"):
+    faulty = of_level(findings, "fault", "edit")
+    if not as_json:
+        again = f"mend that, then kedro problem check{f' {name}' if name else ''}"
+        click.echo(f"Next: {again if faulty else f'{_switch(name)}kedro run'}")
+    if faulty:
         raise click.exceptions.Exit(1)
+
+
+def _switch(name: str | None) -> str:
+    return f"PROBLEM={name} " if name else ""
 
 
 @problem.command(
