@@ -42,7 +42,7 @@ def list_open(place: Place, as_json: bool) -> None:
 @json_option
 def try_channels(place: Place, as_json: bool) -> None:
     """Send a word to every channel, and say which took it; ends with 1 where one did not."""
-    results = place.context.catalog.get("alerts").try_channels()
+    results = place.catalog.get("alerts").try_channels()
     if not results:
         raise click.ClickException(
             "No channel is declared: list addresses in conf/local/credentials.yml and name their "

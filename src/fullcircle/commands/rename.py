@@ -34,5 +34,8 @@ def rename(new: str, title: str | None, yes: bool) -> None:
         raise ConfigurationError(str(error)) from error
     click.echo(f"{len(changed)} files changed, src/{old} is src/{new}.")
     if not tidy(root, changed):
-        click.echo("Imports are not sorted anew: ruff check --select I --fix . && ruff format .")
+        click.echo(
+            "Imports are not sorted anew, which nothing but a linter minds: "
+            "pip install ruff && ruff check --select I --fix . && ruff format ."
+        )
     click.echo("Next: pip install -e . && kedro run")

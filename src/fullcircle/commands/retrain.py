@@ -61,7 +61,7 @@ def _plan(place: Place, as_of: str | None, why: str | None) -> Any:
         clock = None if as_of is None else Clock.model_validate(as_of)
     except ValueError as error:
         raise click.UsageError(f"--as-of {as_of!r} is no moment: write 2025-03-01.") from error
-    catalog = place.context.catalog
+    catalog = place.catalog
     decided = catalog.exists("retrain_decision")
     return plan_retraining(
         place.load("retrain_decision") if decided else None,
@@ -82,7 +82,7 @@ def _keep(place: Place, plan: Any) -> dict[str, Any]:
     act = note_retraining(plan.as_of.moment, decision, why=plan.why, forced=plan.forced)
     trained = find_by_alias(place.registry.model, "challenger")
     run_id = None if trained is None else trained.run_id
-    place.context.catalog.save("retrainings", {**act.as_dict(), "run_id": run_id})
+    place.catalog.save("retrainings", {**act.as_dict(), "run_id": run_id})
     facts = {
         "did": "trained again and promoted" if act.promoted else "trained again, not promoted",
         "challenger": act.challenger,

@@ -23,7 +23,7 @@ def list_models(place: Place, as_json: bool) -> None:
     model = place.registry.model
     if find_model(model) is None:
         raise click.ClickException(f"The registry has no {model} yet. Train one: kedro run.")
-    aliases, metric = list_aliases(model), place.load("params:problem").primary_metric
+    aliases, metric = list_aliases(model), place.primary_metric
     rows = [
         {
             "version": str(version.version),

@@ -35,7 +35,7 @@ def best(
 
     rows = rank_runs(
         place.context.mlflow.tracking.experiment.name,
-        metric or place.load("params:problem").primary_metric,
+        metric or place.primary_metric,
         data_source=str(place.context.config_loader["globals"]["data_source"]),
         direction=direction,
         all_runs=all_runs,
