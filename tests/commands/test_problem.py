@@ -20,6 +20,8 @@ from tests.servers import DATABASE_PASSWORD, start_postgres
 
 from fullcircle import problems
 from fullcircle.commands.problem import problem as command
+from fullcircle.commands.problem import writing
+from fullcircle.core.survey import shares
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 1200
@@ -319,6 +321,24 @@ def test_a_name_that_cannot_be_is_refused(
     result = stranger.say("new", name, "--file", "nowhere.csv", "--target", "y", "--yes")
     assert result.exit_code == 1
     assert wanted in result.output
+
+
+def test_a_large_table_teaches_by_a_sample(
+    stranger: Newcomer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a table of very many rows so many are drawn as the tool says, and the contract tells."""
+    monkeypatch.setattr(shares, "TRAINING_ROWS", 500)
+    monkeypatch.setattr(writing, "TRAINING_ROWS", 500)
+    source = str(write_visits(tmp_path / "v.csv"))
+    told = stranger.say("new", "visits", "--file", source, "--target", "Gekauft?", "--yes").output
+    assert "500 of 1,200 rows with a label" in told
+    assert read_conf(stranger, "visits")["training_rows"] == 500
+    importlib.invalidate_caches()
+    monkeypatch.setenv("PROBLEM", "visits")
+    stranger.project.run("data_processing")
+    stranger.project.run("feature_store")
+    report = stranger.project.catalog().load("training_rows")
+    assert 400 < report["rows_kept"] <= 500 < report["rows_known"]
 
 
 def test_no_password_of_a_database_stays(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.core.rejection import SOURCE_ROW
 from fullcircle.core.survey import Proposal, Wishes, propose_problem
-from fullcircle.core.survey.shares import GATE_ROWS, choose_split
+from fullcircle.core.survey.shares import GATE_ROWS, TRAINING_ROWS, choose_split
 
 ROWS = 400
 
@@ -188,3 +188,4 @@ def test_shares_add_up_and_give_the_gate_its_rows(rows: int, *, history: bool) -
     split, findings = choose_split(rows, history=history)
     assert (split.by == "time") == history
     assert (split.gate * rows >= GATE_ROWS) != any(f.level == "edit" for f in findings)
+    assert (rows > TRAINING_ROWS) == any(f.what == "sample" for f in findings)
