@@ -77,7 +77,7 @@ def test_wrong_switch_lists_the_right_values(
     [
         ("as_of=yesterday", "as_of: Invalid isoformat string"),
         ("gate.min_rows=many", "gate.min_rows: Input should be a valid integer"),
-        ("gate.min_row=3", "gate.min_row: Extra inputs are not permitted"),
+        ("gate.min_row=3", "gate: there is no 'min_row' (nearest: 'min_rows')"),
         ("training.candidates=[xgbost]", "unknown candidate 'xgbost' (nearest: 'xgboost')"),
         ("problem.primary_metric=rmse", "primary_metric 'rmse' is not one of: roc_auc"),
         ("problem.split.gate=0.9", "the shares add up to 1.7, not to 1"),

@@ -198,6 +198,29 @@ def test_commands_exist(page: Path) -> None:
     assert faults == {}
 
 
+def test_help_shows_commands_that_exist() -> None:
+    """Every example in a command's help, and every command that it leads on to, is one."""
+    faults, seen = {}, 0
+    for words, command in taught(program(), ()):
+        for line in (*command.example, command.then):
+            for mention in as_mentions(ROOT / words, line, whole=line != command.then):
+                seen += 1
+                if fault := find_fault(mention):
+                    faults[f"{words}: {line}"] = fault
+    assert faults == {}
+    assert seen > 50
+
+
+def taught(group: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Give every command of ours below a group, with its words."""
+    names = group.list_commands(click.Context(group)) if isinstance(group, click.Group) else []
+    for name in names:
+        command = group.get_command(click.Context(group), name)
+        if hasattr(command, "example"):
+            yield " ".join((*words, name)), command
+            yield from taught(command, (*words, name))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_scripts_exist(page: Path) -> None:
     """Every script that a page calls is there."""

@@ -30,6 +30,12 @@ run = OneLineErrors(
     callback=kedro_run.callback,
     params=kedro_run.params,
     help="Run the whole circle, or the pipelines that you name.",
+    example=(
+        "kedro run",
+        "PROBLEM=my_problem kedro run --params as_of=2025-04-01",
+        "kedro run --pipeline monitoring",
+    ),
+    then="open the page and try the commands that the run ends with",
 )
 cli.add_command(run)
 cli.add_command(alerts)

@@ -13,11 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 import yaml
 from click.testing import CliRunner, Result
+from tests.servers import DATABASE_PASSWORD, start_postgres
 
 from fullcircle import problems
 from fullcircle.commands.problem import problem as command
+from fullcircle.commands.problem import writing
+from fullcircle.core.survey import shares
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 1200
@@ -195,9 +199,11 @@ def test_the_circle_turns_on_data_of_one_s_own(
 
 def test_check_finds_nothing_wrong_with_a_good_problem(newcomer: Newcomer) -> None:
     """A problem that can run is found fine, and the exit code says so."""
+    said = newcomer.say("check", "visits").output
+    assert said.endswith("Next: PROBLEM=visits kedro run\n")
     result = newcomer.say("check", "visits", "--json")
     assert result.exit_code == 0, result.output
-    levels = {row[""] for row in yaml.safe_load(result.output)}
+    levels = {row["level"] for row in yaml.safe_load(result.output)}
     assert levels <= {"fine", "danger"}
 
 
@@ -300,8 +306,10 @@ def test_dry_run_and_no_write_nothing(stranger: Newcomer, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        ("Visits", "'Visits' cannot name a problem"),
-        ("class", "'class' cannot name a problem"),
+        ("My-Visits 2", "'My-Visits 2' cannot name a problem. Use small letters, digits"),
+        ("My-Visits 2", "as in my_visits."),
+        ("class", "'class' cannot name a problem: it is a word of Python's"),
+        ("class", "as in class_rows."),
         ("../x", "cannot name a problem"),
         ("diabetes", "There is a problem 'diabetes' already"),
     ],
@@ -313,6 +321,49 @@ def test_a_name_that_cannot_be_is_refused(
     result = stranger.say("new", name, "--file", "nowhere.csv", "--target", "y", "--yes")
     assert result.exit_code == 1
     assert wanted in result.output
+
+
+def test_a_large_table_teaches_by_a_sample(
+    stranger: Newcomer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of a table of very many rows so many are drawn as the tool says, and the contract tells."""
+    monkeypatch.setattr(shares, "TRAINING_ROWS", 500)
+    monkeypatch.setattr(writing, "TRAINING_ROWS", 500)
+    source = str(write_visits(tmp_path / "v.csv"))
+    told = stranger.say("new", "visits", "--file", source, "--target", "Gekauft?", "--yes").output
+    assert "500 of 1,200 rows with a label" in told
+    assert read_conf(stranger, "visits")["training_rows"] == 500
+    importlib.invalidate_caches()
+    monkeypatch.setenv("PROBLEM", "visits")
+    stranger.project.run("data_processing")
+    stranger.project.run("feature_store")
+    report = stranger.project.catalog().load("training_rows")
+    assert 400 < report["rows_kept"] <= 500 < report["rows_known"]
+
+
+def test_no_password_of_a_database_stays(
+    stranger: Newcomer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table of a real PostgreSQL becomes a problem; its password is in no file, word or log."""
+    frame = pd.DataFrame({"n": range(200), "y": [0, 1] * 100, "x": np.arange(200) % 7})
+    with start_postgres() as port:
+        address = f"postgresql+psycopg2://postgres:{DATABASE_PASSWORD}@127.0.0.1:{port}/postgres"
+        engine = sa.create_engine(address)
+        frame.to_sql("visits", engine, index=False)
+        engine.dispose()
+        words = ("--target", "y", "--yes")
+        asked = stranger.say("new", "shop", "--file", address, *words)
+        wrong = address.replace(DATABASE_PASSWORD, f"{DATABASE_PASSWORD}x")
+        refused = stranger.say("new", "shop", "--file", wrong, "--table", "visits", *words)
+        made = stranger.say("new", "shop", "--file", address, "--table", "public.visits", *words)
+    assert "several tables. Say --table; there are: visits." in asked.output
+    assert "cannot be opened" in refused.output
+    assert made.exit_code == 0, made.output
+    assert pd.read_parquet(stranger.path / "data/01_raw/shop/0001.parquet").shape == frame.shape
+    told = [asked.output, refused.output, made.output, caplog.text]
+    kept = [path.read_bytes() for path in stranger.path.rglob("*") if path.is_file()]
+    assert not any(DATABASE_PASSWORD in text for text in told)
+    assert not any(DATABASE_PASSWORD.encode() in content for content in kept)
 
 
 def test_files_are_never_overwritten(newcomer: Newcomer) -> None:
@@ -330,7 +381,7 @@ def test_files_are_never_overwritten(newcomer: Newcomer) -> None:
     [
         ("a,b\n1,2\n", (), "has no column 'y'. It has: a, b."),
         ("y,y\n" + "1,2\n" * 50, (), "named 'y' like another, so it is not clear which"),
-        ("a,y\n1,2\n", (), "1 of 1 rows have a 'y'; training needs 30"),
+        ("a,y\n1,2\n", (), "1 of 1 rows hold a 'y'; training needs 30"),
         ("a,y\n" + "1,2\n3,2\n" * 30, (), "the single value '2'"),
         ("1,2\n" * 50, (), "no header: its first line is 1, 2. Say --no-header"),
         ("a,b2,y\n" + "1,5,2\n3,6,4\n" * 30, ("--time", "a"), "The time column 'a' holds"),
@@ -375,7 +426,7 @@ def test_five_hundred_columns_make_a_problem(stranger: Newcomer, tmp_path: Path)
     assert done.returncode == 0, done.stdout[-2000:]
     importlib.invalidate_caches()
     checked = stranger.say("check", "wide", "--json")
-    assert "fault" not in {row[""] for row in yaml.safe_load(checked.output)}, checked.output
+    assert "fault" not in {row["level"] for row in yaml.safe_load(checked.output)}, checked.output
 
 
 def test_an_example_is_taken_away_without_a_trace(tmp_path: Path, monkeypatch: Any) -> None:

@@ -60,7 +60,7 @@ def test_clock_refuses_what_is_no_moment(given: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"colour": 1}, "Extra inputs are not permitted"),
+        ({"labl": 1}, r"there is no 'labl' \(nearest: 'label'\)"),
         ({"task": "ranking"}, "'binary', 'multiclass' or 'regression'"),
         ({"entity_keys": []}, "at least 1 item"),
         ({"event_time": None}, "a split by time needs event_time, label_time and period_days"),

@@ -472,7 +472,7 @@ def test_a_bar_for_a_metric_of_another_task_is_said_and_fails() -> None:
         ({"comparison": "non_inferiority", "margin": 0.0}, "greater than 0"),
         ({"margin": 0.1}, "and no other"),
         ({"slice_margin": -0.1}, "greater than or equal to 0"),
-        ({"min_primary_metric": 0.7}, "Extra inputs"),
+        ({"min_primary_metric": 0.7}, "there is no 'min_primary_metric'"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(changes: dict[str, Any], said: str) -> None:

@@ -77,7 +77,7 @@ def test_summary_tells_the_gates_decision_and_reasons(promote: bool, wanted: str
     ("change", "wanted"),
     [
         ({"judged": False}, "too few to judge"),
-        ({}, "no drift in 1 columns"),
+        ({}, "no drift in 1 column"),
         ({"drifted": ["a"]}, "drifted: a"),
         ({"prediction_drifted": True}, "drifted: the predictions"),
         ({"alarms": [{"column": None, "told": "9 rows came"}]}, "9 rows came"),

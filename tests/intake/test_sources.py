@@ -154,7 +154,9 @@ def packed(content: bytes) -> bytes:
         ("t.csv.gz", b"no gzip", "cannot be unpacked"),
         ("t.csv.gz", packed(b"a,y\n1,2\n" * 9)[:-9], "cannot be unpacked"),
         ("t.parquet", b"PAR1 no", "cannot be read as Parquet"),
-        ("t.xlsx", b"no zip", "cannot be read as Excel"),
+        ("t.xlsx", b"no zip", "cannot be read as Excel: .* save it anew as .xlsx"),
+        ("t.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 99, "protected by a password"),
+        ("t.xls", bytes.fromhex("d0cf11e0a1b11ae1") + b"x" * 99, "save it as .xlsx"),
         ("t.jsonl", b'{"a": 1}\n{"a": \n', "Line 2 of .* is no JSON"),
         ("t.jsonl", b"[1, 2]\n", "Line 1 of .* is no JSON object"),
         ("t.jsonl", b"\n", "is empty"),
@@ -177,11 +179,15 @@ def test_hostile_file_ends_in_one_clear_line(
 @pytest.mark.parametrize(
     ("address", "options", "wanted"),
     [
-        ("nowhere.csv", {}, "There is no file nowhere.csv"),
+        ("{}/peple.csv", {}, r"no file 'peple.csv' \(nearest: 'people.csv'\) in "),
+        ("{}/nowhere/t.csv", {}, "There is no folder .*nowhere"),
+        ("{}/*.parquet", {}, "fits '\\*.parquet'"),
+        ("oracle9://host/db?user=me&password=secret", {}, "No driver for oracle9://host/db:"),
         ("sqlite:///{}/t.db", {}, "several tables. Say --table; there are: others, people"),
         ("sqlite:///{}/t.db", {"table": "peple"}, "'peple' .nearest: 'people'."),
         ("oracle9://me:secret@host/db", {}, "No driver for host/db"),
-        ("{}", {}, "is no Delta table. Give its files as"),
+        ("{}", {}, "is no Delta table. Give its files as .*\\*.csv'"),
+        ("{}/hollow", {}, "holds no tables"),
     ],
 )
 def test_address_that_cannot_be_meant(
@@ -189,6 +195,8 @@ def test_address_that_cannot_be_meant(
 ) -> None:
     """An address that leads nowhere is refused with what there is, and no password is said."""
     write_database(tmp_path)
+    (tmp_path / "hollow").mkdir()
+    (tmp_path / "people.csv").touch()
     with pytest.raises(ConfigurationError, match=wanted) as caught:
         open_source(address.format(tmp_path), **options)
     assert "secret" not in str(caught.value)

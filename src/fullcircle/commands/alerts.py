@@ -5,15 +5,25 @@ import sys
 import click
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, as_table, json_option
+from fullcircle.commands.one_line import Commands, OneLineErrors, answer, json_option
+from fullcircle.terminal import as_table
 
 
-@click.group()
+@click.group(
+    cls=Commands,
+    example="kedro alerts list --problem my_problem",
+    then="docs/retraining.md says how a channel is declared",
+)
 def alerts() -> None:
     """See what is wrong now, and try the channels."""
 
 
-@alerts.command(name="list", cls=OneLineErrors)
+@alerts.command(
+    name="list",
+    cls=OneLineErrors,
+    example="kedro alerts list --json",
+    then="kedro retrain --dry-run  # says whether a training is due",
+)
 @place_options
 @json_option
 def list_open(place: Place, as_json: bool) -> None:
@@ -22,12 +32,17 @@ def list_open(place: Place, as_json: bool) -> None:
     answer(rows, as_json=as_json, show=as_table)
 
 
-@alerts.command(name="test", cls=OneLineErrors)
+@alerts.command(
+    name="test",
+    cls=OneLineErrors,
+    example="FULLCIRCLE_ALERT_CHANNELS=alert_channels kedro alerts test",
+    then="kedro run --pipeline monitoring  # tells them what is wrong",
+)
 @place_options
 @json_option
 def try_channels(place: Place, as_json: bool) -> None:
     """Send a word to every channel, and say which took it; ends with 1 where one did not."""
-    results = place.context.catalog.get("alerts").try_channels()
+    results = place.catalog.get("alerts").try_channels()
     if not results:
         raise click.ClickException(
             "No channel is declared: list addresses in conf/local/credentials.yml and name their "

@@ -8,7 +8,11 @@ import click
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro automl --file data.csv --target y --seconds 30",
+    then="kedro problem new my_problem --file data.csv --target y  # makes it a problem",
+)
 @click.option(
     "--file",
     "path",
@@ -56,27 +60,22 @@ def automl(
 
 def _as_panel(result: Any) -> Any:
     """Set what was found for a terminal."""
-    from rich.console import Group
-    from rich.table import Table
     from rich.text import Text
 
     from fullcircle.hooks.summary import tell_leaderboard, tell_preparation, tell_search
+    from fullcircle.terminal import Sections
 
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="bold", no_wrap=True)
-    facts.add_column()
     plan = result.columns.to_dict("records")
-    for title, told in (
+    parts: list[tuple[str, Any]] = [
         ("Columns", tell_preparation(plan)),
         ("Search", tell_search(result.search)),
         ("Leaderboard", tell_leaderboard(result.leaderboard.to_dict("records"))),
         ("Score", Text(f"{result.search['metric']} {result.score} on rows that chose nothing")),
-    ):
-        facts.add_row(title, told)
+    ]
     if result.set_aside:
-        facts.add_row("Set aside", f"{result.set_aside} rows without a target")
+        parts.append(("Set aside", f"{result.set_aside} rows without a target"))
     if result.notebook:
-        facts.add_row("Notebook", Text(str(result.notebook)))
+        parts.append(("Notebook", Text(str(result.notebook), overflow="ignore", no_wrap=True)))
     if result.run_id:
-        facts.add_row("Run", Text(f"{result.run_id} (mlflow ui)"))
-    return Group(facts)
+        parts.append(("Run", Text(f"{result.run_id} (mlflow ui)")))
+    return Sections(parts)

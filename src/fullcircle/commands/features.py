@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
-from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, as_table, json_option
+from fullcircle.commands.one_line import Commands, OneLineErrors, answer, json_option
 from fullcircle.commands.project import open_project
+from fullcircle.terminal import as_facts, as_table
 
 
-@click.group()
+@click.group(cls=Commands, example="kedro features list", then="kedro features describe TABLE")
 def features() -> None:
     """Look at feature tables, publish them, keep them tidy, and follow them to models."""
 
@@ -29,7 +30,12 @@ def _chosen(tables: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return chosen
 
 
-@features.command(name="list", cls=OneLineErrors)
+@features.command(
+    name="list",
+    cls=OneLineErrors,
+    example="kedro features list",
+    then="kedro features describe TABLE",
+)
 @json_option
 def list_tables(as_json: bool) -> None:
     """List the feature tables of the chosen problem."""
@@ -47,7 +53,11 @@ def list_tables(as_json: bool) -> None:
     answer(rows, as_json=as_json, show=as_table)
 
 
-@features.command(cls=OneLineErrors)
+@features.command(
+    cls=OneLineErrors,
+    example="kedro features describe TABLE",
+    then="kedro features lineage --table TABLE  # says who uses it",
+)
 @click.argument("table")
 @json_option
 def describe(table: str, as_json: bool) -> None:
@@ -69,7 +79,11 @@ def describe(table: str, as_json: bool) -> None:
     answer(facts, as_json=as_json, show=as_facts)
 
 
-@features.command(cls=OneLineErrors)
+@features.command(
+    cls=OneLineErrors,
+    example="kedro features history TABLE",
+    then="kedro features maintain  # tidies old versions away",
+)
 @click.argument("table")
 @json_option
 def history(table: str, as_json: bool) -> None:
@@ -78,7 +92,11 @@ def history(table: str, as_json: bool) -> None:
     answer(next(iter(chosen.values())).history(), as_json=as_json, show=as_table)
 
 
-@features.command(cls=OneLineErrors)
+@features.command(
+    cls=OneLineErrors,
+    example="kedro features maintain --retention-days 30",
+    then="kedro features list",
+)
 @click.argument("tables", nargs=-1)
 @click.option(
     "--retention-days",
@@ -95,7 +113,11 @@ def maintain(tables: tuple[str, ...], retention_days: float, as_json: bool) -> N
     answer(done, as_json=as_json, show=as_table)
 
 
-@features.command(cls=OneLineErrors)
+@features.command(
+    cls=OneLineErrors,
+    example="kedro features publish --check",
+    then="kedro serve  # answers from what was published",
+)
 @click.argument("tables", nargs=-1)
 @click.option("--force", is_flag=True, help="Publish versions that are published already.")
 @click.option("--check", is_flag=True, help="Compare the online rows with the tables afterwards.")
@@ -138,7 +160,14 @@ def _publish(address: str, name: str, table: Any, force: bool, check: bool) -> d
     return facts
 
 
-@features.command(cls=OneLineErrors)
+@features.command(
+    cls=OneLineErrors,
+    example=(
+        "kedro features lineage --table TABLE",
+        "kedro features lineage --model models:/NAME@champion",
+    ),
+    then="kedro model show champion",
+)
 @click.option("--table", help="A feature table: which models use it?")
 @click.option("--feature", help="One of its columns.")
 @click.option("--model", help="models:/name@alias or models:/name/version: what was it made of?")

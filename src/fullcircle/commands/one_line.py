@@ -2,12 +2,13 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
 from kedro import KedroDeprecationWarning
 
+from fullcircle import terminal
 from fullcircle.explain import explain_error
 
 _TRACEBACK = "fullcircle.traceback"
@@ -29,12 +30,45 @@ def traceback_option() -> click.Option:
     )
 
 
-class OneLineErrors(click.Command):
+class Teaching(click.Command):
+    """A command whose help ends with an example and with what usually comes next.
+
+    Args:
+        example: A line to be copied, or several.
+        then: What usually comes next.
+    """
+
+    def __init__(
+        self, *args: Any, example: str | tuple[str, ...] = (), then: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.example = (example,) if isinstance(example, str) else example
+        self.then = then
+        # Lists of commands cut what they shorten themselves, and wrap what they are given.
+        self.short_help = self.short_help or (self.help or "").partition(".\n")[0].rstrip(".")
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example and what comes next, lines as they are."""
+        super().format_epilog(ctx, formatter)
+        for title, lines in (("Example", self.example), ("Next", (self.then,))):
+            if any(lines):
+                with formatter.section(title):
+                    formatter.write("".join(f"  {line}\n" for line in lines))
+
+
+class Commands(Teaching, click.Group):
+    """A group of commands."""
+
+
+class OneLineErrors(Teaching):
     """A command that ends with one clear line where Kedro's own would end with a traceback."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params = [*self.params, traceback_option()]
+        for option in self.params:
+            if isinstance(option, click.Option) and option.show_default is None:
+                option.show_default = True
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; translate what it raises."""
@@ -74,44 +108,4 @@ def answer(facts: Any, *, as_json: bool, show: Callable[[Any], Any]) -> None:
     if as_json:
         click.echo(json.dumps(facts, indent=1, default=str))
         return
-    from rich.console import Console
-
-    Console().print(show(facts))
-
-
-def as_table(rows: Iterable[Mapping[str, Any]]) -> Any:
-    """Set rows with the same names as a table."""
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    listed = list(rows)
-    for name in listed[0] if listed else ["nothing"]:
-        table.add_column(name.replace("_", " "), overflow="fold")
-    for row in listed:
-        table.add_row(*(_as_text(value) for value in row.values()))
-    return table
-
-
-def as_facts(facts: Mapping[str, Any]) -> Any:
-    """Set names and values, one a line."""
-    return as_table_without_head([(name, value) for name, value in facts.items()])
-
-
-def as_table_without_head(pairs: Iterable[tuple[str, Any]]) -> Any:
-    """Set pairs in two columns."""
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in pairs:
-        table.add_row(name.replace("_", " "), _as_text(value))
-    return table
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, dict):
-        return "\n".join(f"{name}: {_as_text(inner)}" for name, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_as_text(item) for item in value)
-    return "" if value is None else str(value)
+    terminal.show(show(facts))

@@ -34,4 +34,6 @@ package = OneLineErrors(
     callback=_package,
     params=kedro_package.params,
     help="Build the wheel and conf-fullcircle.tar.gz in dist/, without conf/local.",
+    example="kedro package",
+    then="docs/deployment.md says how it runs without a checkout",
 )

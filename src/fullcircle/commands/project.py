@@ -48,5 +48,4 @@ def open_project(
         context: Any = session.load_context()
         # Kedro reads configuration when it is asked for: it must be while the switches hold.
         context.config_loader["globals"] = context.config_loader["globals"]
-        _ = context.catalog
         return context

@@ -5,7 +5,11 @@ import click
 from fullcircle.commands.one_line import OneLineErrors
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example='kedro rename acme_models --title "Acme models"',
+    then="pip install -e . && kedro run",
+)
 @click.argument("new")
 @click.option("--title", help="The project's name for people; by default made of NEW.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
@@ -30,5 +34,8 @@ def rename(new: str, title: str | None, yes: bool) -> None:
         raise ConfigurationError(str(error)) from error
     click.echo(f"{len(changed)} files changed, src/{old} is src/{new}.")
     if not tidy(root, changed):
-        click.echo("Imports are not sorted anew: ruff check --select I --fix . && ruff format .")
+        click.echo(
+            "Imports are not sorted anew, which nothing but a linter minds: "
+            "pip install ruff && ruff check --select I --fix . && ruff format ."
+        )
     click.echo("Next: pip install -e . && kedro run")

@@ -129,7 +129,10 @@ def tidy(root: Path, files: list[Path]) -> bool:
     try:
         for words in _TIDYING:
             subprocess.run(  # noqa: S603 - our own interpreter and files
-                [sys.executable, "-m", "ruff", *words, *sources], cwd=root, check=True
+                [sys.executable, "-m", "ruff", *words, *sources],
+                cwd=root,
+                check=True,
+                capture_output=True,
             )
     except (OSError, subprocess.CalledProcessError):
         return False

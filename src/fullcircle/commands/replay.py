@@ -8,10 +8,15 @@ import click
 from kedro.framework.cli.utils import _split_params
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, as_table, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.terminal import as_table
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro replay --from 2025-01-01 --to 2025-05-01 --every 1m",
+    then="open the page whose path it prints",
+)
 @click.option("--from", "first", required=True, help="First day, as 2025-01-01.")
 @click.option("--to", "last", required=True, help="The day before which it ends.")
 @click.option(
@@ -55,7 +60,7 @@ def _as_panel(report: Mapping[str, Any]) -> Any:
     rows = [_as_row(line) for line in report["windows"]]
     story = [Text(f"- {sentence}") for sentence in report["story"]]
     note = Text("gain: of the rules over never training again; * is a sure one", style="dim")
-    page = Text(f"\n{report['page']}", overflow="fold")
+    page = Text(f"\n{report['page']}", no_wrap=True, overflow="ignore")
     return Group(as_table(rows), note, Text(), *story, page)
 
 

@@ -7,13 +7,18 @@ from typing import Any
 import click
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.terminal import as_facts
 
 PIPELINES = ["data_processing", "feature_store", "training", "registry"]
 _DUE = 3
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro retrain --dry-run",
+    then="kedro model list  # shows what came of it",
+)
 @click.option("--as-of", help="The clock; by default that of the newest decision.")
 @click.option("--force", is_flag=True, help="Train whatever the rules say; needs --why.")
 @click.option("--why", help="A person's reason, for the ledger.")
@@ -56,7 +61,7 @@ def _plan(place: Place, as_of: str | None, why: str | None) -> Any:
         clock = None if as_of is None else Clock.model_validate(as_of)
     except ValueError as error:
         raise click.UsageError(f"--as-of {as_of!r} is no moment: write 2025-03-01.") from error
-    catalog = place.context.catalog
+    catalog = place.catalog
     decided = catalog.exists("retrain_decision")
     return plan_retraining(
         place.load("retrain_decision") if decided else None,
@@ -77,7 +82,7 @@ def _keep(place: Place, plan: Any) -> dict[str, Any]:
     act = note_retraining(plan.as_of.moment, decision, why=plan.why, forced=plan.forced)
     trained = find_by_alias(place.registry.model, "challenger")
     run_id = None if trained is None else trained.run_id
-    place.context.catalog.save("retrainings", {**act.as_dict(), "run_id": run_id})
+    place.catalog.save("retrainings", {**act.as_dict(), "run_id": run_id})
     facts = {
         "did": "trained again and promoted" if act.promoted else "trained again, not promoted",
         "challenger": act.challenger,

@@ -26,7 +26,11 @@ def require_extra() -> None:
         )
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro serve --port 8080 --workers 2",
+    then="curl http://127.0.0.1:8080/ready",
+)
 @click.option("--host", help="Address to listen at; by default this machine alone.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any that is free.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that share the port.")
@@ -44,6 +48,7 @@ def serve(
     """
     require_extra()
     from fullcircle.commands.stream import stopping
+    from fullcircle.registry.addresses import find_by_alias
     from fullcircle.serving.doors import open_door, take_door
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder, set_up
@@ -63,6 +68,10 @@ def serve(
     door = take_door() or open_door(settings["host"], settings["port"])
     supervisor = Supervisor(folder, door, tls)
     with stopping() as stop:
+        if find_by_alias(place.registry.model, "champion") is None:
+            click.echo(
+                "There is no champion yet; kedro run makes one, and it is taken as it comes."
+            )
         click.echo(
             f"Serving at {supervisor.address}; Ctrl-C ends it. Try: curl {supervisor.address}/ready"
         )

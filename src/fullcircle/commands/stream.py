@@ -11,10 +11,15 @@ from typing import Any
 import click
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.terminal import as_facts
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro stream --folder arrivals --once",
+    then="kedro run --pipeline monitoring  # watches what was predicted",
+)
 @click.option("--once", is_flag=True, help="Score what is there now, then stop.")
 @click.option("--every", type=click.FloatRange(min=0.01), help="Seconds between looks.")
 @click.option(

@@ -26,6 +26,13 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _know_each_name(cls, given: Any) -> Any:
+        if isinstance(given, dict) and (unknown := name_missing(map(str, given), cls.model_fields)):
+            raise ValueError(f"there is no {unknown}; there are: {', '.join(cls.model_fields)}")
+        return given
+
 
 def _as_utc(value: Any) -> Any:
     moment = datetime.fromisoformat(str(value))

@@ -85,7 +85,7 @@ def _new_bar(console: Console) -> Progress:
 def show_work() -> Iterator[None]:
     """Show long work as a progress bar, if a person is watching."""
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_interactive:
         yield
         return
     progress = _new_bar(console)
@@ -102,7 +102,7 @@ def show_steps(total: int) -> Iterator[Callable[[int, str], None]]:
         What is to be told how many steps are done, and what comes next.
     """
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_interactive:
         yield lambda done, what: None  # noqa: ARG005 - nobody watches
         return
     progress = _new_bar(console)
@@ -130,7 +130,7 @@ class ProgressHook:
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
         """Start the bar, if a person is watching."""
         console = Console(stderr=True)
-        if not console.is_terminal:
+        if not console.is_interactive:
             return
         self._progress = _new_bar(console)
         self._progress.add_task("starting", total=len(pipeline.nodes))

@@ -8,14 +8,15 @@ from typing import Any
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from fullcircle.hooks.timing import RunTimer, describe_seconds
+from fullcircle.terminal import Facts, Rows, Sections, count, make_console, say_score
 
 _MAX_REASONS = 5
+_LOG_WIDTH = 100
 
 
 class SummaryHook:
@@ -28,16 +29,17 @@ class SummaryHook:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Print one section for each report that this run made."""
         made = pipeline.all_outputs()
-        facts = Table.grid(padding=(0, 2))
-        facts.add_column(style="bold", no_wrap=True)
-        facts.add_column()
-        for name, (title, tell) in SECTIONS.items():
-            if name in made:
-                facts.add_row(title, tell(catalog.load(name)))
-        facts.add_row("Time", describe_seconds(self._timer.take_stock()))
-        facts.add_row("Next", _next_steps(catalog, made))
+        parts = [
+            (title, tell(catalog.load(name)))
+            for name, (title, tell) in SECTIONS.items()
+            if name in made
+        ]
+        parts.append(("Time", describe_seconds(self._timer.take_stock())))
         problem, as_of = catalog.load("params:problem").name, catalog.load("params:as_of")
-        Console().print(Panel(facts, title=f"{problem} as of {as_of}", title_align="left"))
+        panel = Panel(Sections(parts), title=f"{problem} as of {as_of}", title_align="left")
+        console = make_console(log_width=_LOG_WIDTH)
+        console.print(panel)
+        console.print(Text("Next", style="bold"), next_steps(catalog, made, problem), crop=False)
 
 
 def tell_intake(report: dict[str, Any]) -> RenderableType:
@@ -83,26 +85,26 @@ def tell_search(report: dict[str, Any]) -> RenderableType:
 
 def tell_leaderboard(rows: list[dict[str, Any]]) -> RenderableType:
     """Show the candidates, best first, and say why the chosen one was."""
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("candidate", overflow="fold")
-    table.add_column(rows[0]["metric"], justify="right", no_wrap=True)
-    table.add_column(f"{rows[0]['confidence']:.0%} interval", no_wrap=True)
-    table.add_column("search", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row["candidate"],
-            f"{row['value']:.4f}",
-            f"{row['low']:.4f} to {row['high']:.4f}",
-            f"{row['cv_score']:.4f}",
-            "chosen" if row["chosen"] else "" if row["shortlisted"] else "behind",
-            style="bold" if row["chosen"] else None,
-        )
-    [chosen] = [row for row in rows if row["chosen"]]
+    [place] = [place for place, row in enumerate(rows) if row["chosen"]]
+    metric, best, chosen = rows[0]["metric"], rows[0]["value"], rows[place]
+    interval = f"{rows[0]['confidence']:.0%} interval"
+    listed = [
+        {
+            "candidate": row["candidate"],
+            metric: say_score(row["value"], best),
+            interval: f"{say_score(row['low'], best)} to {say_score(row['high'], best)}",
+            "search": say_score(row["cv_score"], best),
+            "verdict": "chosen" if row["chosen"] else "" if row["shortlisted"] else "behind",
+        }
+        for row in rows
+    ]
+    right = frozenset({metric, interval, "search"})
+    table = Rows(listed, right=right, bold=frozenset({place}))
     if not chosen["behind"]:
         return table
-    tie = f"{chosen['candidate']} ties with the best and is simpler"
-    return Group(table, Text(f"{tie}: {chosen['behind']:.4f} ± {chosen['standard_error']:.4f}"))
+    behind, error = (say_score(chosen[name], best) for name in ("behind", "standard_error"))
+    tie = f"{chosen['candidate']} ties with the best and is simpler: {behind} ± {error}"
+    return Group(table, Text(tie))
 
 
 def tell_decision(decision: dict[str, Any]) -> RenderableType:
@@ -118,13 +120,17 @@ def tell_decision(decision: dict[str, Any]) -> RenderableType:
         lines.append(
             Text(
                 f"challenger's {decision['metric']} on {decision['gate_rows']:,} gate rows: "
-                f"{score['value']:.4f}, {score['confidence']:.0%} interval "
-                f"{score['low']:.4f} to {score['high']:.4f}"
+                f"{say_score(score['value'])}, {score['confidence']:.0%} interval "
+                f"{_say_span(score)}"
             )
         )
     if decision["promote"]:
         lines.append(Text(f"all {len(decision['checks'])} checks passed; among them"))
     return Group(*lines, *(Text(f"- {reason}") for reason in _choose_reasons(decision)))
+
+
+def _say_span(score: dict[str, float]) -> str:
+    return " to ".join(say_score(score[end], score["value"]) for end in ("low", "high"))
 
 
 def _choose_reasons(decision: dict[str, Any]) -> list[str]:
@@ -136,13 +142,14 @@ def _choose_reasons(decision: dict[str, Any]) -> list[str]:
 
 def tell_scoring(report: dict[str, Any]) -> RenderableType:
     """Say what was scored, how fast, and what could not be."""
-    days = f"{report['first_day']} to {report['last_day']}" if report["days"] > 1 else "one day"
+    days = f" ({report['first_day']} to {report['last_day']})" if report["days"] > 1 else ""
     lines = [
-        f"{report['rows']:,} rows of {report['days']} days scored ({days}), "
+        f"{count(report['rows'], 'row')} of {count(report['days'], 'day')} scored{days}, "
         f"{report['rows_per_second']:,} rows/s, at most {report['peak_memory_mb']:,.0f} MB"
     ]
     if report["days_kept"]:
-        lines.append(f"{report['days_kept']} days kept: they were scored already, from the same")
+        kept = count(report["days_kept"], "day")
+        lines.append(f"{kept} kept: scored already, from the same")
     if report["stale_share"]:
         lines.append(f"{report['stale_share']:.1%} of them with a feature too old to count")
     lines += [f"set aside {n:,}: {why}" for why, n in report["reasons"].items()][:_MAX_REASONS]
@@ -151,7 +158,7 @@ def tell_scoring(report: dict[str, Any]) -> RenderableType:
 
 def tell_drift(report: dict[str, Any]) -> RenderableType:
     """Say what drifted, and what was wrong with the rows."""
-    scored = f"{report['rows']:,} rows scored"
+    scored = f"{count(report['rows'], 'row')} scored"
     named = [*report["drifted"], *(["the predictions"] if report["prediction_drifted"] else [])]
     lines = [
         *([f"drifted: {', '.join(named)}"] if named else []),
@@ -162,7 +169,7 @@ def tell_drift(report: dict[str, Any]) -> RenderableType:
         return Text("\n".join([scored, *lines]), style="yellow")
     if not report["judged"]:
         return f"{scored}, too few to judge"
-    return f"{scored}, no drift in {len(report['columns'])} columns"
+    return f"{scored}, no drift in {count(len(report['columns']), 'column')}"
 
 
 def tell_performance(report: dict[str, Any]) -> RenderableType:
@@ -171,7 +178,7 @@ def tell_performance(report: dict[str, Any]) -> RenderableType:
     for window in report["windows"][-3:]:
         score = window["score"]
         said = (
-            f"{report['metric']} {score['value']:.4f} ({score['low']:.4f} to {score['high']:.4f})"
+            f"{report['metric']} {say_score(score['value'])} ({_say_span(score)})"
             if score
             else "waits for labels"
         )
@@ -191,7 +198,7 @@ def tell_service(report: dict[str, Any]) -> RenderableType:
     said = "unknown" if slow is None else f"{slow:,.0f} ms"
     missed = [each["name"] for each in report["objectives"] if each["met"] is False]
     lines = [
-        f"{report['requests']:,} requests in {report['days']} days, p95 {said}, "
+        f"{count(report['requests'], 'request')} in {count(report['days'], 'day')}, p95 {said}, "
         f"{report['error_share']:.2%} failed",
         *([f"missed: {', '.join(missed)}"] if missed else []),
         *(problem["told"] for problem in report["problems"]),
@@ -233,11 +240,18 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
 }
 
 
-def _next_steps(catalog: DataCatalog, made: set[str]) -> RenderableType:
+def next_steps(catalog: DataCatalog, made: set[str], problem: str) -> Facts:
+    """Give the pages that were made and the commands that lead on, each with what it shows."""
     pages = {"dashboard": "the monitoring page", "model_card_page": "the champion's card"}
-    steps = [f"{_shorten(catalog.get(n))}: {what}" for n, what in pages.items() if n in made]
-    steps += ["kedro model list: versions and their roles", "mlflow ui: runs, models, artifacts"]
-    return "\n".join([*steps, "kedro viz run: the circle as a graph"])
+    steps = [(_shorten(catalog.get(name)), what) for name, what in pages.items() if name in made]
+    return Facts(
+        [
+            *steps,
+            (f"kedro model list --problem {problem}", "versions and their roles"),
+            ("mlflow ui", "runs, models, artifacts"),
+            ("kedro viz run", "the circle as a graph"),
+        ]
+    )
 
 
 def _shorten(dataset: Any) -> str:

@@ -12,6 +12,15 @@ from fullcircle.core.errors import ConfigurationError, DataError, StorageError, 
 from fullcircle.intake.source import Source, of_texts
 
 _FETCHED_ROWS = 10_000
+# What SQLAlchemy imports for an address that names no driver.
+_DRIVERS = {
+    "mssql": "pyodbc",
+    "mysql": "mysqlclient",
+    "oracle": "oracledb",
+    "postgresql": "'psycopg[binary]'",
+}
+# The first bytes of Excel files before 2007, and of all that a password protects.
+_OLD_EXCEL = bytes.fromhex("d0cf11e0a1b11ae1")
 
 
 def as_written(value: Any) -> str | None:
@@ -86,10 +95,19 @@ def open_excel(path: Path, sheet: str | None) -> Source:
         raise ConfigurationError(
             "Excel files need openpyxl. Install it: pip install -e '.[excel]'"
         ) from error
+    with path.open("rb") as file:
+        if file.read(len(_OLD_EXCEL)) == _OLD_EXCEL:
+            raise DataError(
+                f"{path} is protected by a password, or an Excel file of the old kind. Open it in "
+                "Excel, save it as .xlsx without a password, and give that."
+            )
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except Exception as error:
-        raise DataError(f"{path} cannot be read as Excel: {error}.") from error
+        raise DataError(
+            f"{path} cannot be read as Excel: {error}. Open it in Excel, save it anew as .xlsx or "
+            "CSV, and give that."
+        ) from error
     names = book.sheetnames
     if sheet is not None and sheet not in names:
         wrong = name_missing([sheet], names)
@@ -114,6 +132,12 @@ def _trim(cells: Sequence[Any]) -> list[Any]:
     return list(cells[: max(named, default=0)])
 
 
+def _name_database(address: str) -> str:
+    """Name a database without user, password and options, where a password may stand as well."""
+    plain = address.partition("?")[0]
+    return plain.rpartition("@")[2] if "@" in plain else plain
+
+
 def open_database(address: str, table: str | None) -> Source:
     """Open a table of a database.
 
@@ -127,14 +151,15 @@ def open_database(address: str, table: str | None) -> Source:
     """
     import sqlalchemy as sa
 
-    shown = address.rpartition("@")[2] if "@" in address else address
+    shown = _name_database(address)
     try:
         engine = sa.create_engine(address)
         schema, _, plain = (table or "").rpartition(".")
         names = sa.inspect(engine).get_table_names(schema=schema or None)
         names += sa.inspect(engine).get_view_names(schema=schema or None)
     except (sa.exc.NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ConfigurationError(f"No driver for {shown}: {error}. Install it.") from error
+        driver = _DRIVERS.get(address.partition(":")[0], "the package of your database's driver")
+        raise ConfigurationError(f"No driver for {shown}: {error}. pip install {driver}") from error
     except (sa.exc.SQLAlchemyError, OSError) as error:
         reason = str(error).splitlines()[0]
         raise StorageError(f"The database {shown} cannot be opened: {reason}.") from error

@@ -1,6 +1,7 @@
 """Which way a table is read: told by its address."""
 
 import glob
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from fullcircle.core.errors import ConfigurationError, DataError
+from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.survey.findings import Finding
 from fullcircle.intake.delimited import open_delimited
 from fullcircle.intake.records import open_database, open_excel, open_json_lines
@@ -16,8 +17,9 @@ from fullcircle.intake.source import BATCH_ROWS, Source, settle_names
 
 TEXT = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".data")
 JSON_LINES = (".jsonl", ".ndjson", ".json")
-EXCEL = (".xlsx", ".xlsm")
+EXCEL = (".xlsx", ".xlsm", ".xls")
 PARQUET = (".parquet", ".pq")
+_ENDINGS = {*TEXT, *JSON_LINES, *EXCEL, *PARQUET, ".gz"}
 _KNOWN = ".csv, .tsv, .txt (also .gz), .parquet, .xlsx, .jsonl, a Delta folder, or a database"
 
 
@@ -51,7 +53,7 @@ def open_source(
         return _open_file(path, target, table, header)
     files = [Path(name) for name in sorted(glob.glob(str(path))) if Path(name).is_file()]
     if not files:
-        raise ConfigurationError(f"There is no file {address}. Give {_KNOWN}.")
+        raise ConfigurationError(_explain_absent(path))
     return _join([_open_file(file, target, table, header) for file in files], files)
 
 
@@ -72,6 +74,25 @@ def _open_file(path: Path, target: str | None, table: str | None, header: bool) 
     raise ConfigurationError(f"{path} is of no kind that is read. Give {_KNOWN}.")
 
 
+def _explain_absent(path: Path) -> str:
+    """Say which part of a path is not there, and which file comes nearest."""
+    if not path.parent.is_dir():
+        return f"There is no folder {path.parent}. Check the path; relative ones begin here."
+    if "*" in path.name:
+        return f"No file in {path.parent} fits {path.name!r}. Give {_KNOWN}."
+    near = name_missing([path.name], sorted(each.name for each in path.parent.iterdir()))
+    return f"There is no file {near} in {path.parent}. Give {_KNOWN}."
+
+
+def _explain_folder(path: Path) -> str:
+    """Say how the files of a folder are given: by the ending that most of them have."""
+    endings = Counter(each.suffix for each in path.iterdir() if each.suffix in _ENDINGS)
+    if not endings:
+        return f"The folder {path} is no Delta table and holds no tables. Give {_KNOWN}."
+    pattern = path / f"*{endings.most_common(1)[0][0]}"
+    return f"The folder {path} is no Delta table. Give its files as '{pattern}'."
+
+
 def _open_parquet(path: Path) -> Source:
     try:
         file = pq.ParquetFile(path)
@@ -90,9 +111,7 @@ def _open_folder(path: Path) -> Source:
     try:
         dataset: ds.Dataset = DeltaTable(str(path)).to_pyarrow_dataset()
     except TableNotFoundError as error:
-        raise ConfigurationError(
-            f"The folder {path} is no Delta table. Give its files as '{path}/*.csv'."
-        ) from error
+        raise ConfigurationError(_explain_folder(path)) from error
     except DeltaError as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(f"{path} cannot be read as a Delta table: {reason}") from error

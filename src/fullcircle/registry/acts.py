@@ -110,7 +110,10 @@ class Registry:
             reign = follow_role(self.journal.entries(), CHAMPION, "rollback")
             present, target = aliases.get(CHAMPION), aliases.get(PREVIOUS)
             if target is None:
-                raise ModelError(f"{self.model} has no previous champion to return to.")
+                raise ModelError(
+                    f"{self.model} has no previous champion to return to. "
+                    "kedro model list shows what there is."
+                )
             refuse_retired(self._find(target))
             earlier = reign[: reign.index(target)] if target in reign else []
             before = next((v for v in reversed(earlier) if v != target), None)

@@ -99,6 +99,6 @@ class Fetcher:
 
     def _forget(self, needed: set[str]) -> None:
         """Delete the files of versions that had no role before this change either."""
-        for place in self._folder.models.iterdir():
+        for place in self._folder.models.glob("*"):
             if place.name.partition("-")[0] not in needed:
                 shutil.rmtree(place, ignore_errors=True)

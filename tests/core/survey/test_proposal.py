@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.core.rejection import SOURCE_ROW
 from fullcircle.core.survey import Proposal, Wishes, propose_problem
-from fullcircle.core.survey.shares import GATE_ROWS, choose_split
+from fullcircle.core.survey.shares import GATE_ROWS, TRAINING_ROWS, choose_split
 
 ROWS = 400
 
@@ -147,7 +147,7 @@ def test_rows_without_a_label_are_counted_and_bear_no_class() -> None:
     ("changed", "wishes", "wanted"),
     [
         ({"y": "yes"}, {}, "the single value 'yes'"),
-        ({"y": [None] * 380 + ["a", "b"] * 10}, {}, "20 of 400 rows have a 'y'; training needs 30"),
+        ({"y": [None] * 380 + ["a", "b"] * 10}, {}, "20 of 400 rows hold a 'y'; training needs 30"),
         ({"y": [f"t{n}" for n in range(ROWS)]}, {}, "400 distinct texts, more than 100 classes"),
         ({}, {"task": "regression"}, "--task regression needs numbers, but 400 rows"),
         ({"y": ["a", "b", "c", "d"] * 100}, {"task": "binary"}, "needs two classes"),
@@ -188,3 +188,4 @@ def test_shares_add_up_and_give_the_gate_its_rows(rows: int, *, history: bool) -
     split, findings = choose_split(rows, history=history)
     assert (split.by == "time") == history
     assert (split.gate * rows >= GATE_ROWS) != any(f.level == "edit" for f in findings)
+    assert (rows > TRAINING_ROWS) == any(f.what == "sample" for f in findings)

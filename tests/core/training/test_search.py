@@ -11,7 +11,7 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.training.crossvalidation import CrossValidation
-from fullcircle.core.training.estimators import as_inputs
+from fullcircle.core.training.estimators import as_inputs, assemble, fit, predict
 from fullcircle.core.training.finalists import (
     choose_finalists,
     compare_folds,
@@ -196,6 +196,19 @@ def test_only_needless_columns_go_and_cost_nothing(validation: CrossValidation) 
     assert smaller.dropped
     assert set(smaller.dropped) <= set(USELESS)
     assert smaller.cv_score >= leader.cv_score
+
+
+@pytest.mark.parametrize("candidate", ["logistic_regression", "xgboost"])
+def test_a_model_on_prepared_rows_is_the_one_that_begins_with_raw_rows(
+    validation: CrossValidation, candidate: str
+) -> None:
+    """What a fold has prepared for the search gives the same model as preparing it afresh."""
+    train, valid = validation._folds[1]
+    fresh = assemble(candidate, "binary", 1, {}, validation._plan, validation._preparation)
+    fit(fresh, validation._inputs.iloc[train], validation._label.iloc[train])
+    inputs = validation._inputs.iloc[valid]
+    kept = validation._fit_fold(candidate, {}, 1)
+    assert (predict(kept, "binary", inputs) == predict(fresh, "binary", inputs)).all()
 
 
 @pytest.mark.parametrize("errors", [0.0, 1.0, 3.0])

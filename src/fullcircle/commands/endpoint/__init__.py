@@ -10,23 +10,26 @@ from typing import Any
 import click
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import (
-    OneLineErrors,
-    answer,
-    as_facts,
-    as_table,
-    json_option,
-)
+from fullcircle.commands.one_line import Commands, OneLineErrors, answer, json_option
+from fullcircle.terminal import as_facts, as_table
 
 _STOP_SECONDS = 30.0
 
 
-@click.group()
+@click.group(
+    cls=Commands,
+    example="kedro endpoint status",
+    then="kedro endpoint traffic --challenger 0.1  # begins a canary",
+)
 def endpoint() -> None:
     """Steer the endpoint of `kedro serve`: traffic, tokens, comparison, costs."""
 
 
-@endpoint.command(cls=OneLineErrors)
+@endpoint.command(
+    cls=OneLineErrors,
+    example="kedro endpoint status --json",
+    then="kedro endpoint compare  # says who is better by the labels",
+)
 @place_options
 @json_option
 def status(place: Place, as_json: bool) -> None:
@@ -41,10 +44,15 @@ def status(place: Place, as_json: bool) -> None:
         facts["state"] = "gone without a word; the journal is taken up at the next kedro serve"
     facts["traffic"] = read_json(folder.traffic) or "the champion answers everybody"
     facts["seats"] = [worker["model_versions"] for worker in read_workers(folder)]
-    answer(facts, as_json=as_json, show=as_facts)
+    shown = {name: value for name, value in facts.items() if name != "seats" or any(value)}
+    answer(facts, as_json=as_json, show=lambda _: as_facts(shown))
 
 
-@endpoint.command(cls=OneLineErrors)
+@endpoint.command(
+    cls=OneLineErrors,
+    example=("kedro endpoint traffic --challenger 0.1 --why canary", "kedro endpoint traffic"),
+    then="kedro endpoint compare  # as labels arrive",
+)
 @click.option("--challenger", type=float, help="Its share: 0.1 is a canary, 1 is blue-green.")
 @click.option("--why", default="", help="Why, for the record.")
 @place_options
@@ -64,7 +72,9 @@ def traffic(challenger: float | None, why: str, place: Place, as_json: bool) -> 
     answer(said.model_dump(mode="json"), as_json=as_json, show=as_facts)
 
 
-@endpoint.command(cls=OneLineErrors)
+@endpoint.command(
+    cls=OneLineErrors, example="kedro endpoint stop", then="kedro serve  # starts it again"
+)
 @place_options
 def stop(place: Place) -> None:
     """End the endpoint in order: what was begun is answered, and all answers are in the log."""
@@ -85,7 +95,11 @@ def stop(place: Place) -> None:
     click.echo("Stopped. Every answer is in the log.")
 
 
-@endpoint.command(cls=OneLineErrors)
+@endpoint.command(
+    cls=OneLineErrors,
+    example="kedro endpoint compare --confidence 0.99",
+    then="kedro model promote challenger  # lets the gate decide",
+)
 @click.option("--confidence", type=click.FloatRange(0.5, 0.999), default=0.95, show_default=True)
 @click.option(
     "--margin",
@@ -108,7 +122,11 @@ def compare(confidence: float, margin: float, place: Place, as_json: bool) -> No
     answer(facts, as_json=as_json, show=as_facts)
 
 
-@endpoint.command(cls=OneLineErrors)
+@endpoint.command(
+    cls=OneLineErrors,
+    example="kedro endpoint costs --json",
+    then="kedro run --pipeline monitoring  # holds them against objectives",
+)
 @place_options
 @json_option
 def costs(place: Place, as_json: bool) -> None:
@@ -118,7 +136,11 @@ def costs(place: Place, as_json: bool) -> None:
     answer(count_costs(place.context), as_json=as_json, show=as_table)
 
 
-@endpoint.command(cls=OneLineErrors)
+@endpoint.command(
+    cls=OneLineErrors,
+    example="kedro endpoint unit --output units",
+    then="docs/endpoint.md says where the files go",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the two files.")
 @place_options
 def unit(output: Path | None, place: Place) -> None:
@@ -140,12 +162,20 @@ def unit(output: Path | None, place: Place) -> None:
             click.echo(f"Wrote {output / name}")
 
 
-@endpoint.group()
+@endpoint.group(
+    cls=Commands,
+    example="kedro endpoint token create --name shop",
+    then="kedro endpoint token list",
+)
 def token() -> None:
     """Make tokens, list them, take them back; the running endpoint follows at once."""
 
 
-@token.command(cls=OneLineErrors)
+@token.command(
+    cls=OneLineErrors,
+    example="kedro endpoint token create --name shop --scope predict --days 90",
+    then="send it as the header Authorization: Bearer TOKEN",
+)
 @click.option("--name", required=True, help="Whose it is.")
 @click.option(
     "--scope",
@@ -170,7 +200,12 @@ def create(name: str, scopes: tuple[Any, ...], days: float | None, place: Place)
     )
 
 
-@token.command(name="list", cls=OneLineErrors)
+@token.command(
+    name="list",
+    cls=OneLineErrors,
+    example="kedro endpoint token list",
+    then="kedro endpoint token revoke IDENTITY",
+)
 @place_options
 @json_option
 def list_all(place: Place, as_json: bool) -> None:
@@ -181,7 +216,11 @@ def list_all(place: Place, as_json: bool) -> None:
     answer(list_tokens(find_folder(place.context)), as_json=as_json, show=as_table)
 
 
-@token.command(cls=OneLineErrors)
+@token.command(
+    cls=OneLineErrors,
+    example="kedro endpoint token revoke 3f9c1a2b",
+    then="kedro endpoint token list",
+)
 @click.argument("identity")
 @place_options
 def revoke(identity: str, place: Place) -> None:

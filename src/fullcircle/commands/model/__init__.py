@@ -3,6 +3,7 @@
 import click
 
 from fullcircle.commands.model import acting, looking, moving, ranking
+from fullcircle.commands.one_line import Commands
 
 COMMANDS = (
     looking.list_models,
@@ -24,7 +25,9 @@ COMMANDS = (
 )
 
 
-@click.group()
+@click.group(
+    cls=Commands, example="kedro model list --problem my_problem", then="kedro model show champion"
+)
 def model() -> None:
     """Look at models, promote them, roll back, and prove where they came from."""
 

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.terminal import as_facts
 
 version_argument = click.argument("version", metavar="VERSION")
 why_option = click.option("--why", default="", help="The reason, for the log.")
@@ -35,7 +36,11 @@ def _tell(entry: Any, *, as_json: bool, then: str = "") -> None:
     answer(facts, as_json=as_json, show=lambda _: as_facts(shown))
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example='kedro model promote 3 --why "better on the new region"',
+    then='kedro model rollback --why "complaints"  # takes it back',
+)
 @version_argument
 @click.option("--as-of", help="The clock; by default that of the newest training.")
 @why_option
@@ -62,10 +67,14 @@ def promote(version: str, as_of: str | None, why: str, place: Place, as_json: bo
         raise click.ClickException(
             f"The gate refused v{number}; the champion stays v{roles.get('champion')}. {reasons}."
         )
-    _tell(registry.history()[-1], as_json=as_json, then="kedro model rollback takes it back")
+    _tell(registry.history()[-1], as_json=as_json, then="kedro model rollback  # takes it back")
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example='kedro model approve 3 --why "the card was read"',
+    then="kedro model promote 3",
+)
 @version_argument
 @needed_why_option
 @place_options
@@ -77,7 +86,11 @@ def approve(version: str, why: str, place: Place, as_json: bool) -> None:
     _tell(entry, as_json=as_json, then=f"kedro model promote {number}")
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example='kedro model rollback --why "complaints"',
+    then="kedro model list  # shows who is champion now",
+)
 @why_option
 @place_options
 @json_option
@@ -87,7 +100,7 @@ def rollback(why: str, place: Place, as_json: bool) -> None:
     from fullcircle.registry.addresses import find_by_alias
     from fullcircle.registry.storage import read_model
 
-    registry, catalog = place.registry, place.context.catalog
+    registry, catalog = place.registry, place.catalog
     target = find_by_alias(registry.model, "previous")
     model = target and read_model(target)  # refuses one whose files are not what they were
     entry = registry.rollback(why)
@@ -96,7 +109,11 @@ def rollback(why: str, place: Place, as_json: bool) -> None:
     _tell(entry, as_json=as_json, then="monitoring compares with its profile again")
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example=("kedro model alias shadow 3", "kedro model alias shadow --delete"),
+    then="kedro model list",
+)
 @click.argument("alias", metavar="ALIAS")
 @click.argument("version", metavar="VERSION", required=False)
 @click.option("--delete", is_flag=True, help="Take the alias away.")
@@ -113,7 +130,11 @@ def alias(
     _tell(place.registry.move_alias(alias, number, why), as_json=as_json)
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro model tag champion team=sales",
+    then="kedro model show champion",
+)
 @version_argument
 @click.argument("tags", metavar="NAME=VALUE...", nargs=-1, required=True)
 @why_option
@@ -129,7 +150,9 @@ def tag(version: str, tags: tuple[str, ...], why: str, place: Place, as_json: bo
     _tell(place.registry.tag(number, given, why), as_json=as_json)
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors, example="kedro model untag champion team", then="kedro model show champion"
+)
 @version_argument
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @why_option
@@ -141,7 +164,11 @@ def untag(version: str, names: tuple[str, ...], why: str, place: Place, as_json:
     _tell(place.registry.tag(number, dict.fromkeys(names), why), as_json=as_json)
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example='kedro model describe 3 "First with the new tariff"',
+    then="kedro model show 3",
+)
 @version_argument
 @click.argument("text")
 @place_options
@@ -152,7 +179,11 @@ def describe(version: str, text: str, place: Place, as_json: bool) -> None:
     _tell(place.registry.describe(number, text), as_json=as_json)
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example='kedro model retire 3 --why "learnt from wrong labels"',
+    then="kedro model list",
+)
 @version_argument
 @needed_why_option
 @yes_option

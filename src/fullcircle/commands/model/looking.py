@@ -7,10 +7,13 @@ from typing import Any
 import click
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, as_table, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.terminal import as_facts, as_table
 
 
-@click.command(name="list", cls=OneLineErrors)
+@click.command(
+    name="list", cls=OneLineErrors, example="kedro model list", then="kedro model show 3"
+)
 @place_options
 @json_option
 def list_models(place: Place, as_json: bool) -> None:
@@ -20,7 +23,7 @@ def list_models(place: Place, as_json: bool) -> None:
     model = place.registry.model
     if find_model(model) is None:
         raise click.ClickException(f"The registry has no {model} yet. Train one: kedro run.")
-    aliases, metric = list_aliases(model), place.load("params:problem").primary_metric
+    aliases, metric = list_aliases(model), place.primary_metric
     rows = [
         {
             "version": str(version.version),
@@ -39,7 +42,11 @@ def _roles(aliases: dict[str, str], version: Any) -> list[str]:
     return sorted(alias for alias, number in aliases.items() if number == str(version.version))
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro model show challenger",
+    then="kedro model compare champion challenger",
+)
 @click.argument("version", metavar="VERSION", default="champion")
 @place_options
 @json_option
@@ -63,7 +70,11 @@ def show(version: str, place: Place, as_json: bool) -> None:
     answer(facts, as_json=as_json, show=as_facts)
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro model compare champion challenger",
+    then="kedro model promote challenger",
+)
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
 @place_options
@@ -80,7 +91,9 @@ def compare(first: str, second: str, place: Place, as_json: bool) -> None:
     answer(facts, as_json=as_json, show=as_facts)
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors, example="kedro model history --limit 10", then="kedro model history --verify"
+)
 @click.option("--verify", is_flag=True, help="Check that no entry is missing or was changed.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many of the newest.")
 @place_options
@@ -125,7 +138,11 @@ def _tell_changes(changes: dict[str, list[str | None]]) -> str:
     )
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro model card champion --html --output card.html",
+    then="kedro model reproduce champion",
+)
 @click.argument("version", metavar="VERSION", default="champion")
 @click.option("--html", is_flag=True, help="As a page instead of Markdown.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file instead of the terminal.")

@@ -8,10 +8,15 @@ import click
 
 from fullcircle.commands.model.acting import version_argument, why_option, yes_option
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, as_facts, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.terminal import as_facts
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro model copy champion --to staging",
+    then="kedro model promote challenger --env staging",
+)
 @version_argument
 @click.option("--to", "target", required=True, help="Environment that the copy goes to.")
 @why_option
@@ -60,7 +65,7 @@ def _say_next(number: Any, target: str) -> str:
     return f"Let its gate decide: kedro model promote {number} --env {target}"
 
 
-@click.command(cls=OneLineErrors)
+@click.command(cls=OneLineErrors, example="kedro model reproduce 3", then="kedro model card 3")
 @click.argument("version", metavar="VERSION", default="champion")
 @click.option("--search", is_flag=True, help="Repeat the search too, not only its outcome.")
 @click.option("--any-code", is_flag=True, help="Go on with other code than the recorded one.")

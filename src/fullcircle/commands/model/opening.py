@@ -46,8 +46,18 @@ class Place:
         """The registry of the problem's model."""
         from fullcircle.registry.acts import Registry
 
-        name = self.context.catalog.get("champion").model_name
-        return Registry(name)
+        # Read from the configuration: making every dataset takes longer than asking the registry.
+        return Registry(str(self.context.config_loader["catalog"]["champion"]["model_name"]))
+
+    @cached_property
+    def catalog(self) -> Any:
+        """The project's datasets; Kedro makes them anew each time that its context is asked."""
+        return self.context.catalog
+
+    @property
+    def primary_metric(self) -> str:
+        """The metric that the problem optimises."""
+        return str(self.context.config_loader["parameters"]["problem"]["primary_metric"])
 
     def find(self, address: str) -> Any:
         """Find a version by alias, number or address; ``telco@champion`` names the problem too."""
@@ -71,7 +81,7 @@ class Place:
 
     def load(self, dataset: str) -> Any:
         """Load a dataset of the catalog."""
-        return self.context.catalog.load(dataset)
+        return self.catalog.load(dataset)
 
     @contextmanager
     def session(self, **parameters: Any) -> Iterator[Any]:

@@ -6,9 +6,14 @@ import click
 
 from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.terminal import Rows, say_score
 
 
-@click.command(cls=OneLineErrors)
+@click.command(
+    cls=OneLineErrors,
+    example="kedro model best --metric roc_auc --limit 3",
+    then="mlflow ui shows each run whole",
+)
 @click.option("--metric", help="Any metric that runs have logged; the problem's primary one.")
 @click.option(
     "--direction", type=click.Choice(["max", "min"]), help="Which value of the metric is best."
@@ -30,7 +35,7 @@ def best(
 
     rows = rank_runs(
         place.context.mlflow.tracking.experiment.name,
-        metric or place.load("params:problem").primary_metric,
+        metric or place.primary_metric,
         data_source=str(place.context.config_loader["globals"]["data_source"]),
         direction=direction,
         all_runs=all_runs,
@@ -41,23 +46,21 @@ def best(
 
 def _as_ranking(rows: list[dict[str, Any]]) -> Any:
     """Set ranked runs as a table; a run's id stands whole on a line, to be copied."""
-    from rich.table import Table
-    from rich.text import Text
+    metric = rows[0]["metric"]
+    listed = [
+        {
+            "run": _as_lines(row["whole_run_name"], row["run_id"], row["note"]),
+            "candidate, begun (UTC)": _as_lines(
+                row["run_name"] if row["candidate"] else "",
+                row["started_at"][:16].replace("T", " "),
+            ),
+            metric: say_score(row["value"], rows[0]["value"]),
+            "model": _as_lines(f"v{row['version']}" if row["version"] else "", *row["aliases"]),
+        }
+        for row in rows
+    ]
+    return Rows(listed, right=frozenset({metric}))
 
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-    table.add_column("run", min_width=32, overflow="fold")
-    table.add_column("candidate, begun (UTC)", min_width=16, overflow="fold")
-    table.add_column(rows[0]["metric"], justify="right", overflow="fold")
-    table.add_column("model", overflow="fold")
-    for row in rows:
-        name = row["run_name"] if row["candidate"] else ""
-        begun = row["started_at"][:16].replace("T", " ")
-        version = f"v{row['version']}" if row["version"] else ""
-        cells = (
-            [row["whole_run_name"], row["run_id"], row["note"]],
-            [name, begun],
-            [f"{row['value']:.4f}"],
-            [version, *row["aliases"]],
-        )
-        table.add_row(*(Text("\n".join(filter(None, cell))) for cell in cells))
-    return table
+
+def _as_lines(*parts: str | None) -> str:
+    return "\n".join(part for part in parts if part)

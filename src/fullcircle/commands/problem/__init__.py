@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from fullcircle.commands.one_line import OneLineErrors, answer, as_table, json_option
+from fullcircle.commands.one_line import Commands, OneLineErrors, answer, json_option
+from fullcircle.terminal import as_table
 
 yes_option = click.option("--yes", is_flag=True, help="Ask nothing.")
 dry_option = click.option("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
@@ -21,17 +22,23 @@ header_option = click.option(
 )
 
 
-@click.group()
+@click.group(
+    cls=Commands,
+    example="kedro problem new my_problem --file data.csv --target y",
+    then="PROBLEM=my_problem kedro run",
+)
 def problem() -> None:
-    """Bring your own data: from a file to a champion, in two commands.
-
-    First: kedro problem new my_problem --file data.csv --target y
-
-    Then: PROBLEM=my_problem kedro run
-    """
+    """Bring your own data: from a file to a champion, in two commands."""
 
 
-@problem.command(cls=OneLineErrors)
+@problem.command(
+    cls=OneLineErrors,
+    example=(
+        "kedro problem new my_problem --file data.csv --target y",
+        "kedro problem new my_problem --file data.csv --target y --time day --dry-run",
+    ),
+    then="kedro problem check my_problem",
+)
 @click.argument("name")
 @file_option
 @click.option("--target", required=True, help="Column to predict.")
@@ -87,7 +94,11 @@ def new(
     click.echo(f"Then: PROBLEM={name} kedro run")
 
 
-@problem.command(cls=OneLineErrors)
+@problem.command(
+    cls=OneLineErrors,
+    example="kedro problem take my_problem --file more.csv",
+    then="kedro problem check my_problem",
+)
 @click.argument("name")
 @file_option
 @table_option
@@ -104,7 +115,12 @@ def take(name: str, address: str, table: str | None, no_header: bool) -> None:
     click.echo(f"Next: kedro problem check {name}")
 
 
-@problem.command(name="list", cls=OneLineErrors)
+@problem.command(
+    name="list",
+    cls=OneLineErrors,
+    example="kedro problem list",
+    then="PROBLEM=my_problem kedro run",
+)
 @json_option
 def list_problems(as_json: bool) -> None:
     """List the problems of this project: what each predicts, and from which sources."""
@@ -114,7 +130,9 @@ def list_problems(as_json: bool) -> None:
     answer(describe_problems(find_project()), as_json=as_json, show=as_table)
 
 
-@problem.command(cls=OneLineErrors)
+@problem.command(
+    cls=OneLineErrors, example="kedro problem check my_problem", then="PROBLEM=my_problem kedro run"
+)
 @click.argument("name", required=False)
 @json_option
 def check(name: str | None, as_json: bool) -> None:
@@ -128,11 +146,23 @@ def check(name: str | None, as_json: bool) -> None:
     findings = check_problem(name)
     rows = [finding.as_row() for finding in findings]
     answer(rows, as_json=as_json, show=as_table)
-    if of_level(findings, "fault", "edit"):
+    faulty = of_level(findings, "fault", "edit")
+    if not as_json:
+        again = f"mend that, then kedro problem check{f' {name}' if name else ''}"
+        click.echo(f"Next: {again if faulty else f'{_switch(name)}kedro run'}")
+    if faulty:
         raise click.exceptions.Exit(1)
 
 
-@problem.command(cls=OneLineErrors)
+def _switch(name: str | None) -> str:
+    return f"PROBLEM={name} " if name else ""
+
+
+@problem.command(
+    cls=OneLineErrors,
+    example="kedro problem remove my_problem --data --dry-run",
+    then="kedro problem list",
+)
 @click.argument("name")
 @click.option("--data", is_flag=True, help="Its data, tables and reports below data too.")
 @yes_option

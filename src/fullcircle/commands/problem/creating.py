@@ -50,14 +50,25 @@ def refuse_bad_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > _LONGEST_NAME:
         raise ConfigurationError(
-            f"{name!r} cannot name a problem. Use small letters, digits and single underscores, "
-            f"at most {_LONGEST_NAME}, as in house_prices."
+            f"{name!r} cannot name a problem{_blame(name)}. Use small letters, digits and single "
+            f"underscores, at most {_LONGEST_NAME}, as in {_suggest_name(name)}."
         )
     if name in list_problems():
         raise ConfigurationError(
             f"There is a problem {name!r} already. Choose another name, or remove it first: "
             f"kedro problem remove {name}"
         )
+
+
+def _blame(name: str) -> str:
+    return ": it is a word of Python's" if keyword.iskeyword(name) else ""
+
+
+def _suggest_name(name: str) -> str:
+    """Give the name that comes nearest to what was meant, or one for example."""
+    near = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")[:_LONGEST_NAME].rstrip("_")
+    near = f"{near}_rows" if keyword.iskeyword(near) else near
+    return near if _NAME.fullmatch(near) else "house_prices"
 
 
 def raw_folder(root: Path, name: str) -> Path:

@@ -4,10 +4,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
 from pydantic import ValidationError
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.survey import Wishes, of_level
+from fullcircle.terminal import as_table, show
 
 if TYPE_CHECKING:
     from fullcircle.commands.problem.creating import Draft
@@ -38,19 +40,14 @@ def shorten(path: Path, root: Path) -> str:
 
 def show_draft(draft: "Draft", *, texts: bool) -> None:
     """Print what was found and which files a problem needs; on request their texts too."""
-    from rich.console import Console
-
-    from fullcircle.commands.one_line import as_table
-
-    console = Console()
     columns = len(draft.taken.columns)
-    console.print(f"{draft.source}: {draft.taken.rows} rows, {columns} columns", highlight=False)
+    click.echo(f"{draft.source}: {draft.taken.rows:,} rows, {columns:,} columns")
     ordered = of_level(draft.findings, "assumed") + of_level(draft.findings, "danger", "edit")
-    console.print(as_table([finding.as_row() for finding in ordered[:_MOST_ROWS]]))
+    show(as_table([finding.as_row() for finding in ordered[:_MOST_ROWS]]))
     if len(ordered) > _MOST_ROWS:
-        console.print(f"… and {len(ordered) - _MOST_ROWS} more", highlight=False)
-    console.print("\nTo be written:", highlight=False)
+        click.echo(f"… and {len(ordered) - _MOST_ROWS} more")
+    click.echo("\nTo be written:")
     for path, text in draft.files.items():
-        console.print(f"  {path.as_posix()}", highlight=False, soft_wrap=True)
+        click.echo(f"  {path.as_posix()}")
         if texts:
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
+            click.echo(text)

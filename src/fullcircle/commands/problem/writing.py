@@ -11,7 +11,7 @@ import yaml
 import fullcircle
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.survey import Proposal
-from fullcircle.core.survey.shares import GATE_ROWS
+from fullcircle.core.survey.shares import GATE_ROWS, TRAINING_ROWS
 
 _WIDTH = 100
 _PACKAGE = fullcircle.__name__
@@ -95,6 +95,7 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
         "has_numbers": bool(reading.numbers),
         "gate_min_rows": GATE_ROWS if gate_rows < GATE_ROWS else None,
         "gate_rows": gate_rows,
+        "training_rows": TRAINING_ROWS if proposal.label.rows > TRAINING_ROWS else None,
         "left_out": list(_tell_left_out(proposal.left_out)),
     }
 

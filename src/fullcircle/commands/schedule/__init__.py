@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fullcircle.commands.one_line import OneLineErrors, answer, as_table, json_option
+from fullcircle.commands.one_line import Commands, OneLineErrors, answer, json_option
+from fullcircle.terminal import as_table
 
 if TYPE_CHECKING:
     from fullcircle.commands.schedule.jobs import Job
@@ -18,12 +19,17 @@ job_option = click.option(
 clock_option = click.option("--clock", help="A day as as_of in all jobs, instead of their own.")
 
 
-@click.group()
+@click.group(cls=Commands, example="kedro schedule list", then="kedro schedule write cron")
 def schedule() -> None:
     """List the jobs of conf/base/schedules.yml, or write them for a scheduler."""
 
 
-@schedule.command(name="list", cls=OneLineErrors)
+@schedule.command(
+    name="list",
+    cls=OneLineErrors,
+    example="kedro schedule list --job daily_scoring",
+    then="kedro schedule write systemd --output units",
+)
 @job_option
 @clock_option
 @json_option
@@ -44,7 +50,11 @@ def list_jobs(names: tuple[str, ...], clock: str | None, as_json: bool) -> None:
     answer(rows, as_json=as_json, show=as_table)
 
 
-@schedule.command(cls=OneLineErrors)
+@schedule.command(
+    cls=OneLineErrors,
+    example="kedro schedule write cron",
+    then="docs/deployment.md says where the files go",
+)
 @click.argument("scheduler", type=click.Choice(SCHEDULERS))
 @click.option(
     "--output",

@@ -1,7 +1,7 @@
 """Parts of the preparation that scikit-learn lacks: which columns go where, folds, free text."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,9 @@ class Folds:
 class TextEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Encode columns of free text by skrub's StringEncoder, one for each column.
 
+    A text is learnt from and encoded once, however many rows repeat it: a table of sales names
+    each product a hundred times, and n-grams are what preparing it costs.
+
     Attributes:
         components: Columns that each text column becomes; fewer where its n-grams are fewer.
         seed: Seed of the decomposition.
@@ -110,12 +113,12 @@ class TextEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         }
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "The matrix shape is")
-            parts = [e.fit_transform(_fill(frame[name])) for name, e in self.encoders_.items()]
+            parts = [_once(e.fit_transform, frame[name]) for name, e in self.encoders_.items()]
         return np.hstack(parts).astype("float64")
 
     def transform(self, frame: pd.DataFrame) -> Vector:
         """Encode; shape (rows, columns x components)."""
-        parts = [e.transform(_fill(frame[name])) for name, e in self.encoders_.items()]
+        parts = [_once(e.transform, frame[name]) for name, e in self.encoders_.items()]
         return np.hstack(parts).astype("float64")
 
     def widths(self) -> list[int]:
@@ -123,5 +126,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return [len(encoder.get_feature_names_out()) for encoder in self.encoders_.values()]
 
 
-def _fill(texts: pd.Series) -> pd.Series:
-    return texts.fillna("").astype("str")
+def _once(encode: Callable[[pd.Series], Any], texts: pd.Series) -> Vector:
+    """Encode each distinct text once; shape (rows, components)."""
+    places, distinct = pd.factorize(texts.fillna("").astype("str"))
+    return np.asarray(encode(pd.Series(distinct, name=texts.name)))[places]

@@ -27,7 +27,7 @@ class Finding:
 
     def as_row(self) -> dict[str, str]:
         """Give the finding as a row of a table."""
-        return {"": self.level, "what": self.what, "found": self.found, "what to do": self.do}
+        return {"level": self.level, "what": self.what, "found": self.found, "what to do": self.do}
 
 
 def of_level(findings: Iterable[Finding], *levels: Level) -> list[Finding]:

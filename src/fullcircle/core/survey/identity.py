@@ -229,7 +229,7 @@ def _tell_time(
 ) -> list[Finding]:
     told = f"{column.source}, {first:%Y-%m-%d} to {last:%Y-%m-%d} UTC"
     asked = [] if wishes.time else ["--snapshot if it is not the moment of the prediction"]
-    delayed = f"known {delay:g} days after the row"
+    delayed = f"known {delay:g} day{'' if delay == 1 else 's'} after the row"
     return [
         Finding("assumed", "time", told, *asked),
         Finding("assumed", "label", delayed, "--label-delay-days N"),

@@ -74,7 +74,7 @@ def infer_label(
     """
     if rows < MIN_ROWS:
         raise DataError(
-            f"{rows} of {rows + blanks} rows have a {source!r}; training needs {MIN_ROWS}. "
+            f"{rows} of {rows + blanks} rows hold a {source!r}; training needs {MIN_ROWS}. "
             "Give a file with more rows, or another --target."
         )
     if len(counts) < 2:
@@ -145,7 +145,7 @@ def _refuse_texts(source: str, counts: Mapping[str, int], decimal: str) -> None:
     wrong = sum(counts[text] for text in texts)
     if wrong > (1 - _MOSTLY) * sum(counts.values()):
         raise ConfigurationError(
-            f"--task regression needs numbers, but {wrong} rows have a {source!r} such as "
+            f"--task regression needs numbers, but {wrong} rows hold a {source!r} such as "
             f"{texts[0]!r}. Say --task multiclass, or give another --target."
         )
 

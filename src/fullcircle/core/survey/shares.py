@@ -3,6 +3,7 @@
 from fullcircle.core.contract import Split
 from fullcircle.core.survey.findings import Finding
 
+TRAINING_ROWS = 100_000  # what two cores learn from in minutes; a first look needs no more
 GATE_ROWS = 200  # gate.min_rows in conf/base/parameters_registry.yml
 _WITH_CHANCE = 1.15  # a digest deals rows by chance
 _MOST_GATE, _FEW_GATE, _LEAST_GATE = 0.4, 0.3, 0.2
@@ -34,7 +35,14 @@ def choose_split(rows: int, *, history: bool) -> tuple[Split, list[Finding]]:
         gate=gate,
         scoring=scoring,
     )
-    return split, [_tell_split(split), *_tell_gate(round(gate * rows))]
+    return split, [_tell_split(split), *_tell_gate(round(gate * rows)), *_tell_sample(rows)]
+
+
+def _tell_sample(rows: int) -> list[Finding]:
+    if rows <= TRAINING_ROWS:
+        return []
+    told = f"{TRAINING_ROWS:,} of {rows:,} rows with a label, so that a first run takes minutes"
+    return [Finding("assumed", "sample", told, "training_rows in parameters.yml")]
 
 
 def _clip(share: float, low: float, high: float) -> float:

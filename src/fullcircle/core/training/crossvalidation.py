@@ -2,18 +2,31 @@
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
 
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.preparation import ColumnReader, PreparationSettings
 from fullcircle.core.training.candidates import CANDIDATES, Parameters
-from fullcircle.core.training.estimators import assemble, build_preparation, fit, leave_out, predict
-from fullcircle.core.training.folds import Fold, Rows
+from fullcircle.core.training.estimators import build_preparation, fit, leave_out, predict
+from fullcircle.core.training.folds import Fold
 
 _SHUFFLED_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A fold's rows as a family needs them, and what prepared them."""
+
+    reader: ColumnReader
+    prepare: ColumnTransformer
+    train: Any
+    valid: Any
 
 
 class CrossValidation:
@@ -44,7 +57,7 @@ class CrossValidation:
         self._plan = plan
         self._preparation = preparation
         self._seed = seed
-        self._prepared: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self._prepared: dict[tuple[str, int], _Prepared] = {}
         self._counting = threading.Lock()
         self._locks: dict[tuple[str, int], threading.Lock] = {}
         self.seconds = {"preparing": 0.0, "fitting": 0.0, "scoring": 0.0}
@@ -90,16 +103,16 @@ class CrossValidation:
 
     def _predict_fold(self, candidate: str, parameters: Parameters, number: int) -> np.ndarray:
         family = CANDIDATES[candidate]
-        train, valid = self._prepare(family.preparation, number)
+        ready = self._prepare(family.preparation, number)
         started = time.perf_counter()
         model = family.build(self._task, self._seed, parameters)
-        model.fit(train, self._label.iloc[self._folds[number][0]])
+        model.fit(ready.train, self._label.iloc[self._folds[number][0]])
         fitted = time.perf_counter()
-        predicted = predict(model, self._task, valid)
+        predicted = predict(model, self._task, ready.valid)
         self._count(fitting=fitted - started, scoring=time.perf_counter() - fitted)
         return predicted
 
-    def _prepare(self, kind: str, number: int) -> tuple[Any, Any]:
+    def _prepare(self, kind: str, number: int) -> "_Prepared":
         """Give a fold's training and validation rows as a family needs them."""
         with self._locks.setdefault((kind, number), threading.Lock()):
             if (kind, number) not in self._prepared:
@@ -109,7 +122,8 @@ class CrossValidation:
                 prepare = build_preparation(kind, self._task, self._preparation, self._seed)
                 label = self._label.iloc[self._folds[number][0]]
                 ready = prepare.fit_transform(reader.transform(train), label)
-                self._prepared[kind, number] = (ready, prepare.transform(reader.transform(valid)))
+                checked = prepare.transform(reader.transform(valid))
+                self._prepared[kind, number] = _Prepared(reader, prepare, ready, checked)
                 self._count(preparing=time.perf_counter() - started)
         return self._prepared[kind, number]
 
@@ -123,8 +137,8 @@ class CrossValidation:
         rng = np.random.default_rng(self._seed)
         score = METRICS[self.metric]
         costs: dict[str, list[float]] = {column: [] for column in self.columns}
-        for train, valid in self._folds:
-            estimator = self._fit_fold(candidate, parameters, train)
+        for number, (_, valid) in enumerate(self._folds):
+            estimator = self._fit_fold(candidate, parameters, number)
             rows = rng.permutation(valid)[:_SHUFFLED_ROWS]
             inputs, truth = self._inputs.iloc[rows], self._label.iloc[rows].to_numpy()
             whole = score(truth, predict(estimator, self._task, inputs))
@@ -135,8 +149,10 @@ class CrossValidation:
                 )
         return costs
 
-    def _fit_fold(self, candidate: str, parameters: Parameters, train: Rows) -> Any:
-        estimator = assemble(
-            candidate, self._task, self._seed, parameters, self._plan, self._preparation
-        )
-        return fit(estimator, self._inputs.iloc[train], self._label.iloc[train])
+    def _fit_fold(self, candidate: str, parameters: Parameters, number: int) -> Pipeline:
+        """Fit the model alone: what comes before it was fitted on this fold already."""
+        family = CANDIDATES[candidate]
+        ready = self._prepare(family.preparation, number)
+        model = family.build(self._task, self._seed, parameters)
+        fit(model, ready.train, self._label.iloc[self._folds[number][0]])
+        return Pipeline([("columns", ready.reader), ("prepare", ready.prepare), ("model", model)])

@@ -1,0 +1,186 @@
+"""What a person reads in a terminal or a log: tables, facts and lines that lose nothing.
+
+A name, number, path or address is never broken or cut: what does not fit beside its neighbours is
+written below them, and what is too long for a line is left to the terminal, which copies it whole.
+"""
+
+import math
+import os
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+_LINE_OF_A_LOG = 10_000
+_READABLE = 24
+_DIGITS = 4
+_LARGE = 10
+_GAP = "  "
+
+
+def make_console(*, log_width: int = _LINE_OF_A_LOG) -> Console:
+    """Make the console that answers are printed to.
+
+    Args:
+        log_width: Columns where no terminal says how many there are (a file, a pipe), and
+            ``COLUMNS`` neither: by default as many as a row needs, so that it stays one line.
+    """
+    console = Console(highlight=False)
+    if not console.is_terminal and not os.environ.get("COLUMNS"):
+        console.width = log_width
+    return console
+
+
+def show(answer: RenderableType) -> None:
+    """Print an answer."""
+    make_console().print(answer, crop=False)
+
+
+def say_score(value: float, like: float | None = None) -> str:
+    """Write a score with the digits that can be read: 0.8367, 93.48, 1,204.
+
+    Args:
+        value: The score.
+        like: The score whose decimals it shares, where several stand together.
+    """
+    scale = abs(value if like is None else like)
+    if not (math.isfinite(value) and math.isfinite(scale)):
+        return f"{value:.4f}"
+    decimals = _DIGITS if scale < _LARGE else max(0, _DIGITS - 1 - math.floor(math.log10(scale)))
+    return f"{value:,.{decimals}f}"
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number and its noun: 1 day, 2 days."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def as_text(value: Any) -> str:
+    """Write a value of an answer; what is nested comes one a line."""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{name}: {as_text(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        if any(isinstance(item, Mapping) for item in value):
+            return "\n".join(as_text(item).replace("\n", ", ") for item in value)
+        return ", ".join(as_text(item) for item in value)
+    return "" if value is None else str(value)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and values, one below the other.
+
+    Attributes:
+        pairs: Names with their values.
+    """
+
+    pairs: Sequence[tuple[str, Any]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give lines; a text is continued below its beginning."""
+        names = [name for name, _ in self.pairs]
+        width = max(map(len, names), default=0)
+        room = max(options.max_width - width - len(_GAP), _READABLE)
+        for name, (_, value) in zip(names, self.pairs, strict=True):
+            lines = [piece for line in as_text(value).splitlines() for piece in wrap(line, room)]
+            for number, line in enumerate(lines or [""]):
+                head = (f"{name:<{width}}{_GAP}", "bold") if not number else " " * (width + 2)
+                yield Text.assemble(head, line, no_wrap=True, overflow="ignore")
+
+
+def wrap(line: str, width: int) -> list[str]:
+    """Break a line at blanks alone."""
+    return textwrap.wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows with the same names: a table, or blocks of facts where the terminal is too narrow.
+
+    Attributes:
+        rows: Each row's values by column.
+        right: Columns whose values are numbers, to stand one below the other.
+        bold: Places of rows that stand out.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    right: frozenset[str] = field(default_factory=frozenset)
+    bold: frozenset[int] = field(default_factory=frozenset)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give the table, if it can be read at this width."""
+        if not self.rows:
+            yield "nothing"
+            return
+        if self.__rich_measure__(console, options).minimum <= options.max_width:
+            yield self._as_table()
+            return
+        for place, row in enumerate(self.rows):
+            if place:
+                yield ""
+            yield as_facts({name: value for name, value in row.items() if as_text(value)})
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Say how much room the table wants."""
+        wide = options.update(width=_LINE_OF_A_LOG)
+        return Measurement.get(console, wide, self._as_table())
+
+    def _as_table(self) -> Table:
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+        for name in self.rows[0]:
+            texts = [as_text(row.get(name)) for row in self.rows]
+            whole = not any(" " in text for text in texts)
+            longest = max(len(line) for text in texts for line in text.splitlines() or [""])
+            table.add_column(
+                name.replace("_", " "),
+                no_wrap=whole,
+                min_width=None if whole else min(longest, _READABLE),
+                overflow="fold",
+                justify="right" if name in self.right else "left",
+            )
+        for place, row in enumerate(self.rows):
+            cells = (Text(as_text(value)) for value in row.values())
+            table.add_row(*cells, style="bold" if place in self.bold else None)
+        return table
+
+
+def as_table(rows: Iterable[Mapping[str, Any]]) -> Rows:
+    """Set rows with the same names as a table."""
+    return Rows(list(rows))
+
+
+def as_facts(facts: Mapping[str, Any]) -> Facts:
+    """Set names and values, one a line."""
+    return Facts([(name.replace("_", " "), value) for name, value in facts.items()])
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Titles with what belongs to each: beside it, or below where it does not fit beside.
+
+    Attributes:
+        parts: Titles with what stands under them.
+    """
+
+    parts: Sequence[tuple[str, RenderableType]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Give each section."""
+        width = max((len(title) for title, _ in self.parts), default=0)
+        room = options.max_width - width - len(_GAP)
+        for title, part in self.parts:
+            if Measurement.get(console, options, part).minimum <= room:
+                beside = Table.grid(padding=(0, len(_GAP), 0, 0), pad_edge=False)
+                beside.add_column(style="bold", width=width)
+                beside.add_column()
+                beside.add_row(title, part)
+                yield beside
+            else:
+                yield Text(title, style="bold")
+                yield Padding(part, (0, 0, 0, len(_GAP)))
