@@ -1,22 +1,16 @@
-"""Tests of what people read: figures, pages and texts are, word for word, those once looked at.
+"""Tests of what people read: figures, pages and texts are, to the word, those once looked at."""
 
-Each is kept under ``tests/core/approved``. After a change that is meant, write them anew and read
-the difference before the commit: ``FULLCIRCLE_APPROVE=1 pytest tests/core/test_approved.py``.
-"""
-
-import json
-import os
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from tests.core.approval import hold, hold_figure, hold_value
 from tests.core.card_cases import CALIBRATION, MODEL, decision, model_with, slice_of
 from tests.core.survey.test_proposal import ROWS, propose, table
 from tests.core.test_dashboard import DRIFT, PERFORMANCE, REFERENCE, SCORE, SERVICE, draw
@@ -43,33 +37,6 @@ from fullcircle.core.figures import (
 )
 from fullcircle.core.replay.figures import draw_replay
 from fullcircle.core.replay.story import tell_story
-
-FOLDER = Path(__file__).parent / "approved"
-
-
-def hold(name: str, found: str) -> None:
-    """Compare a text with the one that was looked at, or keep it where that is asked for."""
-    file = FOLDER / name
-    if os.environ.get("FULLCIRCLE_APPROVE"):
-        file.write_text(found, encoding="utf-8")
-    assert found.splitlines() == file.read_text("utf-8").splitlines()
-
-
-def plain(value: Any) -> Any:
-    """Round numbers to four digits, so that no machine's last bit is approved."""
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, dict):
-        return {name: plain(each) for name, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list) else value
-
-
-def hold_figure(name: str, figure: go.Figure | None) -> None:
-    assert figure is not None
-    parts = plain(json.loads(figure.to_json()))
-    lines = [json.dumps(trace, ensure_ascii=False) for trace in parts["data"]]
-    layout = json.dumps(parts["layout"], indent=1, ensure_ascii=False)
-    hold(f"{name}.json", "\n".join([*lines, layout]) + "\n")
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -358,5 +325,4 @@ def test_what_a_survey_proposes() -> None:
     """Contract, reading, key, time, what is left out and what is said of tables of every kind."""
     for name, proposal in look_at_tables():
         parts = {**asdict(proposal), "spec": proposal.spec.model_dump(mode="json")}
-        text = json.dumps(plain(parts), indent=1, ensure_ascii=False, default=str)
-        hold(f"survey_{name}.json", text + "\n")
+        hold_value(f"survey_{name}", parts)
