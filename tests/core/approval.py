@@ -51,4 +51,4 @@ def hold_figure(name: str, figure: go.Figure | None) -> None:
     parts = plain(json.loads(figure.to_json()))
     lines = [json.dumps(trace, ensure_ascii=False) for trace in parts["data"]]
     layout = json.dumps(parts["layout"], indent=1, ensure_ascii=False)
-    hold(f"{name}.json", "\n".join([*lines, layout]) + "\n")
+    hold(f"figure_{name}.json", "\n".join([*lines, layout]) + "\n")
