@@ -19,10 +19,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import Phase, settings
 
 from fullcircle.quiet import quiet_libraries
 
 quiet_libraries()
+
+# For docs/mutation.md: the same examples each time, and no search for the smallest that fails.
+settings.register_profile(
+    "mutation", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 # The first is the one whose circle is turned for tests of what is shared.

@@ -276,5 +276,5 @@ def test_a_window_without_rows_is_told_and_passed_over(ask: Any) -> None:
     report = json.loads(result.stdout)
     assert [line["rows"] for line in report["windows"]] == [800, 0]
     assert report["windows"][1]["after"] == report["windows"][0]["after"]
-    assert "1 windows have no row" in report["story"][0]
+    assert "1 window without any row" in report["story"][0]
     assert "no rows" in ask(*words).output

@@ -27,9 +27,13 @@ def tell_story(report: Mapping[str, Any]) -> list[str]:
 
 def _tell_rows(report: Mapping[str, Any], lines: Lines) -> str:
     rows, empty = sum(line["rows"] for line in lines), sum(1 for line in lines if not line["rows"])
-    told = f"{rows:,} rows in {len(lines)} windows from {report['from']} to {report['to']}"
+    told = f"{rows:,} rows in {_count_windows(len(lines))} from {report['from']} to {report['to']}"
     told += f"; the truth of {report['rows']:,} of them is known by now."
-    return f"{told} {empty} windows have no row." if empty else told
+    return f"{told} {_count_windows(empty)} without any row." if empty else told
+
+
+def _count_windows(number: int) -> str:
+    return f"{number} window{'s' * (number != 1)}"
 
 
 def _tell_alarms(lines: Lines) -> str:
@@ -54,7 +58,7 @@ def _tell_retraining(lines: Lines) -> str:
             f"{act['as_of'][:10]} ({'promoted' if act['promoted'] else 'refused'})" for act in acts
         )
         told = f"The rules trained again on {said}"
-    return f"{told}; in {held} windows they were held back." if held else f"{told}."
+    return f"{told}; in {_count_windows(held)} they were held back." if held else f"{told}."
 
 
 def _tell_worth(report: Mapping[str, Any]) -> list[str]:
