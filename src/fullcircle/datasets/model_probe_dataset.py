@@ -16,6 +16,7 @@ from fullcircle.registry.addresses import find_by_alias, find_version
 from fullcircle.registry.storage import fetch_version, read_model
 
 _WARM_UP = 3
+_ROUNDS = 3
 _CALLS = 40
 _MIN_CALLS = 5
 _SECONDS = 2.0  # a slow model is called fewer times
@@ -114,7 +115,10 @@ def _measure_size(folder: Path) -> float:
 
 
 def measure_latency(model: Model) -> dict[str, float]:
-    """Time predictions of one row of the example, after some to warm up.
+    """Time predictions of one row of the example, after some to warm up, in three rounds.
+
+    The round with the least ``p95`` counts: that the machine had else to do in the others is no
+    fault of the model, whereas all that a model waits for in each of them is.
 
     Returns:
         ``p50`` and ``p95`` in milliseconds over ``calls``: 40, or as many as two seconds allow,
@@ -123,20 +127,16 @@ def measure_latency(model: Model) -> dict[str, float]:
     rows = [model.example.iloc[[place]] for place in range(len(model.example))]
     for row in islice(cycle(rows), _WARM_UP):
         model.predict(row)
+    return min((_time_calls(model, rows) for _ in range(_ROUNDS)), key=lambda found: found["p95"])
+
+
+def _time_calls(model: Model, rows: list[pd.DataFrame]) -> dict[str, float]:
     taken: list[float] = []
     for row in islice(cycle(rows), _CALLS):
-        taken.append(_time(model, row))
+        begun = time.perf_counter()
+        model.predict(row)
+        taken.append(time.perf_counter() - begun)
         if len(taken) >= _MIN_CALLS and sum(taken) > _SECONDS:
             break
     p50, p95 = np.quantile(taken, [0.5, 0.95]) * 1000
     return {"p50": float(p50), "p95": float(p95), "calls": len(taken)}
-
-
-def _time(model: Model, row: pd.DataFrame) -> float:
-    """Time one prediction in seconds: of clock and processor the shorter.
-
-    What else the machine has to do is no fault of the model, and several threads are a merit.
-    """
-    clock, processor = time.perf_counter(), time.process_time()
-    model.predict(row)
-    return min(time.perf_counter() - clock, time.process_time() - processor)
