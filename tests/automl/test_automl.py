@@ -1,5 +1,6 @@
 """Tests of ``fullcircle.automl``: any frame is either trained on or refused in one line."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from fullcircle import automl
 from fullcircle.core.errors import ConfigurationError, DataError, FullCircleError
+from fullcircle.datasets.search_journal_dataset import SearchJournal
 
 QUICK: dict[str, Any] = {
     "seconds": None,
@@ -181,6 +183,33 @@ def test_any_frame_is_trained_on_or_explained(
         assert "\n" not in said
         return
     assert len(result.predict(frame)) == rows
+
+
+def test_a_killed_search_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again after a kill, it tries only what is missing, and ends with the same board."""
+    frame = shop().drop(columns=["grade", "minutes"])
+    asked = {**QUICK, "trials": 6, "candidates": ["baseline", "logistic_regression"]}
+    whole = automl.classify(frame, "returned", **{**asked, "folder": tmp_path / "whole"})
+    done: list[str] = []
+    put = SearchJournal.put
+
+    def die_at_the_fifth(journal: SearchJournal, key: str, record: dict[str, Any]) -> None:
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(key)
+        put(journal, key, record)
+
+    asked["folder"] = tmp_path / "killed"
+    with monkeypatch.context() as patch:
+        patch.setattr(SearchJournal, "put", die_at_the_fifth)
+        with pytest.raises(KeyboardInterrupt):
+            automl.classify(frame, "returned", **asked)
+    later: list[str] = []
+    monkeypatch.setattr(SearchJournal, "put", lambda _, key, record: later.append(key))
+    again = automl.classify(frame, "returned", **asked)
+    assert not set(done) & set(later)
+    assert len(done) + len(later) == len(whole.search["trials"])
+    pd.testing.assert_frame_equal(again.leaderboard, whole.leaderboard)
 
 
 @pytest.mark.untraced

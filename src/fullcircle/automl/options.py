@@ -28,7 +28,8 @@ class Options(Settings):
         preparation: How columns are recognised, kept out and prepared.
         seed: Seed of every random choice.
         track: Whether the search becomes an MLflow run.
-        folder: Where the winner's notebook and its rows go; None for nowhere.
+        folder: Where the winner's notebook and its rows go, and finished trials meanwhile: a
+            search that was killed goes on when the same is asked again. None for nowhere.
         note: What the search is to find out, for the MLflow run.
     """
 

@@ -80,7 +80,7 @@ def _train(
     training = options.settle()
     sets = split_events(as_events(rows, label, options), problem, options)
     plan = nodes.diagnose_train_set(sets["train"], problem, training)
-    search = nodes.search_candidates(sets["train"], plan, NoJournal(), problem, training)
+    search = nodes.search_candidates(sets["train"], plan, _journal(options), problem, training)
     candidates = nodes.fit_finalists(sets["train"], plan, search, problem, training)
     board = nodes.compare_candidates(candidates, search, sets["selection"], problem, training)
     winner = nodes.choose_winner(
@@ -129,3 +129,12 @@ def _train(
         run_id=run_id,
         notebook=notebook,
     )
+
+
+def _journal(options: Options) -> Any:
+    """Remember finished trials where the winner will lie, so that a killed search goes on."""
+    if options.folder is None:
+        return NoJournal()
+    from fullcircle.datasets.search_journal_dataset import SearchJournal
+
+    return SearchJournal(options.folder.absolute() / "search")
