@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from fullcircle.cli import cli
-from fullcircle.terminal import Rows, Sections, as_facts, as_table, make_console, say_score
+from fullcircle.terminal import (
+    Rows,
+    Sections,
+    as_facts,
+    as_table,
+    forgive_encoding,
+    make_console,
+    say_score,
+    show,
+)
 
 ROWS = [
     {
@@ -67,6 +76,16 @@ def test_a_log_keeps_each_row_on_one_line(
     """Where no terminal says how wide it is, a row stays one line; COLUMNS is obeyed."""
     monkeypatch.setenv("COLUMNS", columns)
     assert make_console().width == width
+
+
+def test_an_answer_passes_through_a_narrow_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the output knows ASCII alone, a letter that it lacks is no error."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stream)
+    forgive_encoding()
+    show(as_facts({"changed": "v1 \u2192 v2", "who": "Zo\u00eb"}))
+    stream.flush()
+    assert stream.buffer.getvalue().split() == b"changed v1 ? v2 who Zo?".split()  # type: ignore[attr-defined]
 
 
 @given(st.floats(1e-3, 1e9), st.sampled_from([1, -1]))

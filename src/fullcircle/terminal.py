@@ -4,8 +4,10 @@ A name, number, path or address is never broken or cut: what does not fit beside
 written below them, and what is too long for a line is left to the terminal, which copies it whole.
 """
 
+import io
 import math
 import os
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +24,13 @@ _READABLE = 24
 _DIGITS = 4
 _LARGE = 10
 _GAP = "  "
+
+
+def forgive_encoding() -> None:
+    """Let a terminal or file that knows no arrow show a question mark instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def make_console(*, log_width: int = _LINE_OF_A_LOG) -> Console:

@@ -73,6 +73,7 @@ class OneLineErrors(Teaching):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; translate what it raises."""
         warnings.simplefilter("ignore", KedroDeprecationWarning)
+        terminal.forgive_encoding()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
