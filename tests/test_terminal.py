@@ -136,3 +136,22 @@ def test_help_teaches(words: str) -> None:
     assert "\nExample:\n  " in text
     assert "\nNext:\n  " in text
     assert "..." not in text.partition("Commands:")[2]
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {name: st.text("ab_ ", max_size=40) for name in ("first", "second", "third")}
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(20, 160),
+)
+def test_no_word_is_broken_in_any_table(rows: list[dict[str, str]], width: int) -> None:
+    """Whatever the texts and the width, each word stands whole, and a table fits its width."""
+    lines = shown(as_table(rows), width).splitlines()
+    words = {word for row in rows for value in row.values() for word in value.split()}
+    assert words <= {word for line in lines for word in line.split()}
+    if lines and lines[0].split() == ["first", "second", "third"]:
+        assert max(len(line.rstrip()) for line in lines) <= width

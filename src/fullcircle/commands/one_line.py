@@ -68,7 +68,7 @@ class OneLineErrors(Teaching):
         self.params = [*self.params, traceback_option()]
         for option in self.params:
             if isinstance(option, click.Option) and option.show_default is None:
-                option.show_default = True
+                option.show_default = option.default not in ("", None)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; translate what it raises."""
