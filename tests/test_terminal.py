@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from fullcircle.cli import cli
-from fullcircle.terminal import Rows, Sections, as_facts, as_table, make_console, say_score
+from fullcircle.terminal import (
+    Rows,
+    Sections,
+    as_facts,
+    as_table,
+    forgive_encoding,
+    make_console,
+    say_score,
+    show,
+)
 
 ROWS = [
     {
@@ -69,6 +78,16 @@ def test_a_log_keeps_each_row_on_one_line(
     assert make_console().width == width
 
 
+def test_an_answer_passes_through_a_narrow_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the output knows ASCII alone, a letter that it lacks is no error."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("sys.stdout", stream)
+    forgive_encoding()
+    show(as_facts({"changed": "v1 \u2192 v2", "who": "Zo\u00eb"}))
+    stream.flush()
+    assert stream.buffer.getvalue().split() == b"changed v1 ? v2 who Zo?".split()  # type: ignore[attr-defined]
+
+
 @given(st.floats(1e-3, 1e9), st.sampled_from([1, -1]))
 def test_a_score_keeps_its_first_digits(value: float, sign: int) -> None:
     """A written score is within a two-thousandth of what it says, and never in powers of ten."""
@@ -117,3 +136,22 @@ def test_help_teaches(words: str) -> None:
     assert "\nExample:\n  " in text
     assert "\nNext:\n  " in text
     assert "..." not in text.partition("Commands:")[2]
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {name: st.text("ab_ ", max_size=40) for name in ("first", "second", "third")}
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.integers(20, 160),
+)
+def test_no_word_is_broken_in_any_table(rows: list[dict[str, str]], width: int) -> None:
+    """Whatever the texts and the width, each word stands whole, and a table fits its width."""
+    lines = shown(as_table(rows), width).splitlines()
+    words = {word for row in rows for value in row.values() for word in value.split()}
+    assert words <= {word for line in lines for word in line.split()}
+    if lines and lines[0].split() == ["first", "second", "third"]:
+        assert max(len(line.rstrip()) for line in lines) <= width

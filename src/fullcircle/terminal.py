@@ -4,12 +4,14 @@ A name, number, path or address is never broken or cut: what does not fit beside
 written below them, and what is too long for a line is left to the terminal, which copies it whole.
 """
 
+import io
 import math
 import os
+import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -22,6 +24,13 @@ _READABLE = 24
 _DIGITS = 4
 _LARGE = 10
 _GAP = "  "
+
+
+def forgive_encoding() -> None:
+    """Let a terminal or file that knows no arrow show a question mark instead of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def make_console(*, log_width: int = _LINE_OF_A_LOG) -> Console:
@@ -117,42 +126,49 @@ class Rows:
         """Give the table, if it can be read at this width."""
         if not self.rows:
             yield "nothing"
-            return
-        if self.__rich_measure__(console, options).minimum <= options.max_width:
-            yield self._as_table()
-            return
-        for place, row in enumerate(self.rows):
-            if place:
-                yield ""
-            yield as_facts({name: value for name, value in row.items() if as_text(value)})
+        elif self.__rich_measure__(console, options).minimum <= options.max_width:
+            yield self._as_table(options.max_width)
+        else:
+            for place, row in enumerate(self.rows):
+                if place:
+                    yield ""
+                yield Facts([(name, value) for name, value in row.items() if as_text(value)])
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        """Say how much room the table wants."""
-        wide = options.update(width=_LINE_OF_A_LOG)
-        return Measurement.get(console, wide, self._as_table())
+        """Say how much room the table needs, and how much it would take."""
+        spans = self._measure()
+        gaps = len(_GAP) * len(spans)
+        return Measurement(*(sum(each[end] for each in spans) + gaps for end in (0, 1)))
 
-    def _as_table(self) -> Table:
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
-        for name in self.rows[0]:
-            texts = [as_text(row.get(name)) for row in self.rows]
-            whole = not any(" " in text for text in texts)
-            longest = max(len(line) for text in texts for line in text.splitlines() or [""])
-            table.add_column(
-                name.replace("_", " "),
-                no_wrap=whole,
-                min_width=None if whole else min(longest, _READABLE),
-                overflow="fold",
-                justify="right" if name in self.right else "left",
-            )
+    def _measure(self) -> list[tuple[int, int]]:
+        """Give the least and the natural width of each column: only texts with blanks may wrap."""
+        spans = []
+        for name in self.rows[0] if self.rows else ():
+            lines = [line for row in self.rows for line in as_text(row.get(name)).splitlines()]
+            natural = max(map(len, [name, *lines]))
+            word = max((len(word) for line in [name, *lines] for word in line.split()), default=0)
+            wraps = any(" " in line for line in lines)
+            spans.append((max(word, min(natural, _READABLE)) if wraps else natural, natural))
+        return spans
+
+    def _as_table(self, room: int) -> Table:
+        spans = self._measure()
+        left = room - sum(least for least, _ in spans) - len(_GAP) * len(spans)
+        table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
+        for name, (least, natural) in zip(self.rows[0], spans, strict=True):
+            width = min(natural, least + left)
+            left -= width - least
+            justify: Literal["right", "left"] = "right" if name in self.right else "left"
+            table.add_column(name, width=width, justify=justify)
         for place, row in enumerate(self.rows):
-            cells = (Text(as_text(value)) for value in row.values())
+            cells = (Text(as_text(row.get(name))) for name in self.rows[0])
             table.add_row(*cells, style="bold" if place in self.bold else None)
         return table
 
 
 def as_table(rows: Iterable[Mapping[str, Any]]) -> Rows:
     """Set rows with the same names as a table."""
-    return Rows(list(rows))
+    return Rows([{name.replace("_", " "): row[name] for name in row} for row in rows])
 
 
 def as_facts(facts: Mapping[str, Any]) -> Facts:

@@ -68,11 +68,12 @@ class OneLineErrors(Teaching):
         self.params = [*self.params, traceback_option()]
         for option in self.params:
             if isinstance(option, click.Option) and option.show_default is None:
-                option.show_default = True
+                option.show_default = option.default not in ("", None)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; translate what it raises."""
         warnings.simplefilter("ignore", KedroDeprecationWarning)
+        terminal.forgive_encoding()
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):

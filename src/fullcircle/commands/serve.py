@@ -19,6 +19,10 @@ def require_extra() -> None:
 
     from fullcircle.core.errors import ConfigurationError
 
+    if find_spec("fcntl") is None:
+        raise ConfigurationError(
+            "The endpoint runs on Linux and macOS alone. On Windows, serve from WSL or a container."
+        )
     wanted = ("orjson", "prometheus_client", "uvicorn")
     if missing := [name for name in wanted if find_spec(name) is None]:
         raise ConfigurationError(
