@@ -61,7 +61,7 @@ def test_decisions_on_retraining() -> None:
         retraining.Retraining(late - timedelta(days=days), promoted=False).as_dict()
         for days in (3, 20)
     ]
-    several = {"drifted": ["a", "b"], "prediction_drifted": True, "vanished": ["c"]}
+    several = {"drifted": ["a", "b"], "prediction_drifted": True, "vanished": ["c", "d"]}
     worse = retraining.scored((0.75, 0.79), (0.6, 0.7), None)
     decisions = [
         retraining.decide(),
