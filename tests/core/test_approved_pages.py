@@ -271,6 +271,7 @@ CARDS: dict[str, tuple[Any, Any]] = {
     "promoted": (MODEL, decision(promote=True, incumbent="full.shop.model v2")),
     "refused": (MODEL, decision(promote=False, incumbent="full.shop.model v2")),
     "first": (MODEL, decision(promote=True)),
+    "several": (replace(MODEL, task="multiclass", threshold=None), None),
     "undecided": (model_with(UNSURE, registration=None), None),
     "unassessed": (replace(MODEL, report=None), None),
 }

@@ -187,6 +187,8 @@ def test_reports_of_the_service() -> None:
         serving.judge(frame, min_requests=10_000),
         serving.judge(frame, as_of=serving.AS_OF + timedelta(days=3)),
         serving.judge(frame, price_per_hour=None),
+        serving.judge(frame.drop(columns="rows")),
+        serving.judge(frame.assign(role=None)),
     ]
     hold_value("service", reports)
 
