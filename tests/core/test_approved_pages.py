@@ -149,7 +149,7 @@ TROUBLED: dict[str, Any] = {
 }  # fmt: skip
 BROKEN = {
     **DRIFT,
-    "vanished": ["age"],
+    "vanished": ["age", "sex"],
     "prediction_drifted": True,
     "alarms": [{"column": None, "told": "few rows"}, {"column": "price", "told": "gaps"}],
     "problems": [{"told": "no rows came"}],
@@ -271,6 +271,7 @@ CARDS: dict[str, tuple[Any, Any]] = {
     "promoted": (MODEL, decision(promote=True, incumbent="full.shop.model v2")),
     "refused": (MODEL, decision(promote=False, incumbent="full.shop.model v2")),
     "first": (MODEL, decision(promote=True)),
+    "several": (replace(MODEL, task="multiclass", threshold=None), None),
     "undecided": (model_with(UNSURE, registration=None), None),
     "unassessed": (replace(MODEL, report=None), None),
 }
@@ -316,6 +317,8 @@ def look_at_tables() -> Iterator[tuple[str, Any]]:
         y=["rare"] * 12 + ["b", "c"] * (ROWS // 2 - 8) + [None] * 4,
     ).assign(Copy=lambda f: f.Size, Tells=lambda f: f.y.map({"rare": "0", "b": "1", "c": "2"}))
     yield "mess", propose(pd.concat([frame, frame.head(3)], ignore_index=True))
+    mixed = ["2024-01-05", "05.01.2024"] * (ROWS // 2)
+    yield "dates", propose(table(Mixed=mixed, Shipped=days.strftime("%m/%d/%Y")))
     yield (
         "told",
         propose(table(y=["yes"] * 12 + ["no"] * (ROWS - 12)), positive="no", snapshot=True),

@@ -61,7 +61,7 @@ def test_decisions_on_retraining() -> None:
         retraining.Retraining(late - timedelta(days=days), promoted=False).as_dict()
         for days in (3, 20)
     ]
-    several = {"drifted": ["a", "b"], "prediction_drifted": True, "vanished": ["c"]}
+    several = {"drifted": ["a", "b"], "prediction_drifted": True, "vanished": ["c", "d"]}
     worse = retraining.scored((0.75, 0.79), (0.6, 0.7), None)
     decisions = [
         retraining.decide(),
@@ -187,6 +187,8 @@ def test_reports_of_the_service() -> None:
         serving.judge(frame, min_requests=10_000),
         serving.judge(frame, as_of=serving.AS_OF + timedelta(days=3)),
         serving.judge(frame, price_per_hour=None),
+        serving.judge(frame.drop(columns="rows")),
+        serving.judge(frame.assign(role=None)),
     ]
     hold_value("service", reports)
 

@@ -20,6 +20,7 @@ from fullcircle.core.performance import (
     estimate_metric,
     measure_performance,
 )
+from fullcircle.core.performance.value import sum_value
 
 Make = Callable[..., ProblemSpec]
 SETTINGS = PerformanceSettings(
@@ -187,6 +188,17 @@ def test_decisions_are_worth_what_the_table_says(make_problem: Make) -> None:
     per_row = only["value"]["per_row"]
     assert per_row["low"] < per_row["value"] == only["value"]["total"] / 300 < per_row["high"]
     assert only["beside"][0]["value"]["total"] == pytest.approx(-25 * truth.sum())
+
+
+def test_the_worth_of_a_single_row_has_no_interval() -> None:
+    """One row says what it was worth, and nothing of how far others may lie from it."""
+    found = sum_value(ValueTable(unit="EUR", cells={"1/1": 40}), np.array([40.0]), 0.9)
+    assert found == {
+        "unit": "EUR",
+        "rows": 1,
+        "total": 40.0,
+        "per_row": {"value": 40.0, "confidence": 0.9},
+    }
 
 
 def test_errors_cost_what_the_table_says(make_problem: Make) -> None:
