@@ -323,6 +323,20 @@ def test_a_name_that_cannot_be_is_refused(
     assert wanted in result.output
 
 
+def test_a_folder_that_cannot_be_written_to_is_named(
+    stranger: Newcomer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where the raw folder cannot be made, one line says so, and no half of a problem is left."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RAW_DIR", str(tmp_path / "file"))
+    before = stranger.files()
+    source = str(write_visits(tmp_path / "v.csv"))
+    result = stranger.say("new", "shop", "--file", source, "--target", "Gekauft?", "--yes")
+    assert result.exit_code == 1
+    assert "Set RAW_DIR to a folder" in result.output.splitlines()[-1]
+    assert stranger.files() == before
+
+
 def test_a_large_table_teaches_by_a_sample(
     stranger: Newcomer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -330,11 +344,11 @@ def test_a_large_table_teaches_by_a_sample(
     monkeypatch.setattr(shares, "TRAINING_ROWS", 500)
     monkeypatch.setattr(writing, "TRAINING_ROWS", 500)
     source = str(write_visits(tmp_path / "v.csv"))
-    told = stranger.say("new", "visits", "--file", source, "--target", "Gekauft?", "--yes").output
+    told = stranger.say("new", "wide", "--file", source, "--target", "Gekauft?", "--yes").output
     assert "500 of 1,200 rows with a label" in told
-    assert read_conf(stranger, "visits")["training_rows"] == 500
+    assert read_conf(stranger, "wide")["training_rows"] == 500
     importlib.invalidate_caches()
-    monkeypatch.setenv("PROBLEM", "visits")
+    monkeypatch.setenv("PROBLEM", "wide")
     stranger.project.run("data_processing")
     stranger.project.run("feature_store")
     report = stranger.project.catalog().load("training_rows")

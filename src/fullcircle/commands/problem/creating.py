@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fullcircle.commands.problem.writing import refuse_overwriting, write_problem
 from fullcircle.commands.schedule.files import save_files
-from fullcircle.core.errors import ConfigurationError, DataError, name_missing
+from fullcircle.core.errors import ConfigurationError, DataError, StorageError, name_missing
 from fullcircle.core.survey import Finding, Proposal, Wishes, propose_problem
 from fullcircle.intake import Source, Taken, open_source, take_table
 from fullcircle.switches import list_problems, read_variable
@@ -152,8 +152,21 @@ def place_table(root: Path, name: str, taken: Taken, source: str) -> Path:
     """Move a copied table behind those that the problem has; its name says where it stands.
 
     Rows are numbered in the order of the files' names, so a later file renumbers no earlier row.
+
+    Raises:
+        StorageError: The folder cannot be written to.
     """
     folder = raw_folder(root, name)
+    try:
+        return _place(folder, taken, source)
+    except OSError as error:
+        raise StorageError(
+            f"Cannot write to {folder}: {error.strerror}. Set RAW_DIR to a folder that can be "
+            "written to, with room for the table."
+        ) from error
+
+
+def _place(folder: Path, taken: Taken, source: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     number = 1 + max(
         (int(path.stem) for path in folder.glob("*.parquet") if path.stem.isdigit()), default=0
