@@ -10,6 +10,7 @@ import pytest
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
+from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.crossvalidation import CrossValidation
 from fullcircle.core.training.estimators import as_inputs, assemble, fit, predict
 from fullcircle.core.training.finalists import (
@@ -98,6 +99,18 @@ def told(trials: list[Trial]) -> list[tuple[Any, ...]]:
 def trials(validation: CrossValidation) -> list[Trial]:
     """Give the trials of one search."""
     return search(validation)
+
+
+@pytest.mark.parametrize(("budget", "shares"), [(4, [4, 0]), (8, [4, 4]), (12, [8, 4])])
+def test_the_leader_gets_the_first_round_and_half_of_all(
+    validation: CrossValidation, trials: list[Trial], budget: int, shares: list[int]
+) -> None:
+    """Rounds of four trials go to the best family, to the second, and to the best again."""
+    leader = max(trials, key=lambda trial: (trial.number == 0, trial.score or 0.0)).candidate
+    other = next(name for name in FAMILIES[1:] if name != leader)
+    found = search(validation, trials=budget)
+    given = [t.candidate for t in found if t.number >= len(CANDIDATES[t.candidate].variants)]
+    assert [given.count(name) for name in (leader, other)] == shares
 
 
 @pytest.mark.parametrize("workers", [1, 3])

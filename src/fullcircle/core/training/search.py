@@ -164,9 +164,8 @@ class Search:
         if not (ranked := self._rank()):
             return None
         if self._settings.trials is not None:
-            # Whose turn it is, for turns 1, 2, 3 …: 1 0 2 0 1 0 3 0 …
-            after = turn + 1
-            return ranked[min((after & -after).bit_length(), len(ranked)) - 1]
+            # Whose turn it is, for turns 1, 2, 3 …: 0 1 0 2 0 1 0 3 …
+            return ranked[min((turn & -turn).bit_length(), len(ranked)) - 1]
         busy = [family for family, _ in running]
         places = range(len(ranked))
         return ranked[min(places, key=lambda at: (ranked[at] in busy, ranked[at].seconds * 2**at))]
