@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from fullcircle.core.drift.chance import (
     Difference,
@@ -209,3 +209,13 @@ def test_quiet_windows_are_as_rarely_unlikely_as_stated(spread: float) -> None:
         assert difference is not None
         unlikely += chance_of(difference, found) < 0.01
     assert unlikely <= stats.binom.ppf(0.999, trials, 0.013)
+
+
+def test_the_prior_solves_its_equation() -> None:
+    """The trigamma of half its freedom is the sample variance of the logs, less that of chance."""
+    found = [Variation(ratio, 8, 1000, 9) for ratio in (0.5, 2.0, 11.0, 60.0)]
+    prior = pool_variations(found)
+    assert prior is not None
+    logs = np.log([each.ratio for each in found])
+    left = np.var(logs, ddof=1) - special.polygamma(1, 4)
+    assert special.polygamma(1, prior.freedom / 2) == pytest.approx(left)

@@ -18,6 +18,7 @@ from fullcircle.core.drift import (
     group_days,
     measure_drift,
 )
+from fullcircle.core.drift.arrivals import weigh_volume
 from fullcircle.core.profile import PREDICTION, take_profile
 
 SETTINGS = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)
@@ -219,3 +220,10 @@ def test_moments_without_a_zone_are_in_utc(profile: dict[str, Any]) -> None:
     one, other = (judge(each, profile, period=period(70)) for each in (window, naive))
     assert one["alarms"] == other["alarms"] == []
     assert datetime(2024, 3, 18, tzinfo=UTC) == period(70).end
+
+
+def test_a_period_without_rows_is_the_farthest_from_usual() -> None:
+    """No row at all is a change of one, the whole; half and double are changes of a half."""
+    usual = replace(period(70), before=[Arrivals(600, 0.1)] * 10)
+    found = {rows: weigh_volume(rows, usual, SETTINGS) for rows in (0, 300, 600, 1200)}
+    assert [each.effect for each in found.values() if each] == [1.0, 0.5, 0.0, 0.5]

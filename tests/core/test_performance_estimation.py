@@ -20,6 +20,7 @@ from fullcircle.core.performance import (
     estimate_metric,
     measure_performance,
 )
+from fullcircle.core.performance.estimation import _draw_labels as draw_labels
 from fullcircle.core.performance.value import sum_value
 
 Make = Callable[..., ProblemSpec]
@@ -253,3 +254,12 @@ def test_slices_of_the_newest_judged_window_are_scored(make_problem: Make) -> No
         "north": False,
         "south": True,
     }
+
+
+def test_classes_are_drawn_as_often_as_their_shares_say() -> None:
+    """Of three classes each comes as often as its share, and rounding never makes a fourth."""
+    shares = np.tile([0.2, 0.5, 0.3 - 1e-9], (20_000, 1))
+    drawn = draw_labels(np.random.default_rng(0), shares)
+    assert np.bincount(drawn) / len(drawn) == pytest.approx(shares[0], abs=0.012)
+    short = np.full((1_000, 2), 0.25)
+    assert set(draw_labels(np.random.default_rng(0), short)) == {0, 1}

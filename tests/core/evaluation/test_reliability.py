@@ -145,12 +145,26 @@ def test_too_little_is_not_judged(truth: list[int], told: str) -> None:
     assert told in report["reason"]
 
 
-@pytest.mark.parametrize("probability", [np.full(100, 0.5), np.repeat([0.1, 0.9], 50)])
+@pytest.mark.parametrize(
+    "probability",
+    [
+        np.full(100, 0.5),
+        np.repeat([0.1, 0.9], 50),
+        np.concatenate([np.linspace(0.1, 0.5, 50), np.linspace(0.5, 0.9, 50)]),
+        np.concatenate([np.linspace(0.5, 0.9, 50), np.linspace(0.1, 0.5, 50)]),
+    ],
+    ids=["one", "apart", "meeting", "meeting the wrong way"],
+)
 def test_a_slope_that_does_not_exist_is_none(probability: np.ndarray) -> None:
-    """One probability for all rows, or classes that it separates, leave the verdict to the bins."""
+    """One probability for all, or classes that it separates, leave the verdict to the bins."""
     report = check(np.repeat([0, 1], 50), probability)
     assert report["slope"] is None
     assert report["judged"] is True
+
+
+def test_as_many_rows_as_are_demanded_are_enough() -> None:
+    """Fifty rows, the least that are judged, are judged."""
+    assert check(np.array([0, 1] * 25), np.full(50, 0.5))["judged"] is True
 
 
 def test_certain_and_wrong_is_found() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from sklearn.metrics import roc_auc_score
 from fullcircle.core.errors import DataError
 from fullcircle.core.preparation.diagnosis import diagnose_columns
 from fullcircle.core.preparation.evidence import MAX_ROWS, choose_rows
-from fullcircle.core.preparation.kinds import PreparationSettings
+from fullcircle.core.preparation.kinds import PreparationSettings, are_sentences
 from fullcircle.core.preparation.reader import ColumnReader
+from fullcircle.core.preparation.reader import _parse_numbers as parse_numbers
 
 SETTINGS = PreparationSettings()
 ROWS = 400
@@ -376,3 +378,17 @@ def test_bike_sharing_says_how_near_a_part_comes(real_data: Path) -> None:
     strict = PreparationSettings(max_single_column_score=0.95)
     plan = {e["column"]: e for e in diagnose_columns(frame, label, "regression", strict)}
     assert [n for n, e in plan.items() if e["kind"] == "leak"] == ["registered"]
+
+
+def test_three_words_on_average_make_sentences() -> None:
+    """Texts of just three words are sentences; one word less among them, and they are not."""
+    assert are_sentences(["one two three", "four five six"])
+    assert not are_sentences(["one two three", "four five"])
+    assert not are_sentences([])
+
+
+def test_of_a_mixed_column_what_is_a_number_is_read() -> None:
+    """Texts, decimals, spans, truths become numbers; what is none, or beyond floats, is a gap."""
+    mixed = [True, "3", Decimal("2.5"), timedelta(seconds=4), 10**400, date(2024, 1, 1), None]
+    read = parse_numbers(np.array(mixed, dtype=object))
+    np.testing.assert_array_equal(read, [1.0, 3.0, 2.5, 4.0, np.nan, np.nan, np.nan])

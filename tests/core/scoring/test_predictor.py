@@ -15,6 +15,7 @@ from fullcircle.core.errors import ModelError
 from fullcircle.core.evaluation.calibration import CalibratedClassifier
 from fullcircle.core.model import Model
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
+from fullcircle.core.scoring.matrix import _lay_out as lay_out
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
@@ -238,3 +239,12 @@ def test_a_flag_with_gaps_is_a_flag() -> None:
     assert as_inputs(full, ["flag"])["flag"].tolist() == [1.0, 0.0, 1.0]
     assert as_inputs(gap, ["flag"])["flag"].tolist()[:2] == [1.0, 0.0]
     assert np.isnan(as_inputs(gap, ["flag"])["flag"].iloc[2])
+
+
+def test_long_columns_are_laid_out_whole() -> None:
+    """Of more rows than a piece holds, each row's block is that of its code."""
+    blocks = np.arange(12.0).reshape(4, 3)
+    codes = np.random.default_rng(0).integers(0, 4, 3 * 4096 + 5)
+    target = np.full((len(codes), 3), np.nan)
+    lay_out(blocks, codes, target)
+    np.testing.assert_array_equal(target, blocks[codes])
