@@ -423,6 +423,7 @@ def test_hostile_table_ends_in_one_clear_line(
     assert stranger.files() == before
 
 
+@pytest.mark.untraced
 def test_five_hundred_columns_make_a_problem(stranger: Newcomer, tmp_path: Path) -> None:
     """A table of 500 columns with odd names becomes a problem that passes its own check."""
     rng = np.random.default_rng(5)

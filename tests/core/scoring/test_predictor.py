@@ -150,7 +150,7 @@ def test_calibrated_probabilities_and_blends_are_those_of_the_frame(method: str)
 
 
 @pytest.mark.untraced
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(
         st.tuples(
