@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +32,7 @@ settings.register_profile(
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+_UNTRACED: list[Any] = []  # what counts lines, while it does not
 # The first is the one whose circle is turned for tests of what is shared.
 EXAMPLES = ("telco_churn", "nyc_taxi", "diabetes")
 SWITCHES = ("PROBLEM", "DATA_SOURCE", "ENGINE", "RAW_DIR", "KEDRO_ENV")
@@ -180,22 +182,32 @@ def takes_long(file: Path) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Trace no lines in tests of the whole project, and in those that are marked ``untraced``.
+    """Trace no lines in tests of the whole project, and in those that are marked ``untraced``."""
+    whole = item.path.parent == ROOT / "tests" or item.get_closest_marker("untraced")
+    with untraced() if whole else nullcontext():
+        return (yield)
 
-    Tracing makes Python code take up to twice as long; the lines that these tests run are traced
-    in the tests of their own rooms.
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Count no lines for as long as the block lasts, nor in blocks within.
+
+    Tracing makes Python code take up to twice as long; what runs here is traced where the rooms
+    have tests of their own.
     """
     from coverage import Coverage
 
-    whole = item.path.parent == ROOT / "tests" or item.get_closest_marker("untraced")
-    tracing = Coverage.current() if whole else None
-    if tracing is not None:
-        tracing.stop()
+    tracing = None if _UNTRACED else Coverage.current()
+    if tracing is None:
+        yield
+        return
+    tracing.stop()
+    _UNTRACED.append(tracing)
     try:
-        return (yield)
+        yield
     finally:
-        if tracing is not None:
-            tracing.start()
+        _UNTRACED.pop()
+        tracing.start()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -254,8 +266,9 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Project:
     The first month is quiet, the second too, and the third is the first one with drift.
     """
     project = make_project(tmp_path_factory.mktemp("circle") / "project")
-    for as_of in ("2025-02-01", "2025-03-01", "2025-04-01"):
-        project.run(as_of=as_of)
+    with untraced():
+        for as_of in ("2025-02-01", "2025-03-01", "2025-04-01"):
+            project.run(as_of=as_of)
     return project
 
 

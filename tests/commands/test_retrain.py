@@ -67,6 +67,7 @@ def change(place: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **changes}), "utf-8")
 
 
+@pytest.mark.untraced
 def test_a_drifted_window_leads_to_one_retraining(ask: Any, place: Path) -> None:
     """What monitoring asks for is done once, gated, kept in the ledger, and then held back."""
     before = list_aliases(MODEL)

@@ -82,6 +82,7 @@ def without_seconds(lines: Any) -> list[dict[str, Any]]:
     return [{name: v for name, v in line.items() if name != "seconds"} for line in lines]
 
 
+@pytest.mark.untraced
 def test_replay_tells_the_story_of_the_known_drift(whole: dict[str, Any]) -> None:
     """Quiet windows are quiet; from the day of drift on, the moved columns are named and told."""
     drifted = {line["window"]: line["drifted_columns"] for line in whole["windows"]}
