@@ -176,7 +176,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @cache
 def takes_long(file: Path) -> bool:
     """Tell whether a test file turns circles, reads whole real files, or starts processes."""
-    signs = r"\b(circle|new_project|make|real_data|open_session|served|subprocess)\b"
+    signs = r"\b(circle|new_project|make|real_data|open_session|served|subprocess|automl)\b"
     return file.parent == ROOT / "tests" or bool(re.search(signs, file.read_text("utf-8")))
 
 
