@@ -75,7 +75,7 @@ def serve_models(project: Path) -> Iterator[str]:
     """Run ``mlflow ui`` on a project's runs and models for as long as the block lasts.
 
     Raises:
-        RuntimeError: It does not answer.
+        RuntimeError: It ends, or does not answer.
     """
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
@@ -90,6 +90,8 @@ def serve_models(project: Path) -> Iterator[str]:
         for _ in range(600):
             with suppress(OSError), urllib.request.urlopen(f"{address}/health"):  # noqa: S310
                 break
+            if server.poll() is not None:
+                raise RuntimeError(f"mlflow ui ended with {server.returncode} before it answered.")
             time.sleep(0.3)
         else:
             raise RuntimeError("mlflow ui does not answer.")

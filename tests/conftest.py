@@ -32,7 +32,6 @@ settings.register_profile(
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-_UNTRACED: list[Any] = []  # what counts lines, while it does not
 # The first is the one whose circle is turned for tests of what is shared.
 EXAMPLES = ("telco_churn", "nyc_taxi", "diabetes")
 SWITCHES = ("PROBLEM", "DATA_SOURCE", "ENGINE", "RAW_DIR", "KEDRO_ENV")
@@ -193,21 +192,20 @@ def untraced() -> Iterator[None]:
     """Count no lines for as long as the block lasts, nor in blocks within.
 
     Tracing makes Python code take up to twice as long; what runs here is traced where the rooms
-    have tests of their own.
+    have tests of their own. In a process of pytest-xdist two count, the one begun first for
+    nothing, which stays stopped.
     """
     from coverage import Coverage
 
-    tracing = None if _UNTRACED else Coverage.current()
-    if tracing is None:
-        yield
-        return
-    tracing.stop()
-    _UNTRACED.append(tracing)
+    last = tracing = Coverage.current()
+    while tracing is not None:
+        tracing.stop()
+        tracing = Coverage.current()
     try:
         yield
     finally:
-        _UNTRACED.pop()
-        tracing.start()
+        if last is not None:
+            last.start()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -90,14 +90,15 @@ def test_rerun_replaces_its_own_partition_only(circle: Any) -> None:
 
 
 def test_tie_keeps_the_champion(circle: Any, client: MlflowClient) -> None:
-    """The same run again trains the same challenger, which the gate refuses for want of a gain."""
+    """A challenger whose gain may be nought is refused for that alone, and the champion stays."""
     before = client.get_model_version_by_alias(MODEL, "champion").version
     circle.run("training", as_of="2025-04-01")
     circle.run("registry", as_of="2025-04-01")
-    circle.run("training", as_of="2025-04-01")
-    circle.run("registry", as_of="2025-04-01")
     decision = report(circle, "promotion_decision")
+    refused = [check["name"] for check in decision["checks"] if not check["passed"]]
     assert decision["promote"] is False
+    assert refused == ["better_than_champion"]
+    assert decision["gain"]["low"] < 0 < decision["gain"]["high"]
     assert client.get_model_version_by_alias(MODEL, "champion").version == before
 
 

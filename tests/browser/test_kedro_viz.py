@@ -1,6 +1,7 @@
 """Kedro-Viz in a real browser: the built page finds the pipelines, and opens a plot and a table."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,7 +56,18 @@ def test_a_table_opens(graph: Any, hands: ModuleType) -> None:
     assert graph.locator(".preview-table tr").count() > 2
 
 
-def test_a_node_shows_what_it_does(graph: Any, hands: ModuleType) -> None:
-    """A click on the split draws which of the three sets serves what."""
-    hands.open_node(graph, "split_training_set")
-    graph.get_by_text("choose the winner and its threshold").first.wait_for(timeout=60_000)
+@pytest.mark.parametrize(
+    ("pipeline", "node", "told"),
+    [
+        ("training", "split_training_set", "choose the winner and its threshold"),
+        ("feature_store", "build_training_set", "never seen"),
+        ("registry", "judge_challenger", "no_slice_harmed"),
+    ],
+)
+def test_a_node_shows_what_it_does(
+    graph: Any, hands: ModuleType, pipeline: str, node: str, told: str
+) -> None:
+    """A click draws who sees which rows, what the join hides from an event, what the gate asks."""
+    graph.goto(re.sub("pid=[^&]*.*", f"pid={pipeline}", graph.url))
+    hands.open_node(graph, node)
+    graph.get_by_text(told).first.wait_for(timeout=60_000)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,7 +81,8 @@ def test_what_means_the_same_is_read_the_same(name: str, given: Any, read: Any) 
         ("key", "7.5", "key is no whole number: '7.5'"),
         ("key", 7.5, "key is no whole number: '7.5'"),
         ("key", True, "key is no whole number: 'True'"),
-        ("key", "99999999999999999999", "key is no whole number: '99999999999999999999'"),
+        ("key", "99999999999999999999", "key is too large a number: '99999999999999999999'"),
+        ("key", 1e300, "key is too large a number: '1e+300'"),
         ("key", 2**63, "key is too large a number: '9223372036854775808'"),
         ("key", 2**70, "key is too large a number: '1180591620717411303424'"),
         ("key", None, "key is blank"),
@@ -104,13 +106,25 @@ def test_what_cannot_be_meant_is_refused_by_name(name: str, given: Any, reason: 
     assert judge_one(**{name: given}) == (None, reason)
 
 
-def test_a_whole_number_does_not_turn_negative() -> None:
-    """A whole number too large for its column's type is refused, not wrapped around."""
-    column = pa.array([1, 2**63, None], pa.uint64())
-    values, faults = read_values(column, pa.int64())
-    assert (values.to_pylist(), faults[1].as_py()) == ([1, None, None], "is no whole number")
-    values, faults = read_values(pa.array([127, 128]), pa.int8())
-    assert (values.to_pylist(), faults[1].as_py()) == ([127, None], "is no whole number")
+@pytest.mark.parametrize(
+    ("given", "kind", "read"),
+    [
+        (pa.array([1, 2**63, None], pa.uint64()), pa.int64(), [1, None, None]),
+        (pa.array([127, 128, -128, -129]), pa.int8(), [127, None, -128, None]),
+        (pa.array([0, -1, 255, 256]), pa.uint8(), [0, None, 255, None]),
+        (pa.array([str(2**63 - 1), str(2**63)]), pa.int64(), [2**63 - 1, None]),
+        (pa.array([2.0**53 - 1, 2.0**53]), pa.int64(), [2**53 - 1, None]),
+    ],
+)
+def test_a_whole_number_does_not_turn_into_another(
+    given: pa.Array, kind: pa.DataType, read: list[int | None]
+) -> None:
+    """A whole number beyond its column's type, or no longer exact, is refused, and so called."""
+    values, faults = read_values(given, kind)
+    assert values.to_pylist() == read
+    lost = pc.and_(pc.is_valid(given), pc.is_null(values))
+    assert faults.drop_null().unique().to_pylist() == ["is too large a number"]
+    assert pc.is_valid(faults).equals(lost)
 
 
 def test_a_missing_column_is_named_with_the_nearest() -> None:

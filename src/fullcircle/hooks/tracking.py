@@ -97,8 +97,9 @@ class TrackingHook(MlflowHook):
     def after_dataset_loaded(self, dataset_name: str) -> None:
         """Record which version of a dataset was read."""
         dataset: Any = self._catalog.get(dataset_name) if self._catalog is not None else None
-        if self._is_mlflow_enabled and hasattr(dataset, "data_version"):
-            mlflow.set_tag(f"data.{dataset_name}", dataset.data_version())
+        version = dataset.data_version() if hasattr(dataset, "data_version") else None
+        if self._is_mlflow_enabled and version is not None:
+            mlflow.set_tag(f"data.{dataset_name}", version)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(

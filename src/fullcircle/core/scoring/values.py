@@ -12,7 +12,9 @@ from fullcircle.core.preparation.reader import ISO, parse_moments
 
 MOMENT = pa.timestamp("us", tz="UTC")
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_WHOLE = r"^[+-]?[0-9]{1,18}(\.0*)?$"
+_WHOLE = r"^[+-]?[0-9]{1,37}(\.0*)?$"
+_ANY_WHOLE = pa.decimal128(38)  # holds the whole numbers of each type, and what lies beyond them
+_BEYOND = pa.scalar(10**37, _ANY_WHOLE)
 
 _FIRST = pa.scalar(datetime(1, 1, 1, tzinfo=UTC), MOMENT)
 _LAST = pa.scalar(datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC), MOMENT)
@@ -70,12 +72,12 @@ def _trim(texts: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
 
 
-def _mark(wrong: pa.Array, fault: str) -> pa.Array | None:
+def _mark(wrong: pa.Array, fault: str | pa.Array) -> pa.Array | None:
     """Say what is wrong with the rows that are; None where none is."""
     wrong = wrong.fill_null(False)
     if not pc.any(wrong).as_py():
         return None
-    return pc.if_else(wrong, pa.scalar(fault), pa.scalar(None, pa.string()))
+    return pc.if_else(wrong, fault, pa.scalar(None, pa.string()))
 
 
 def _refuse(column: pa.Array, kind: pa.DataType, fault: str) -> Read:
@@ -103,26 +105,35 @@ def _without_nan(values: pa.Array) -> pa.Array:
 
 
 def _read_wholes(column: pa.Array, kind: pa.DataType) -> Read:
-    fault = "is no whole number"
+    if column.type == kind:
+        return column, None
     if pa.types.is_integer(column.type):
-        given, whole = column, column.cast(pa.int64(), safe=False)
-        if pa.types.is_uint64(column.type):  # the upper half of these would become negative
-            whole = pc.if_else(pc.greater_equal(whole, 0), whole, None)
+        given, whole = column, column.cast(_ANY_WHOLE)
     elif _is_text(column.type):
         given = _trim(column)
         fits = pc.match_substring_regex(given, _WHOLE)
         digits = pc.if_else(fits, given, pa.scalar(None, pa.string()))
-        whole = pc.replace_substring_regex(digits, r"^\+|\.0*$", "").cast(pa.int64())
+        whole = pc.replace_substring_regex(digits, r"^\+|\.0*$", "").cast(_ANY_WHOLE)
     elif pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         given = _without_nan(column.cast(pa.float64(), safe=False))
-        fits = pc.and_(pc.equal(pc.floor(given), given), pc.less(pc.abs(given), _EXACT))
-        whole = pc.if_else(fits, given, None).cast(pa.int64())
+        exact = pc.less(pc.abs(given), _EXACT)
+        fits = pc.and_(exact, pc.equal(pc.floor(given), given))
+        whole = pc.if_else(fits, given, None).cast(pa.int64()).cast(_ANY_WHOLE)
+        whole = pc.if_else(exact, whole, _BEYOND)
     else:
-        return _refuse(column, kind, fault)
-    narrow = whole.cast(kind, safe=False)
-    same = pc.equal(narrow.cast(pa.int64(), safe=False), whole)
-    values = pc.if_else(same, narrow, None)
-    return values, _mark(pc.and_(pc.is_valid(given), pc.is_null(values)), fault)
+        return _refuse(column, kind, "is no whole number")
+    values = pc.if_else(_is_held(whole, kind), whole, pa.scalar(None, _ANY_WHOLE)).cast(kind)
+    wrong = pc.and_(pc.is_valid(given), pc.is_null(values))
+    fault = pc.if_else(pc.is_valid(whole), "is too large a number", "is no whole number")
+    return values, _mark(wrong, fault)
+
+
+def _is_held(whole: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Tell which whole numbers a type holds."""
+    count = 2**kind.bit_width
+    least = -count // 2 if pa.types.is_signed_integer(kind) else 0
+    first, last = (pa.scalar(end, _ANY_WHOLE) for end in (least, least + count - 1))
+    return pc.and_(pc.greater_equal(whole, first), pc.less_equal(whole, last))
 
 
 def _read_texts(column: pa.Array, *, any_text: bool) -> Read:
