@@ -76,10 +76,10 @@ def tell_search(report: dict[str, Any]) -> RenderableType:
     states = Counter(trial["state"] for trial in report["trials"])
     told = ", ".join(f"{count} {state}" for state, count in states.items())
     seconds = report["seconds"]
+    spent = f"{seconds['wall']:.1f} s, {seconds['outside_fitting']:.0%} of them outside fitting"
     return (
         f"{len(report['trials'])} trials on {report['rows']:,} rows in {report['folds']} folds "
-        f"({told}), {seconds['wall']:.1f} s, {seconds['outside_fitting']:.0%} of them outside "
-        "fitting"
+        f"({told}), {spent if seconds['fitting'] else 'remembered from an earlier run'}"
     )
 
 

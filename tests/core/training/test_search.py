@@ -135,6 +135,20 @@ def test_a_killed_search_ends_where_it_would_have(
     assert journal.remembered == done
 
 
+def test_what_is_remembered_prunes_as_it_did(validation: CrossValidation) -> None:
+    """The studies of a resumed search hear of the same score after each fold as those before."""
+    journal = Journal()
+    heard = []
+    for _ in range(2):
+        chosen = SearchSettings(trials=8, folds=4)
+        searched = Search(validation, FAMILIES, chosen, seed=7, journal=journal)
+        searched.run()
+        studies = [family.study for family in searched._families]
+        heard.append([[each.intermediate_values for each in study.trials] for study in studies])
+    assert journal.remembered > 8
+    assert heard[0] == heard[1]
+
+
 def test_a_larger_budget_goes_on_from_a_smaller(validation: CrossValidation) -> None:
     """More trials begin with the very same ones."""
     journal = Journal()

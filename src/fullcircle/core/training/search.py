@@ -1,19 +1,21 @@
 """The search for a good model: families, their parameters, and the budget between them.
 
 The search is a pure function of data, settings and seed. It works in rounds of fixed size, two of
-them at once so that no core waits for the slowest trial of a round. A round is of one family, and
-is asked for when all rounds but the youngest are known, and all of its family, so that its course
-does not depend on the number of cores. Finished trials are remembered in a journal; a search that
-was killed is replayed from it, trial by trial, and goes on where it stopped.
+them at once, and the folds of a trial are scored beside each other, so that no core waits for the
+slowest. A round is of one family, and is asked for when all rounds but the youngest are known, and
+all of its family, so that its course does not depend on the number of cores. Finished trials are
+remembered in a journal; a search that was killed is replayed from it, trial by trial, and goes on
+where it stopped.
 """
 
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from itertools import product
 
 import numpy as np
 import optuna
@@ -22,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.metrics import METRICS
+from fullcircle.core.training.attempts import Attempt
 from fullcircle.core.training.candidates import CANDIDATES, Parameters
 from fullcircle.core.training.crossvalidation import CrossValidation
 from fullcircle.core.training.settings import SearchSettings
@@ -52,16 +55,11 @@ class _Family:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A trial that a study asked for."""
+class _Round:
+    """Trials of one family that are under way, or of all before there is a leader."""
 
-    family: _Family
-    trial: optuna.Trial
-    parameters: Parameters
-    limited: bool = True
-
-
-_Round = list[tuple[_Asked, "Future[Trial]"]]
+    attempts: list[tuple[_Family, Attempt]]
+    folds: list[Future[None]]
 
 
 def _use_one_thread() -> None:
@@ -88,7 +86,7 @@ class Search:
         self._greater = METRICS[validation.metric].greater_is_better
         self._families = [_Family(name, self._new_study()) for name in candidates]
         self._spent = 0.0
-        self._started = self._resumed_at = time.monotonic()
+        self._started = time.monotonic()
         self._workers = settings.workers or psutil.cpu_count(logical=False) or 1
         self._budgeted = 0
 
@@ -102,12 +100,12 @@ class Search:
             DataError: No trial of any family came to its end.
         """
         with self._open_pool() as pool:
-            self._finish(self._start(pool, list(self._untuned())))
+            self._finish(self._start_untuned(pool))
             turn, running = 1, deque[tuple[_Family, _Round]]()
             while not self._is_spent() and (family := self._choose_family(turn, running)):
                 while family in (busy for busy, _ in running):
                     self._finish(running.popleft()[1])
-                running.append((family, self._start(pool, self._ask(family, turn))))
+                running.append((family, self._start_round(pool, family, turn)))
                 turn += 1
                 if len(running) == _ROUNDS_AT_ONCE:
                     self._finish(running.popleft()[1])
@@ -149,12 +147,6 @@ class Search:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _untuned(self) -> Iterator[_Asked]:
-        """Each family as it comes, and the variants that have often done well."""
-        for family in self._families:
-            for variant in CANDIDATES[family.name].variants:
-                yield _Asked(family, family.study.ask(), variant, limited=False)
-
     def _choose_family(self, turn: int, running: deque[tuple[_Family, _Round]]) -> _Family | None:
         """Choose the family of the next round: half of the effort goes to the leader.
 
@@ -187,10 +179,30 @@ class Search:
 
     def _clock(self) -> float:
         """Seconds of search so far, those before a kill included."""
-        return self._spent + time.monotonic() - self._resumed_at
+        return self._spent + time.monotonic() - self._started
 
-    def _ask(self, family: _Family, turn: int) -> list[_Asked]:
-        """Draw the next round of a family; its randomness depends on seed, family and turn only."""
+    def _start_untuned(self, pool: ThreadPoolExecutor) -> _Round:
+        """Begin with each family as it comes, and the variants that have often done well.
+
+        The last ones, which take longest, come first, each with all its folds, since preparing a
+        fold for one holds up whoever else needs it; none is cut short.
+        """
+        begun = [
+            (family, self._ask(family, variant))
+            for family in self._families
+            for variant in CANDIDATES[family.name].variants
+        ]
+        waiting = product(
+            [attempt for _, attempt in reversed(begun)], range(self._validation.count)
+        )
+        return _Round(begun, self._submit(pool, waiting, limited=False))
+
+    def _start_round(self, pool: ThreadPoolExecutor, family: _Family, turn: int) -> _Round:
+        """Draw the next round of a family; its randomness depends on seed, family and turn only.
+
+        Its trials go on side by side, fold by fold, so that one that is cut short has seldom been
+        fitted on more folds than needed.
+        """
         number = self._families.index(family)
         seed = int(np.random.default_rng([self._seed, number, turn]).integers(2**31))
         family.study.sampler = optuna.samplers.TPESampler(
@@ -200,72 +212,57 @@ class Search:
         if self._settings.trials is not None:
             left = min(left, self._settings.trials - self._budgeted)
         self._budgeted += left
-        space = CANDIDATES[family.name].space
-        assert space is not None  # noqa: S101 - only families with a space are asked
-        asked = [family.study.ask() for _ in range(left)]
-        return [_Asked(family, trial, space(trial)) for trial in asked]
+        begun = [(family, self._ask(family)) for _ in range(left)]
+        folds = product(range(self._validation.count), [attempt for _, attempt in begun])
+        waiting = ((attempt, number) for number, attempt in folds)
+        return _Round(begun, self._submit(pool, waiting, limited=True))
 
-    def _start(self, pool: ThreadPoolExecutor, asked: list[_Asked]) -> _Round:
-        """Hand a round to the workers, the last of the families, which take longest, first."""
-        begun = [(each, pool.submit(self._try, each)) for each in reversed(asked)]
-        return begun[::-1]
+    def _ask(self, family: _Family, variant: Parameters | None = None) -> Attempt:
+        """Ask a study for a trial, of given parameters or of those that it draws."""
+        trial, space = family.study.ask(), CANDIDATES[family.name].space
+        if variant is None:
+            assert space is not None  # noqa: S101 - only families with a space are ranked
+            variant = space(trial)
+        attempt = Attempt(family.name, trial, variant, self._validation)
+        if known := self._journal.get(attempt.key):
+            attempt.remember(Trial(**known))
+        return attempt
+
+    def _submit(
+        self,
+        pool: ThreadPoolExecutor,
+        waiting: Iterable[tuple[Attempt, int]],
+        *,
+        limited: bool,
+    ) -> list[Future[None]]:
+        """Hand folds to the workers in this order, but for those of trials that are remembered."""
+        return [
+            pool.submit(self._score, attempt, number, limited=limited)
+            for attempt, number in waiting
+            if attempt.result is None
+        ]
+
+    def _score(self, attempt: Attempt, number: int, *, limited: bool) -> None:
+        """Score a fold of a trial, and remember the trial once that decides it."""
+        if result := attempt.score(number, lambda: limited and self._is_late()):
+            attempt.result = replace(result, clock=self._clock())
+            self._journal.put(attempt.key, asdict(attempt.result))
 
     def _finish(self, begun: _Round) -> None:
         """Tell the results of a round in the order in which they were asked for."""
         states = optuna.trial.TrialState
-        for each, future in begun:
-            result = future.result()
+        for fold in begun.folds:
+            fold.result()
+        for family, attempt in begun.attempts:
+            result = attempt.result
+            assert result is not None  # noqa: S101 - all its folds are scored
             state = {"complete": states.COMPLETE, "pruned": states.PRUNED}.get(
                 result.state, states.FAIL
             )
-            score = result.score if state == states.COMPLETE else None
-            each.family.study.tell(each.trial, score, state=state)
-            each.family.trials.append(result)
+            family.study.tell(attempt.trial, result.score, state=state)
+            family.trials.append(result)
+            self._spent += max(0.0, result.clock - self._clock())  # of the search before a kill
         self._announce()
-
-    def _try(self, asked: _Asked) -> Trial:
-        """Cross-validate one set of parameters, or remember how it went."""
-        trial, parameters = asked.trial, asked.parameters
-        key = f"{asked.family.name}/{trial.number}/{sorted(parameters.items())}"
-        if known := self._journal.get(key):
-            for step, value in enumerate(known["fold_scores"]):
-                trial.report(value, step)
-            self._spent, self._resumed_at = max(self._clock(), known["clock"]), time.monotonic()
-            return Trial(**known)
-        result = self._evaluate(asked)
-        self._journal.put(key, asdict(result))
-        return result
-
-    def _evaluate(self, asked: _Asked) -> Trial:
-        started, trial = time.monotonic(), asked.trial
-        candidate, parameters = asked.family.name, asked.parameters
-        scores: list[float] = []
-        state, reason = "complete", ""
-        try:
-            for number in range(self._validation.count):
-                scores.append(self._validation.score_fold(candidate, parameters, number))
-                if np.isnan(scores[-1]):
-                    state, reason = "failed", f"{self._validation.metric} is undefined on a fold"
-                    break
-                trial.report(float(np.mean(scores)), number)
-                if number + 1 < self._validation.count and (
-                    trial.should_prune() or (asked.limited and self._is_late())
-                ):
-                    state = "pruned"
-                    break
-        except (ValueError, ArithmeticError, MemoryError) as error:
-            state, reason = "failed", f"{candidate}: {str(error).splitlines()[0]}"
-        return Trial(
-            candidate=candidate,
-            number=trial.number,
-            parameters=parameters,
-            score=float(np.mean(scores)) if state == "complete" else None,
-            fold_scores=scores,
-            seconds=time.monotonic() - started,
-            state=state,
-            clock=self._clock(),
-            reason=reason,
-        )
 
     def _is_late(self) -> bool:
         return self._settings.seconds is not None and self._clock() > self._settings.seconds
