@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -214,6 +215,47 @@ def _no_switch_from_outside() -> Iterator[None]:
     kept = {n: os.environ.pop(n) for n in (*SWITCHES, *ADDRESSES) if n in os.environ}
     yield
     os.environ.update(kept)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _configuration_is_resolved_once() -> Iterator[None]:
+    """Resolve a configuration once for all sessions that would read the very same.
+
+    Kedro resolves it anew for each, which takes as long as all else that many a test does.
+    """
+    from kedro.config import OmegaConfigLoader
+
+    resolve = OmegaConfigLoader.__getitem__
+    known: dict[str, dict[str, Any]] = {}
+
+    def resolve_once(loader: Any, key: str) -> dict[str, Any]:
+        folder = Path(loader.conf_source)
+        if key in loader or not folder.is_dir():
+            return resolve(loader, key)
+        read = repr((key, describe_surroundings(loader), read_texts(folder)))
+        if read not in known:
+            known[read] = resolve(loader, key)
+        return deepcopy(known[read])
+
+    OmegaConfigLoader.__getitem__ = resolve_once  # type: ignore[method-assign]
+    yield
+    OmegaConfigLoader.__getitem__ = resolve  # type: ignore[method-assign]
+
+
+def describe_surroundings(loader: Any) -> list[Any]:
+    """Give all that a configuration depends on beside its files."""
+    from fullcircle.switches import list_problems, list_sources
+
+    variables = {n: v for n, v in os.environ.items() if n != "PYTEST_CURRENT_TEST"}
+    sources = {name: list_sources(name) for name in list_problems()}
+    settings = [loader.env, loader.base_env, loader.default_run_env, loader.runtime_params]
+    return [variables, sources, *settings, loader.config_patterns, loader.merge_strategy]
+
+
+def read_texts(folder: Path) -> list[tuple[str, bytes]]:
+    """Give the files of a folder, by their paths in it."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return [(str(file.relative_to(folder)), file.read_bytes()) for file in files]
 
 
 @pytest.fixture(autouse=True)

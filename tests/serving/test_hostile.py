@@ -31,7 +31,7 @@ CORPUS: dict[str, tuple[bytes, str]] = {
     "huge key": (RECORD.encode() % b'{"size": 1, "shape": "a", "who": 1e400}', "no JSON"),
     "long whole number": (
         RECORD.encode() % (b'{"size": 1, "shape": "a", "who": ' + b"9" * 40 + b"}"),
-        "whole number",
+        "out of range",
     ),
 }
 

@@ -124,7 +124,7 @@ def _read_wholes(column: pa.Array, kind: pa.DataType) -> Read:
         return _refuse(column, kind, "is no whole number")
     values = pc.if_else(_is_held(whole, kind), whole, pa.scalar(None, _ANY_WHOLE)).cast(kind)
     wrong = pc.and_(pc.is_valid(given), pc.is_null(values))
-    fault = pc.if_else(pc.is_valid(whole), "is too large a number", "is no whole number")
+    fault = pc.if_else(pc.is_valid(whole), "is out of range", "is no whole number")
     return values, _mark(wrong, fault)
 
 
@@ -222,7 +222,7 @@ def _read_group(
         column = pa.array(values)
     except (pa.ArrowInvalid, OverflowError):
         if len(values) == 1:
-            return nothing, ["is too large a number"]
+            return nothing, ["is out of range"]
         parts = [_read_group([value], shape, kind, any_text=any_text) for value in values]
         return [read for [read], _ in parts], [fault for _, [fault] in parts]
     read, faults = read_values(column, kind, any_text=any_text)
