@@ -174,6 +174,7 @@ def test_the_contract_says_what_the_file_holds(newcomer: Newcomer) -> None:
     assert rides["request_columns"] == ["heat"]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("name", "metric", "low", "high"), [("visits", "roc_auc", 0.75, 1), ("rides", "rmse", 0, 4)]
 )

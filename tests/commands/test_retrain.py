@@ -112,6 +112,7 @@ def test_a_quiet_decision_trains_nothing(ask: Any, place: Path) -> None:
     assert ledger(place) == []
 
 
+@pytest.mark.untraced
 def test_a_person_can_force_it_with_a_reason(
     ask: Any, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -161,6 +161,7 @@ CASES = {
 }
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("case", CASES)
 def test_notebook_arrives_at_the_score_of_the_gate(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -181,6 +182,7 @@ def test_notebook_arrives_at_the_score_of_the_gate(
     assert f"recorded by the gate: {decision['score']['value']!r}" in capsys.readouterr().out
 
 
+@pytest.mark.untraced
 def test_notebook_takes_no_other_model_s_score_for_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,6 +71,7 @@ def compute_at_once(files: list[str]) -> pd.DataFrame:
     ).to_pandas()
 
 
+@pytest.mark.untraced
 def test_merging_day_by_day_equals_computing_all_at_once(tmp_path: Path, real_data: Any) -> None:
     """Daily merges leave exactly the rows that one computation over all days gives."""
     files = sorted((real_data / "online_retail").glob("*.csv"))

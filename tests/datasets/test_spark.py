@@ -145,6 +145,7 @@ def run_nodes(name: str, source: str, raw: Any, folder: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("name", "source"),
     [
@@ -185,6 +186,7 @@ raw:
 """
 
 
+@pytest.mark.untraced
 def test_the_project_runs_on_both(
     new_project: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, on: Callable[[str], None]
 ) -> None:

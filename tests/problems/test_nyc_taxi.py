@@ -223,6 +223,7 @@ def expect(trips: pd.DataFrame, trip: pd.Series, window_days: int) -> dict[str, 
     }
 
 
+@pytest.mark.untraced
 @settings(max_examples=60, deadline=None)
 @given(trips=draw_trips(), window_days=st.integers(1, 3))
 def test_statistics_rest_on_trips_that_had_ended(trips: pd.DataFrame, window_days: int):

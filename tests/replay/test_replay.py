@@ -269,6 +269,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(project: Any, ask: Any) -> 
         blocked.unlink()
 
 
+@pytest.mark.untraced
 def test_a_window_without_rows_is_told_and_passed_over(ask: Any) -> None:
     """Of ten-day windows of monthly reviews the empty one says so, and trains nothing."""
     words = ("--from", "2025-02-01", "--to", "2025-02-21", "--every", "10d", "--trials", "0")

@@ -19,6 +19,7 @@ def days(real_data: Path) -> list[Path]:
     return files
 
 
+@pytest.mark.untraced
 def test_a_year_of_real_days_is_scored_once(tmp_path: Path, days: list[Path]) -> None:
     """Of 305 files each line is scored once or set aside with its reason; a second look adds none.
 
