@@ -249,7 +249,8 @@ def describe_surroundings(loader: Any) -> list[Any]:
     variables = {n: v for n, v in os.environ.items() if n != "PYTEST_CURRENT_TEST"}
     sources = {name: list_sources(name) for name in list_problems()}
     settings = [loader.env, loader.base_env, loader.default_run_env, loader.runtime_params]
-    return [variables, sources, *settings, loader.config_patterns, loader.merge_strategy]
+    switched = vars(loader).get("_globals")  # as they were when the loader was made
+    return [variables, sources, switched, *settings, loader.config_patterns, loader.merge_strategy]
 
 
 def read_texts(folder: Path) -> list[tuple[str, bytes]]:

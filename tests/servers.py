@@ -63,7 +63,16 @@ def start_postgres() -> Iterator[int]:
     first = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", str(folder / "first")]
     try:
         subprocess.run(
-            [programs / "initdb", *first, "-E", "UTF8", "--no-locale", "-D", folder / "data"],
+            [
+                programs / "initdb",
+                *first,
+                "--no-sync",
+                "-E",
+                "UTF8",
+                "--no-locale",
+                "-D",
+                folder / "data",
+            ],
             check=True,
             capture_output=True,
             **as_user,

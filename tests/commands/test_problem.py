@@ -359,7 +359,7 @@ def test_a_large_table_teaches_by_a_sample(
 def test_no_password_of_a_database_stays(
     stranger: Newcomer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A table of a real PostgreSQL becomes a problem; its password is in no file, word or log."""
+    """A table of a real PostgreSQL becomes a problem; neither connection nor password stays."""
     frame = pd.DataFrame({"n": range(200), "y": [0, 1] * 100, "x": np.arange(200) % 7})
     with start_postgres() as port:
         address = f"postgresql+psycopg2://postgres:{DATABASE_PASSWORD}@127.0.0.1:{port}/postgres"
@@ -371,6 +371,11 @@ def test_no_password_of_a_database_stays(
         wrong = address.replace(DATABASE_PASSWORD, f"{DATABASE_PASSWORD}x")
         refused = stranger.say("new", "shop", "--file", wrong, "--table", "visits", *words)
         made = stranger.say("new", "shop", "--file", address, "--table", "public.visits", *words)
+        with engine.connect() as connection:
+            sessions = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres'")
+            held = connection.execute(sessions).scalar_one() - 1
+        engine.dispose()
+    assert held == 0
     assert "several tables. Say --table; there are: visits." in asked.output
     assert "cannot be opened" in refused.output
     assert made.exit_code == 0, made.output

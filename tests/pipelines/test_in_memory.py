@@ -75,7 +75,7 @@ def events(days: int = 100, per_day: int = 20) -> pd.DataFrame:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def values() -> dict[str, Any]:
     """Give the inputs that the pipelines share."""
     frame = events()
@@ -165,7 +165,7 @@ def turn(name: str, values: dict[str, Any], *wanted: str) -> Any:
     return found[0] if len(found) == 1 else found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trained(values: dict[str, Any]) -> dict[str, Any]:
     """Give the values after feature store and training."""
     training_set = _training_set(values)

@@ -153,7 +153,7 @@ def open_database(address: str, table: str | None) -> Source:
 
     shown = _name_database(address)
     try:
-        engine = sa.create_engine(address)
+        engine = sa.create_engine(address, poolclass=sa.NullPool)  # none is held open
         schema, _, plain = (table or "").rpartition(".")
         names = sa.inspect(engine).get_table_names(schema=schema or None)
         names += sa.inspect(engine).get_view_names(schema=schema or None)
@@ -172,12 +172,9 @@ def open_database(address: str, table: str | None) -> Source:
         header = list(connection.execute(query.limit(0)).keys())
 
     def rows() -> Iterator[list[str | None]]:
-        try:
-            with engine.connect().execution_options(stream_results=True) as connection:
-                pieces = connection.execute(query).partitions(_FETCHED_ROWS)
-                for row in chain.from_iterable(pieces):
-                    yield [as_written(value) for value in row]
-        finally:
-            engine.dispose()
+        with engine.connect().execution_options(stream_results=True) as connection:
+            pieces = connection.execute(query).partitions(_FETCHED_ROWS)
+            for row in chain.from_iterable(pieces):
+                yield [as_written(value) for value in row]
 
     return of_texts(f"database table {table}", header, rows, [])
