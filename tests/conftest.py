@@ -237,9 +237,9 @@ def _configuration_is_resolved_once() -> Iterator[None]:
             known[read] = resolve(loader, key)
         return deepcopy(known[read])
 
-    OmegaConfigLoader.__getitem__ = resolve_once  # type: ignore[method-assign]
-    yield
-    OmegaConfigLoader.__getitem__ = resolve  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConfigLoader, "__getitem__", resolve_once)
+        yield
 
 
 def describe_surroundings(loader: Any) -> list[Any]:

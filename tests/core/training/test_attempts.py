@@ -29,7 +29,7 @@ class Folds:
         del candidate, parameters
         found = self._drawn[number]
         if isinstance(found, str):
-            raise ValueError(found)
+            raise ValueError(found) if found else MemoryError
         return float(found)
 
 
@@ -40,7 +40,7 @@ def attempt(drawn: list[Any], others: list[list[float]]) -> Attempt:
     for scores in others:
         steps = {step: float(np.mean(scores[: step + 1])) for step in range(FOLDS)}
         study.add_trial(optuna.create_trial(value=steps[FOLDS - 1], intermediate_values=steps))
-    return Attempt("ridge", study.ask(), {}, Folds(drawn))  # type: ignore[arg-type]
+    return Attempt("ridge", study.ask(), {}, Folds(drawn))  # type: ignore[arg-type]  # all it is asked
 
 
 def turn(trying: Attempt, order: list[int]) -> tuple[Trial, Trial | None]:
@@ -73,6 +73,13 @@ def test_what_is_decided_is_not_scored_further() -> None:
     assert result.fold_scores == []
     assert said is trying.result
     assert trying.score(2, lambda: False) is None
+
+
+def test_an_error_without_words_is_named() -> None:
+    """Where memory ran out, which says nothing, the trial fails with the error's name."""
+    result = attempt(["", *[0.5] * 4], []).score(0, lambda: False)
+    assert result is not None
+    assert (result.state, result.reason) == ("failed", "ridge: MemoryError")
 
 
 def test_once_it_is_late_what_is_scored_is_the_last() -> None:

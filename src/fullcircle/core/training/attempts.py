@@ -69,7 +69,8 @@ class Attempt:
         try:
             found = self._validation.score_fold(self.candidate, self.parameters, number)
         except (ValueError, ArithmeticError, MemoryError) as error:
-            found = f"{self.candidate}: {str(error).splitlines()[0]}"
+            said = str(error).splitlines() or [type(error).__name__]  # a MemoryError says nothing
+            found = f"{self.candidate}: {said[0]}"
         with self._lock:
             self._seconds += time.monotonic() - started
             self._found[number] = found
