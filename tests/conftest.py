@@ -232,7 +232,8 @@ def _configuration_is_resolved_once() -> Iterator[None]:
         folder = Path(loader.conf_source)
         if key in loader or not folder.is_dir():
             return resolve(loader, key)
-        read = repr((key, describe_surroundings(loader), read_texts(folder)))
+        texts = read_texts(folder)
+        read = repr((key, describe_surroundings(loader, texts), texts))
         if read not in known:
             known[read] = resolve(loader, key)
         return deepcopy(known[read])
@@ -242,11 +243,12 @@ def _configuration_is_resolved_once() -> Iterator[None]:
         yield
 
 
-def describe_surroundings(loader: Any) -> list[Any]:
-    """Give all that a configuration depends on beside its files."""
+def describe_surroundings(loader: Any, texts: list[tuple[str, bytes]]) -> list[Any]:
+    """Give all that a configuration depends on beside its files, of which it names variables."""
     from fullcircle.switches import list_problems, list_sources
 
-    variables = {n: v for n, v in os.environ.items() if n != "PYTEST_CURRENT_TEST"}
+    text = b"".join(content for _, content in texts)
+    variables = {n: v for n, v in os.environ.items() if n.encode() in text}
     sources = {name: list_sources(name) for name in list_problems()}
     settings = [loader.env, loader.base_env, loader.default_run_env, loader.runtime_params]
     switched = vars(loader).get("_globals")  # as they were when the loader was made
