@@ -4,6 +4,7 @@ import atexit
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,6 +12,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from traceback import walk_stack
+from types import SimpleNamespace
 from typing import Any
 
 # Processes beside each other share the cores already: threads in each would only wait for one
@@ -259,6 +262,38 @@ def read_texts(folder: Path) -> list[tuple[str, bytes]]:
     """Give the files of a folder, by their paths in it."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return [(str(file.relative_to(folder)), file.read_bytes()) for file in files]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_are_found_quickly() -> Iterator[None]:
+    """Spare Dynaconf the source lines of each caller, for which ``inspect`` asks every module.
+
+    It looks for names of files alone, twice whenever Kedro is told of a project.
+    """
+    from dynaconf.loaders import py_loader
+    from dynaconf.utils import files
+
+    def name_callers() -> list[Any]:
+        frames = [frame for frame, _ in walk_stack(sys._getframe(1))]
+        return [SimpleNamespace(filename=frame.f_code.co_filename) for frame in frames]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (py_loader, files):
+            patch.setattr(module, "inspect", SimpleNamespace(stack=name_callers))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _latency_is_measured_briefly() -> Iterator[None]:
+    """Call a registered model a few times only, wherever its latency is but one fact of many."""
+    from fullcircle.datasets import model_probe_dataset
+    from fullcircle.replay import models
+
+    briefly = partial(model_probe_dataset.measure_latency, rounds=1, calls=5)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (model_probe_dataset, models):
+            patch.setattr(module, "measure_latency", briefly)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -28,11 +28,18 @@ SETTINGS = {
 
 @contextmanager
 def open_sockets() -> Iterator[None]:
-    """Let PySpark leave its sockets to the garbage collector, and collect them here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
-        gc.collect()
+    """Let PySpark leave its sockets to the garbage collector, and collect them here.
+
+    What was there before is not looked through.
+    """
+    gc.freeze()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            yield
+            gc.collect()
+    finally:
+        gc.unfreeze()
 
 
 def open_session() -> Any:

@@ -1,15 +1,12 @@
 """Tests that Spark gives the very rows of the point-in-time join that DuckDB gives."""
 
-import gc
-import shutil
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
+import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -28,46 +25,16 @@ from tests.core.point_in_time_cases import (
     in_one,
     until_now,
 )
+from tests.spark_session import open_session, open_sockets
 
 from fullcircle.core.point_in_time import KeyedTable, join_features
 
-SETTINGS = {
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.memory": "1g",
-    "spark.sql.session.timeZone": "UTC",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-}
 
-
-@contextmanager
-def open_sockets() -> Iterator[None]:
-    """Let PySpark leave its sockets to the garbage collector, and collect them here."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        yield
-        gc.collect()
-
-
-@pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def spark() -> Any:
     """Give the one connection to an embedded Spark that all tests share."""
-    if not shutil.which("java"):
-        pytest.skip("Spark needs Java, and there is no java on the path")
-    session_type = pytest.importorskip("pyspark.sql", reason="pyspark is not installed")
-    import ibis
-
-    builder = session_type.SparkSession.builder.master("local[2]").appName("fullcircle-tests")
-    for name, value in SETTINGS.items():
-        builder = builder.config(name, value)
-    home = tmp_path_factory.mktemp("spark")
-    session = builder.config("spark.sql.warehouse.dir", str(home)).getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    yield ibis.pyspark.connect(session)
     with open_sockets():
-        session.stop()
+        return ibis.pyspark.connect(session=open_session())
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ NAME = "catalog.schema.model"
 HABITS = FeatureTable(keys=["who"], event_time="at")
 FULL = {"size": 0.5, "shape": "flat", "colour": "red", "visits": 3.0}
 KEYED = {"size": 0.5, "shape": "flat", "who": 1}
+# A connection for each request, as `httpx.get` makes it, but certificates are read once.
+HTTP = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass
@@ -213,7 +215,7 @@ def wait_for_address(stage: Stage, process: subprocess.Popen[bytes]) -> str:
         said = read_json(stage.folder.status)
         if said and said["pid"] == process.pid:
             try:
-                httpx.get(f"{said['address']}/ping", timeout=5)
+                HTTP.get(f"{said['address']}/ping", timeout=5)
             except httpx.HTTPError:
                 pass
             else:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner, Result
-from tests.serving.stage import wait_until
+from tests.serving.stage import HTTP, wait_until
 
 from fullcircle.serving.folder import EndpointFolder, read_json
 
@@ -61,7 +61,7 @@ def address(circle: Any) -> Iterator[str]:
 
 def is_ready(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/ready").status_code == 200
+        return HTTP.get(f"{address}/ready").status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -118,19 +118,19 @@ def test_commands_steer_what_runs(address: str, circle: Any) -> None:
     assert (
         json.loads(run("traffic", "--challenger", "0.2", "--why", "try", "--json"))["why"] == "try"
     )
-    wait_until(lambda: httpx.get(f"{address}/traffic").json()["challenger"] == 0.2)
+    wait_until(lambda: HTTP.get(f"{address}/traffic").json()["challenger"] == 0.2)
     assert json.loads(run("status", "--json"))["state"] == "serving"
     token = run("token", "create", "--name", "shop", "--days", "90").splitlines()[0]
-    wait_until(lambda: httpx.get(f"{address}/version").status_code == 401)
+    wait_until(lambda: HTTP.get(f"{address}/version").status_code == 401)
     bearer = {"authorization": f"Bearer {token}"}
-    assert httpx.get(f"{address}/version", headers=bearer).status_code == 200
+    assert HTTP.get(f"{address}/version", headers=bearer).status_code == 200
     [kept] = json.loads(run("token", "list", "--json"))
     assert kept["name"] == "shop"
     run("token", "revoke", kept["id"])
-    wait_until(lambda: httpx.get(f"{address}/version").status_code == 200)
-    example = httpx.get(f"{address}/openapi.json").json()["paths"]["/invocations"]["post"]
+    wait_until(lambda: HTTP.get(f"{address}/version").status_code == 200)
+    example = HTTP.get(f"{address}/openapi.json").json()["paths"]["/invocations"]["post"]
     body = example["requestBody"]["content"]["application/json"]["example"]
-    assert httpx.post(f"{address}/invocations", json=body).status_code == 200
+    assert HTTP.post(f"{address}/invocations", json=body).status_code == 200
     [day] = wait_until(read_costs, 90)
     assert day["predictions"] >= 1
     assert day["cost_per_thousand"].endswith("EUR")

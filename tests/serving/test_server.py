@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.serving.stage import FULL, KEYED, NAME, Stage, served, wait_until
+from tests.serving.stage import FULL, HTTP, KEYED, NAME, Stage, served, wait_until
 
 from fullcircle.registry.addresses import list_aliases
 from fullcircle.serving.folder import read_json, write_json
@@ -31,19 +31,19 @@ BODY = {"dataframe_records": [FULL]}
 
 def is_ready(address: str) -> bool:
     """Whether every worker that is asked can predict."""
-    return all(httpx.get(f"{address}/ready").status_code == 200 for _ in range(4))
+    return all(HTTP.get(f"{address}/ready").status_code == 200 for _ in range(4))
 
 
 def test_it_starts_without_a_model_and_takes_the_one_that_comes(stage: Stage) -> None:
     """Alive and not ready at first; ready by itself once a champion is crowned."""
     with served(stage) as (address, process):
-        assert httpx.get(f"{address}/health").json()["status"] == "ok"
-        assert httpx.get(f"{address}/ready").status_code == 503
+        assert HTTP.get(f"{address}/health").json()["status"] == "ok"
+        assert HTTP.get(f"{address}/ready").status_code == 503
         stage.crown()
         wait_until(lambda: is_ready(address))
-        answer = httpx.post(f"{address}/invocations", json=BODY)
+        answer = HTTP.post(f"{address}/invocations", json=BODY)
         assert answer.json()["model_versions"] == ["1"]
-        metrics = httpx.get(f"{address}/metrics").text
+        metrics = HTTP.get(f"{address}/metrics").text
         assert 'fullcircle_requests_total{route="/invocations",status="200"} 1.0' in metrics
         other = subprocess.run(
             [sys.executable, "-m", "fullcircle.serving", str(stage.folder.path)],
@@ -62,7 +62,7 @@ def test_it_starts_without_a_model_and_takes_the_one_that_comes(stage: Stage) ->
 
 
 async def load(address: str, stop: asyncio.Event, wanted: dict[str, Any]) -> dict[str, Any]:
-    """Ask from eight connections until told to stop; judge every answer."""
+    """Ask from eight connections, each a hundred times a second at most; judge every answer."""
     seen: dict[str, Any] = {"ids": [], "wrong": [], "failed": [], "versions": Counter()}
     numbers = itertools.count()
 
@@ -86,6 +86,7 @@ async def load(address: str, stop: asyncio.Event, wanted: dict[str, Any]) -> dic
                 seen["versions"][version] += 1
                 if abs(predicted[1] - wanted[version][who]) > 1e-9:
                     seen["wrong"].append(content)
+                await asyncio.sleep(0.01)
 
     await asyncio.gather(*(ask() for _ in range(8)))
     return seen
@@ -187,7 +188,7 @@ def test_canary_that_fails_falls_back(stage: Stage) -> None:
 
         def fallen() -> bool:
             for row in rows:
-                httpx.post(f"{address}/invocations", json={"dataframe_records": [row]})
+                HTTP.post(f"{address}/invocations", json={"dataframe_records": [row]})
             return bool(read_json(stage.folder.traffic)["who"] == "fall-back")
 
         wait_until(fallen)
@@ -197,7 +198,7 @@ def test_canary_that_fails_falls_back(stage: Stage) -> None:
 
         def champions_alone() -> bool:
             answers = [
-                httpx.post(f"{address}/invocations", json={"dataframe_records": [row]}).json()
+                HTTP.post(f"{address}/invocations", json={"dataframe_records": [row]}).json()
                 for row in rows
             ]
             return {role for answer in answers for role in answer["roles"]} == {"champion"}
@@ -242,7 +243,7 @@ def test_tls_and_tokens_on_the_wire(stage: Stage) -> None:
             assert answer.status_code == 200
             assert "max-age" in answer.headers["strict-transport-security"]
         with pytest.raises(httpx.HTTPError):
-            httpx.get(said.replace("https", "http") + "/ping")
+            HTTP.get(said.replace("https", "http") + "/ping")
     finally:
         process.terminate()
         process.wait(60)
@@ -281,7 +282,7 @@ def test_worker_ends_when_its_supervisor_is_gone(stage: Stage) -> None:
     stage.crown()
     with served(stage) as (address, process):
         wait_until(lambda: is_ready(address))
-        answer = httpx.post(f"{address}/invocations", json=BODY).json()
+        answer = HTTP.post(f"{address}/invocations", json=BODY).json()
         [worker] = wait_until(lambda: read_workers(stage.folder))
         process.kill()
         process.wait()

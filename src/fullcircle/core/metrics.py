@@ -82,12 +82,6 @@ METRICS: dict[str, Metric] = {
     "r2": Metric(sk.r2_score, REGRESSION, greater_is_better=True, baseline=0.0),
 }
 
-DECISION_METRICS: dict[str, Callable[[Vector, Vector], float]] = {
-    "accuracy": sk.accuracy_score,
-    "balanced_accuracy": sk.balanced_accuracy_score,
-    "f1": lambda truth, decided: sk.f1_score(truth, decided, zero_division=0.0),
-}
-
 
 def score_all(task: str, truth: Vector, predicted: Vector) -> dict[str, float]:
     """Every metric that fits the task, by name."""

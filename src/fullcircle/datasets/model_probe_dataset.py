@@ -16,8 +16,6 @@ from fullcircle.registry.addresses import find_by_alias, find_version
 from fullcircle.registry.storage import fetch_version, read_model
 
 _WARM_UP = 3
-_ROUNDS = 3
-_CALLS = 40
 _MIN_CALLS = 5
 _SECONDS = 2.0  # a slow model is called fewer times
 
@@ -114,25 +112,31 @@ def _measure_size(folder: Path) -> float:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
-def measure_latency(model: Model) -> dict[str, float]:
-    """Time predictions of one row of the example, after some to warm up, in three rounds.
+def measure_latency(model: Model, *, rounds: int = 3, calls: int = 40) -> dict[str, float]:
+    """Time predictions of one row of the example, after some to warm up, in several rounds.
 
     The round with the least ``p95`` counts: that the machine had else to do in the others is no
     fault of the model, whereas all that a model waits for in each of them is.
 
+    Args:
+        model: The model.
+        rounds: How often it is measured.
+        calls: Predictions of a round.
+
     Returns:
-        ``p50`` and ``p95`` in milliseconds over ``calls``: 40, or as many as two seconds allow,
-        and never fewer than 5.
+        ``p50`` and ``p95`` in milliseconds over ``calls``: as many as asked for, or as two seconds
+        allow, and never fewer than 5.
     """
     rows = [model.example.iloc[[place]] for place in range(len(model.example))]
     for row in islice(cycle(rows), _WARM_UP):
         model.predict(row)
-    return min((_time_calls(model, rows) for _ in range(_ROUNDS)), key=lambda found: found["p95"])
+    found = [_time_calls(model, rows, calls) for _ in range(rounds)]
+    return min(found, key=lambda times: times["p95"])
 
 
-def _time_calls(model: Model, rows: list[pd.DataFrame]) -> dict[str, float]:
+def _time_calls(model: Model, rows: list[pd.DataFrame], calls: int) -> dict[str, float]:
     taken: list[float] = []
-    for row in islice(cycle(rows), _CALLS):
+    for row in islice(cycle(rows), calls):
         begun = time.perf_counter()
         model.predict(row)
         taken.append(time.perf_counter() - begun)

@@ -1,18 +1,14 @@
-"""Tests of estimates with intervals, and of the decision threshold."""
+"""Tests of estimates with intervals."""
 
 from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from fullcircle.core.contract import Threshold
 from fullcircle.core.evaluation.intervals import (
     Estimate,
     bootstrap_gain,
     bootstrap_metric,
-    choose_threshold,
 )
 from fullcircle.core.metrics import METRICS
 
@@ -111,28 +107,3 @@ def test_models_are_compared_on_the_same_resamples() -> None:
 def test_an_estimate_prints_its_interval() -> None:
     """An estimate reads as its value with the interval behind."""
     assert str(Estimate(0.81234, 0.8, 0.82, 0.95)) == "0.8123 [0.8000, 0.8200]"
-
-
-def f1(truth: list[int], decided: list[bool]) -> float:
-    hits = sum(1 for t, d in zip(truth, decided, strict=True) if t and d)
-    return 2 * hits / (sum(truth) + sum(decided)) if sum(truth) + sum(decided) else 0.0
-
-
-@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=2, max_size=12))
-@settings(max_examples=10, deadline=None)
-def test_the_threshold_is_the_lowest_of_the_best(rows: list[tuple[int, int]]) -> None:
-    """No other of the 199 thresholds gives a better F1, and no lower one an equal F1."""
-    truth, scores = zip(*rows, strict=True)
-    probability = np.array(scores) / 20
-    chosen = choose_threshold(Threshold(maximise="f1"), np.array(truth), probability)
-    by_hand = {
-        step / 200: f1(list(truth), [p >= step / 200 for p in probability])
-        for step in range(1, 200)
-    }
-    best = max(by_hand.values())
-    assert chosen == min(value for value, score in by_hand.items() if score > best - 1e-12)
-
-
-def test_a_declared_threshold_is_kept() -> None:
-    """A declared value is taken as it is, whatever the rows say."""
-    assert choose_threshold(Threshold(value=0.123), np.array([0, 1]), np.array([0.8, 0.9])) == 0.123

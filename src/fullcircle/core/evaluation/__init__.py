@@ -4,8 +4,8 @@ from fullcircle.core.evaluation.intervals import (
     Estimate,
     bootstrap_gain,
     bootstrap_metric,
-    choose_threshold,
     resample_metric,
 )
+from fullcircle.core.evaluation.thresholds import choose_threshold
 
 __all__ = ["Estimate", "bootstrap_gain", "bootstrap_metric", "choose_threshold", "resample_metric"]

@@ -1,14 +1,12 @@
-"""Scores with their uncertainty, and the decision threshold of a binary model."""
+"""Scores with their uncertainty."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from fullcircle.core.contract import DecisionCosts, Threshold
 from fullcircle.core.evaluation.resampling import prepare_score
-from fullcircle.core.metrics import DECISION_METRICS, METRICS, Vector
+from fullcircle.core.metrics import METRICS, Vector
 
 _AT_ONCE = 50_000  # rows of resamples that lie in memory at a time
 
@@ -132,30 +130,3 @@ def resample_metric(
     sizes = [(min(step, resamples - done), rows) for done in range(0, resamples, step)]
     draws = np.concatenate([score(rng.integers(0, rows, size)) for size in sizes])
     return Resampled(metric, value, draws)
-
-
-def choose_threshold(threshold: Threshold, truth: Vector, probability: Vector) -> float:
-    """Turn a declared threshold into a number, on rows that neither trained nor will gate.
-
-    The candidates are the 199 values 0.005, 0.010 … 0.995; the lowest of equal ones is taken.
-    """
-    if threshold.value is not None:
-        return threshold.value
-    score = _cheapness(threshold.minimise_cost) or DECISION_METRICS[str(threshold.maximise)]
-    candidates = np.arange(1, 200) / 200
-    scores = [score(truth, (probability >= value).astype(int)) for value in candidates]
-    return float(candidates[int(np.argmax(scores))])
-
-
-def _cheapness(costs: DecisionCosts | None) -> Callable[[Vector, Vector], float] | None:
-    """Give the score that is greatest where wrong decisions cost least."""
-    if costs is None:
-        return None
-
-    def score(truth: Vector, decided: Vector) -> float:
-        false_positives = np.sum((decided == 1) & (truth == 0)) * costs.false_positive
-        return -float(
-            false_positives + np.sum((decided == 0) & (truth == 1)) * costs.false_negative
-        )
-
-    return score

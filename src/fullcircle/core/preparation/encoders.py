@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_any_real_numeric_dtype
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.model_selection import KFold
 
@@ -34,15 +35,17 @@ class ColumnGroup:
 
     def __call__(self, frame: pd.DataFrame) -> list[str]:
         """Name the group's columns, in the order of the frame."""
-        numbers = frame.select_dtypes("number")
+        numbers = [
+            str(name) for name, kind in frame.dtypes.items() if is_any_real_numeric_dtype(kind)
+        ]
         if self.name == "numbers":
-            return list(numbers.columns)
+            return numbers
         if self.name in ("even", "skewed"):
-            skewed = _find_skewed(numbers)
-            return [n for n in numbers.columns if (n in skewed) == (self.name == "skewed")]
-        texts = frame.drop(columns=numbers.columns)
-        groups = self._divide(texts)
-        return [name for name in texts.columns if groups[name] == self.name]
+            skewed = _find_skewed(frame[numbers])
+            return [name for name in numbers if (name in skewed) == (self.name == "skewed")]
+        texts = frame.columns.difference(numbers, sort=False)
+        groups = self._divide(frame[texts])
+        return [name for name in texts if groups[name] == self.name]
 
     def _divide(self, texts: pd.DataFrame) -> dict[str, str]:
         distinct = {name: texts[name].dropna().unique() for name in texts.columns}
@@ -60,7 +63,8 @@ class ColumnGroup:
 
 def _find_skewed(numbers: pd.DataFrame) -> set[str]:
     """Columns of more than ten values whose skewness passes 1 either way."""
-    skew = numbers.skew().abs()
+    block = numbers.to_numpy("float64", na_value=np.nan)  # of one piece, not column by column
+    skew = pd.DataFrame(block, columns=numbers.columns).skew().abs()
     skewed = [str(name) for name in numbers.columns[(skew > _SKEWED).to_numpy()]]
     return {name for name in skewed if numbers[name].nunique() > _FEW_VALUES}
 
