@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from fullcircle.core.metrics import DECISION_METRICS, METRICS, roc_auc, score_all
+from fullcircle.core.metrics import METRICS, roc_auc, score_all
 
 TRUTH = np.array([0, 0, 1, 1])
 GOOD, BAD = np.array([0.1, 0.4, 0.6, 0.9]), np.array([0.9, 0.6, 0.4, 0.1])
@@ -100,8 +100,3 @@ def test_all_scores_are_those_of_the_task(task: str) -> None:
     fitting = {name for name, metric in METRICS.items() if task in metric.tasks}
     assert set(score_all(task, truth, predicted)) == fitting
     assert fitting
-
-
-def test_f1_of_no_positive_decision_is_zero() -> None:
-    """Where nobody is decided to be positive, F1 is 0 without a warning."""
-    assert DECISION_METRICS["f1"](TRUTH, np.zeros(4)) == 0.0
