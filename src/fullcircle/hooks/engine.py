@@ -3,6 +3,8 @@
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
+from fullcircle.hooks.tracking import was_interrupted
+
 
 class EngineHook:
     """Chooses the engine when a project is opened; it starts when a table is first read."""
@@ -19,3 +21,11 @@ class EngineHook:
         options = dict(context.config_loader["spark"])
         folder = context.project_path / str(options.get("folder", ""))
         return choose_engine(name, {**options, "folder": str(folder)})
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception) -> None:
+        """After Ctrl-C, leave no query behind: the session may go on, as in a notebook."""
+        from fullcircle.datasets.engine import get_embedded
+
+        if was_interrupted(error):
+            get_embedded().interrupt()

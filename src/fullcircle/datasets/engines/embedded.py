@@ -28,6 +28,14 @@ class EmbeddedEngine:
         connection.raw_sql("SET enable_external_file_cache = false")
         return connection
 
+    def interrupt(self) -> None:
+        """End what a query does that was broken off.
+
+        DuckDB may work on at it after Ctrl-C: a core stays busy, and the next query waits.
+        """
+        if "connection" in vars(self):
+            self.connection.con.interrupt()
+
     def read_text(self, file: Path) -> ir.Table:
         """Read a CSV file, each column as text; ``source_row`` numbers its data rows from 1."""
         table = self.connection.read_csv(
