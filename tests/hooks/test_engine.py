@@ -4,11 +4,21 @@ import threading
 import time
 
 import duckdb
+from kedro.framework.hooks.specs import PipelineSpecs
+from pluggy import PluginManager
 
 from fullcircle.datasets.engine import get_embedded
 from fullcircle.hooks import EngineHook
 
 ENDLESS = "select sum(a.range * b.range) from range(9000000) a, range(9000000) b"
+
+
+def tell_hook(error: Exception) -> None:
+    """Say, as Kedro says it, that a pipeline ended with an error."""
+    manager = PluginManager("kedro")
+    manager.add_hookspecs(PipelineSpecs)
+    manager.register(EngineHook())
+    manager.hook.on_pipeline_error(error=error, run_params={}, pipeline=None, catalog=None)
 
 
 def test_ctrl_c_leaves_no_query_behind() -> None:
@@ -24,12 +34,12 @@ def test_ctrl_c_leaves_no_query_behind() -> None:
 
     thread = threading.Thread(target=work)
     thread.start()
-    EngineHook().on_pipeline_error(error=ValueError("a column is missing"))
+    tell_hook(ValueError("a column is missing"))
     thread.join(0.5)
     assert thread.is_alive()
     last = time.monotonic() + 60
     while thread.is_alive() and time.monotonic() < last:
-        EngineHook().on_pipeline_error(error=RuntimeError("Query interrupted"))
+        tell_hook(RuntimeError("Query interrupted"))
         thread.join(0.1)
     assert isinstance(ended[0], duckdb.InterruptException)
     assert connection.sql("select 1").fetchall() == [(1,)]
