@@ -1,5 +1,7 @@
 """The project's commands: Kedro's own, with errors in one line, and ours."""
 
+from copy import copy
+
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
@@ -11,6 +13,7 @@ from fullcircle.commands.features import features
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
 from fullcircle.commands.package import package
+from fullcircle.commands.parameters import split_parameters
 from fullcircle.commands.problem import problem
 from fullcircle.commands.rename import rename
 from fullcircle.commands.replay import replay
@@ -25,10 +28,19 @@ def cli() -> None:
     """Full Circle: the whole life of a tabular model."""
 
 
+def _list_options() -> list[click.Parameter]:
+    """Return the options of Kedro's own command, of which ``--params`` is read more strictly."""
+    options = [copy(option) for option in kedro_run.params]
+    for option in options:
+        if option.name == "params":
+            option.callback = split_parameters
+    return options
+
+
 run = OneLineErrors(
     name="run",
     callback=kedro_run.callback,
-    params=kedro_run.params,
+    params=_list_options(),
     help="Run the whole circle, or the pipelines that you name.",
     example=(
         "kedro run",
