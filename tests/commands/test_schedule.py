@@ -315,7 +315,7 @@ BAD = {
     'a b: {cron: "0 4 * * *", pipelines: [scoring]}': "name='a b' may hold only letters",
     "a: scoring": "give cron, and pipelines or a command",
     JOB + "pipelines: [scoring]\n  params: {sinse: last}": "no 'sinse' (nearest: 'since')",
-    "a: [": "conf/local/schedules.yml, line 3, near 'a'",
+    "a: [": "conf/base/schedules.yml, line 3, near 'a'",
 }
 
 
