@@ -3,12 +3,15 @@
 from copy import copy
 
 import click
+from kedro.framework.cli.jupyter import jupyter_cli
+from kedro.framework.cli.project import ipython
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
 from fullcircle.commands.alerts import alerts
 from fullcircle.commands.automl import automl
 from fullcircle.commands.endpoint import endpoint
+from fullcircle.commands.extras import find_absent, require_packages
 from fullcircle.commands.features import features
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
@@ -21,6 +24,8 @@ from fullcircle.commands.retrain import retrain
 from fullcircle.commands.schedule import schedule
 from fullcircle.commands.serve import serve
 from fullcircle.commands.stream import stream
+
+_OF_PACKAGES = {"viz": ("viz", "kedro_viz"), "airflow": ("airflow", "kedro_airflow")}
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
@@ -50,6 +55,14 @@ run = OneLineErrors(
     then="open the page and try the commands that the run ends with",
 )
 cli.add_command(run)
+cli.add_command(
+    require_packages(
+        jupyter_cli.commands["jupyter"], "notebook", ("jupyterlab", "notebook", "ipykernel")
+    )
+)
+cli.add_command(require_packages(ipython, "notebook", ("IPython",)))
+for absent in find_absent(_OF_PACKAGES).values():
+    cli.add_command(absent)
 cli.add_command(alerts)
 cli.add_command(automl)
 cli.add_command(endpoint)
