@@ -92,4 +92,4 @@ def read_clock(text: str | None) -> datetime | None:
     try:
         return read_moment(text)
     except ValueError as error:
-        raise RefusedOption(f"--as-of: {error}.") from error
+        raise RefusedOption(f"--as-of {error}.") from error
