@@ -50,6 +50,19 @@ def problem() -> None:
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]))
 @click.option("--positive", help="Of two classes, the one whose probability is wanted.")
 @click.option(
+    "--label-missing",
+    multiple=True,
+    help="Word of the target that means that it is not known; again for more. '' for none.",
+)
+@click.option(
+    "--keep-spellings", is_flag=True, help="Yes and yes are two classes of the target, not one."
+)
+@click.option(
+    "--rare",
+    type=click.Choice(["leave-out", "join"]),
+    help="What becomes of classes with too few rows: their rows are rejected, or one class.",
+)
+@click.option(
     "--label-delay-days", type=float, help="Days after which a label is known; 1 if not given."
 )
 @click.option("--period-days", type=float, help="Length of the period that is scored.")

@@ -75,6 +75,10 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
         "label": proposal.label_name,
         "label_source": proposal.label.source,
         "classes": _as_tuple("CLASSES", classes) if classes else "",
+        "label_missing": _as_tuple("", proposal.label.unknown),
+        "spellings": [
+            (as_python(text), as_python(name)) for text, name in proposal.label.spellings.items()
+        ],
         "named": named,
         "row_id": spec.row_id,
         "time": spec.event_time,
@@ -87,6 +91,7 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
                 "Reading",
                 *(["as_class"] if classes else []),
                 *(["name_rows"] if named else []),
+                *(["read_class"] if classes else []),
             ]
         ),
         "mappings": list(_list_mappings(proposal)),
@@ -186,6 +191,7 @@ def _fill(template: str, **values: Any) -> str:
         "yaml": _as_yaml,
         "quoted": lambda text: json.dumps(text, ensure_ascii=False),
         "plain": _plain,
+        "oneline": _one_line,
         "long": _mark_long,
     }
     return environment.get_template(template).render(**values)

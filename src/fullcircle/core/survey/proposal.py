@@ -1,7 +1,7 @@
 """A look at a table, and the problem that it proposes: contract, reading and what was found."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 import ibis.expr.types as ir
@@ -15,13 +15,14 @@ from fullcircle.core.survey.dangers import find_dangers, read_sample
 from fullcircle.core.survey.findings import Finding
 from fullcircle.core.survey.identity import Identity, choose_identity
 from fullcircle.core.survey.kinds import (
+    MISSING_WORDS,
     Column,
     find_decimal,
     find_missing_words,
     name_columns,
     recognise,
 )
-from fullcircle.core.survey.label import Label, infer_label
+from fullcircle.core.survey.label import Label, LabelOptions, LabelValues, infer_label
 from fullcircle.core.survey.shares import choose_split
 from fullcircle.core.survey.wishes import Wishes
 
@@ -76,7 +77,7 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         raise DataError(f"The table has no column to predict {wishes.target!r} from.")
     rows = int(raw.count().execute())
     sample = take_sample(raw, sources, rows)
-    columns, reading = _recognise_all(sample, sources)
+    columns, reading = _recognise_all(sample, sources, wishes.target)
     label = _look_at_label(raw, reading, wishes)
     identity = choose_identity(raw, columns, reading, wishes)
     named = {each.source: each for each in columns}
@@ -86,6 +87,8 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
     left_out = {each.source: dangers[each.name] for each in features if each.name in dangers}
     split, notes = choose_split(label.rows, history=identity.time is not None)
     label_name = named[wishes.target].name
+    if label.task == "regression":
+        reading = replace(reading, missing=tuple(dict.fromkeys([*reading.missing, *label.unknown])))
     spec = ProblemSpec(
         name=wishes.name,
         description=f"{_say(label, label_name)} One row is one row of the source.",
@@ -125,8 +128,11 @@ def take_sample(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
     return frame.where(frame.notna(), None).set_axis(sources, axis=1)
 
 
-def _recognise_all(sample: pd.DataFrame, sources: list[str]) -> tuple[list[Column], Reading]:
-    missing = find_missing_words(sample)
+def _recognise_all(
+    sample: pd.DataFrame, sources: list[str], target: str
+) -> tuple[list[Column], Reading]:
+    # What means nothing in the target is a question of its own: "None" may be a class.
+    missing = find_missing_words(sample.drop(columns=target))
     known = sample.mask(sample.isin(missing), None) if missing else sample
     decimal = find_decimal(known)
     names = name_columns(sources)
@@ -135,22 +141,28 @@ def _recognise_all(sample: pd.DataFrame, sources: list[str]) -> tuple[list[Colum
 
 
 def _look_at_label(raw: ir.Table, reading: Reading, wishes: Wishes) -> Label:
-    text = reading.text(raw, wishes.target)
+    text = as_text(raw[wishes.target])
     counted = raw.select(value=text).group_by("value").aggregate(rows=lambda t: t.count())
     ordered = counted.order_by(ibis.desc("rows"), "value").limit(SAMPLE_ROWS).to_pandas()
     known = ordered[ordered["value"].notna()]
     counts = dict(zip(known["value"], known["rows"].astype(int), strict=True))
     [facts] = raw.aggregate(rows=raw.count(), known=text.count()).to_pyarrow().to_pylist()
-    blanks = facts["rows"] - facts["known"]
-    return infer_label(
-        wishes.target,
-        counts,
-        facts["known"],
-        blanks,
-        reading.decimal,
+    values = LabelValues(
+        source=wishes.target,
+        counts=counts,
+        rows=facts["known"],
+        blanks=facts["rows"] - facts["known"],
+        decimal=reading.decimal,
+        missing=MISSING_WORDS,
+    )
+    options = LabelOptions(
         task=wishes.task,
         positive=wishes.positive,
+        missing=wishes.label_missing,
+        keep_spellings=wishes.keep_spellings,
+        rare=wishes.rare,
     )
+    return infer_label(values, options)
 
 
 def _look_for_dangers(
@@ -171,6 +183,7 @@ def read_label(texts: pd.Series, label: Label, decimal: str) -> pd.Series:
         column = Column(label.source, "label", "number", 0, 0.0)
         return read_sample(texts.to_frame(), [column], decimal)["label"]
     places = {name: place for place, name in enumerate(label.classes)}
+    places |= {text: places[name] for text, name in label.spellings.items()}
     return texts.map(places).astype("float64")
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from pydantic import Field, PositiveFloat
 
 from fullcircle.core.contract import Settings, Task
+from fullcircle.core.survey.classes import Rare
 
 
 class Wishes(Settings):
@@ -18,6 +19,10 @@ class Wishes(Settings):
         snapshot: Whether no column is to be taken for the time.
         task: What is predicted, where the values mislead.
         positive: Of two classes, the one whose probability is wanted.
+        label_missing: Words of the target that mean that the label is not known; None to decide by
+            its values.
+        keep_spellings: Whether spellings of one class stay classes of their own.
+        rare: What becomes of the rows of classes with too few of them.
         label_delay_days: Days after the prediction at which its label is known.
         period_days: Length of the period that is scored after ``as_of``.
         as_of: The first clock; for a history one that leaves the last period to score.
@@ -31,6 +36,9 @@ class Wishes(Settings):
     snapshot: bool = False
     task: Task | None = None
     positive: str | None = None
+    label_missing: tuple[str, ...] | None = None
+    keep_spellings: bool = False
+    rare: Rare | None = None
     label_delay_days: float | None = Field(default=None, ge=0)
     period_days: PositiveFloat | None = None
     as_of: date | None = None
