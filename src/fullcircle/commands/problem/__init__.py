@@ -46,6 +46,14 @@ def problem() -> None:
 @click.option(
     "--key", "keys", multiple=True, help="Column that says what a row is about; again for more."
 )
+@click.option(
+    "--no-key", is_flag=True, help="Each row is about something of its own, whatever repeats."
+)
+@click.option(
+    "--states",
+    type=click.Choice(["first", "all"]),
+    help="Which rows of one key and time are kept, as in a change log: the first if not given.",
+)
 @click.option("--snapshot", is_flag=True, help="No column is the time, whatever it looks like.")
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]))
 @click.option("--positive", help="Of two classes, the one whose probability is wanted.")

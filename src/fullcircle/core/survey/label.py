@@ -49,6 +49,7 @@ class Label:
             binary label the second one is what the model gives the probability of.
         metric: The primary metric.
         rows: Rows with a known label.
+        rows_left_out: Rows of classes that are too rare, which are rejected.
         unknown: Words that mean that the label is not known.
         spellings: ``{text: class}`` of texts that are written otherwise than their class.
         findings: What was assumed, and what looks dangerous.
@@ -59,6 +60,7 @@ class Label:
     classes: tuple[str, ...]
     metric: str
     rows: int
+    rows_left_out: int = 0
     unknown: tuple[str, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
@@ -126,7 +128,15 @@ def _as_regression(values: LabelValues, options: LabelOptions) -> Label:
     _refuse_texts(values.source, classes.counts, values.decimal)
     found = _tell_blanks(values, classes, rows)
     unknown = tuple(classes.unknown)
-    return Label(values.source, "regression", (), _METRICS["regression"], rows, unknown, {}, found)
+    return Label(
+        values.source,
+        "regression",
+        (),
+        _METRICS["regression"],
+        rows,
+        unknown=unknown,
+        findings=found,
+    )
 
 
 def _as_classes(values: LabelValues, options: LabelOptions) -> Label:
@@ -153,6 +163,7 @@ def _as_classes(values: LabelValues, options: LabelOptions) -> Label:
         classes=ordered,
         metric=metric,
         rows=rows,
+        rows_left_out=sum(classes.left_out.values()),
         unknown=tuple(classes.unknown),
         spellings=classes.spellings,
         findings=(*_tell_blanks(values, classes, rows), *classes.findings, *rare),

@@ -13,7 +13,7 @@ from fullcircle.core.errors import DataError
 from fullcircle.core.rejection import SOURCE_ROW, as_text
 from fullcircle.core.survey.dangers import find_dangers, read_sample
 from fullcircle.core.survey.findings import Finding
-from fullcircle.core.survey.identity import Identity, choose_identity
+from fullcircle.core.survey.identity import Identity
 from fullcircle.core.survey.kinds import (
     MISSING_WORDS,
     Column,
@@ -23,11 +23,14 @@ from fullcircle.core.survey.kinds import (
     recognise,
 )
 from fullcircle.core.survey.label import Label, LabelOptions, LabelValues, infer_label
+from fullcircle.core.survey.relations import relate_rows
 from fullcircle.core.survey.shares import choose_split
+from fullcircle.core.survey.states import States
 from fullcircle.core.survey.wishes import Wishes
 
 SAMPLE_ROWS = 20_000
 _DUPLICATE_ROWS = 100_000
+MANY_REPEATED = 0.2
 # Words of a column by which fairness is asked for first.
 _GROUPS = re.compile(r"(^|_)(sex|gender|age|race|ethnicity|nationality|religion|region)(_|$)")
 _MAX_SLICES = 2
@@ -45,6 +48,8 @@ class Proposal:
         label_name: The label's column.
         identity: Row id, keys and time.
         left_out: ``{source column: why}`` of the columns that no model sees.
+        states: Rows that are states of one case, of which the first alone is kept; None for none.
+        rejected_share: Share of the rows that will be rejected by what was chosen here.
         rows: Rows of the table.
         findings: What was assumed, what looks dangerous, what must be edited.
     """
@@ -55,6 +60,8 @@ class Proposal:
     label_name: str
     identity: Identity
     left_out: dict[str, str]
+    states: States | None
+    rejected_share: float
     rows: int
     findings: list[Finding]
 
@@ -79,13 +86,16 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
     sample = take_sample(raw, sources, rows)
     columns, reading = _recognise_all(sample, sources, wishes.target)
     label = _look_at_label(raw, reading, wishes)
-    identity = choose_identity(raw, columns, reading, wishes)
+    relations = relate_rows(raw, columns, label, reading, wishes)
+    identity, states = relations.identity, relations.states
     named = {each.source: each for each in columns}
     features = [each for each in columns if each.source not in {*identity.sources, wishes.target}]
     dangers, found = _look_for_dangers(sample, features, label, reading.decimal)
     kept = [each for each in features if each.name not in dangers]
     left_out = {each.source: dangers[each.name] for each in features if each.name in dangers}
-    split, notes = choose_split(label.rows, history=identity.time is not None)
+    rejected = _share_rejected(label, states, rows)
+    usable = round(label.rows * (1 - rejected)) if states else label.rows
+    split, notes = choose_split(usable, history=identity.time is not None)
     label_name = named[wishes.target].name
     if label.task == "regression":
         reading = replace(reading, missing=tuple(dict.fromkeys([*reading.missing, *label.unknown])))
@@ -113,9 +123,17 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         label_name=label_name,
         identity=identity,
         left_out=left_out,
+        states=states,
+        rejected_share=rejected,
         rows=rows,
-        findings=[*_tell_label(label), *identity.findings, *notes, *found, *looks],
+        findings=[*_tell_label(label), *relations.findings, *notes, *found, *looks],
     )
+
+
+def _share_rejected(label: Label, states: States | None, rows: int) -> float:
+    """Return the share of the rows that what was chosen here rejects."""
+    rare = label.rows_left_out / rows
+    return rare + (1 - states.cases / states.rows if states else 0.0)
 
 
 def take_sample(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
@@ -273,4 +291,6 @@ def _tell_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Findi
         return []
     told = f"{repeated} of the first {looked} rows repeat an earlier one in every column"
     do = "they may stand on both sides of the split: drop them if they are one case"
+    if repeated > MANY_REPEATED * looked:
+        told += f" ({repeated / looked:.0%}): every score will be better than on new rows"
     return [Finding("danger", "duplicates", told, do)]

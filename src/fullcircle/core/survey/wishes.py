@@ -1,6 +1,7 @@
 """What a user says of a new problem; the rest is inferred."""
 
 from datetime import date
+from typing import Literal
 
 from pydantic import Field, PositiveFloat
 
@@ -16,6 +17,8 @@ class Wishes(Settings):
         target: Column to predict.
         time: Column with the moment of the prediction.
         keys: Columns that say what a row is about.
+        no_key: Whether each row is about something of its own, whatever repeats.
+        states: Which rows of one key and time are kept: the first or all; None for the first.
         snapshot: Whether no column is to be taken for the time.
         task: What is predicted, where the values mislead.
         positive: Of two classes, the one whose probability is wanted.
@@ -33,6 +36,8 @@ class Wishes(Settings):
     target: str
     time: str | None = None
     keys: tuple[str, ...] = ()
+    no_key: bool = False
+    states: Literal["first", "all"] | None = None
     snapshot: bool = False
     task: Task | None = None
     positive: str | None = None
