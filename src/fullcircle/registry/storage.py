@@ -2,17 +2,18 @@
 
 import json
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from fullcircle.core.errors import ModelError
 from fullcircle.core.model import Model, Registration
 from fullcircle.registry.digests import MANIFEST, digest_files, find_tampering, seal_files
+from fullcircle.registry.distributions import pin_library
 
 DESCRIPTION = "fullcircle.json"
 SEAL = "digest"  # tag of a version: one digest for all its files
 _SKOPS, _PICKLE = "model.skops", "model.pkl"
+_LIBRARIES = ("scikit-learn", "skops", "skrub", "xgboost", "lightgbm", "pandas", "numpy")
 
 # Types beyond skops' own list that our estimators are made of. The list lies here, not in the
 # model: a model that could name its own trusted types could name any code.
@@ -102,13 +103,7 @@ def enter_version(
 
 
 def _requirements() -> list[str]:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = []
-    for library in ("scikit-learn", "skops", "skrub", "xgboost-cpu", "lightgbm", "pandas", "numpy"):
-        with suppress(PackageNotFoundError):
-            found.append(f"{library}=={version(library)}")
-    return found
+    return [pin for library in _LIBRARIES for pin in pin_library(library)]
 
 
 def read_model(version: Any, *, allow_code: bool = False) -> Model:
