@@ -1,15 +1,16 @@
 """What a model needs where it is loaded, with the versions that made it."""
 
-from collections.abc import Iterable, Iterator
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 
 from fullcircle.registry.carried_code import OWN_PACKAGE, find_libraries, list_own
+from fullcircle.registry.distributions import PLATFORM_PACKAGES, pin_library
 
 # scipy, joblib and threadpoolctl come with scikit-learn at any version; the sums are theirs too.
 _ALWAYS = ("numpy", "pandas", "scikit-learn", "scipy", "joblib", "threadpoolctl", "skops", "mlflow")
-# Two names of one module: on Linux and Windows the one without GPU libraries, which has no wheel
-# for macOS.
-_XGBOOST = ("xgboost-cpu", "xgboost")
+_LIBRARY_BY_PACKAGE = {
+    package: library for library, packages in PLATFORM_PACKAGES.items() for package in packages
+}
 
 
 def list_requirements(modules: Iterable[str]) -> list[str]:
@@ -22,19 +23,8 @@ def list_requirements(modules: Iterable[str]) -> list[str]:
         Requirements such as ``numpy==2.4.1``, sorted, that install on Linux, macOS and Windows.
     """
     named = set(modules)
-    libraries = {name.partition(".")[0] for name in named} | find_libraries(list_own(named))
+    imported = {name.partition(".")[0] for name in named} | find_libraries(list_own(named))
     known = packages_distributions()
-    needed = {name for library in libraries for name in known.get(library, [])[:1]}
-    return sorted(line for name in {*_ALWAYS, *needed} - {OWN_PACKAGE} for line in _pin(name))
-
-
-def _pin(distribution: str) -> Iterator[str]:
-    try:
-        pinned = version(distribution)
-    except PackageNotFoundError:
-        return
-    if distribution not in _XGBOOST:
-        yield f"{distribution}=={pinned}"
-        return
-    yield f"xgboost-cpu=={pinned}; sys_platform != 'darwin'"
-    yield f"xgboost=={pinned}; sys_platform == 'darwin'"
+    packages = {package for name in imported for package in known.get(name, [])[:1]}
+    libraries = {_LIBRARY_BY_PACKAGE.get(name, name) for name in {*_ALWAYS, *packages}}
+    return sorted(pin for library in libraries - {OWN_PACKAGE} for pin in pin_library(library))
