@@ -95,7 +95,7 @@ def new(
     """
     from fullcircle.commands.problem.creating import draft_problem, keep_problem
     from fullcircle.commands.problem.telling import settle_wishes, shorten, show_draft
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
     from fullcircle.core.survey import of_level
 
     root = find_project()
@@ -128,7 +128,7 @@ def take(name: str, address: str, table: str | None, no_header: bool) -> None:
     """Take more rows into a problem, behind those that it has."""
     from fullcircle.commands.problem.creating import take_more
     from fullcircle.commands.problem.telling import shorten
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
 
     root = find_project()
     placed = take_more(root, name, address, table=table, header=not no_header)
@@ -146,7 +146,7 @@ def take(name: str, address: str, table: str | None, no_header: bool) -> None:
 def list_problems(as_json: bool) -> None:
     """List the problems of this project: what each predicts, and from which sources."""
     from fullcircle.commands.problem.listing import describe_problems
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
 
     answer(describe_problems(find_project()), as_json=as_json, show=as_table)
 
@@ -191,7 +191,7 @@ def _switch(name: str | None) -> str:
 def remove(name: str, data: bool, yes: bool, dry_run: bool) -> None:
     """Take a problem away: its package, configuration and tests."""
     from fullcircle.commands.problem.removing import plan_removal, remove_problem
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
 
     plan = plan_removal(find_project(), name, data=data)
     click.echo("\n".join(plan.tell()))
