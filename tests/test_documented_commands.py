@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -104,6 +105,7 @@ def find_listed(words: str, listed: dict[str, str]) -> str | None:
     return listed[max(names, key=len)] if names else None
 
 
+_HIGHEST_PORT = 49151  # Kedro-Viz takes no higher one
 DOCUMENTED = list_documented()
 RUN_HERE = [
     words
@@ -118,6 +120,7 @@ def project(make: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) 
     from mlflow import MlflowClient
 
     made = make(tmp_path_factory.mktemp("documented") / "project")
+    shutil.copytree(ROOT / "notebooks", made.path / "notebooks")
     result = made.command()
     assert result.exit_code == 0, result.output
     client = MlflowClient(tracking_uri=f"sqlite:///{made.path}/mlflow.db")
@@ -190,7 +193,7 @@ def servers(project: Any) -> Iterator[dict[str, tuple[int, Any]]]:
     with ExitStack() as stack:
         started = {}
         for command in SERVERS:
-            port = free_port()
+            port = next(port for port in iter(free_port, None) if port <= _HIGHEST_PORT)
             words = [*shlex.split(command), "--port", str(port), *OPTIONS.get(command, ())]
             process = subprocess.Popen(
                 words,
@@ -212,6 +215,9 @@ OPTIONS = {
 
 
 def stop(process: Any) -> None:
+    """End a server and what it started, if it has not ended by itself."""
+    if process.poll() is not None:
+        return
     os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(20)
