@@ -15,7 +15,7 @@ from fullcircle.commands.problem.writing import refuse_overwriting, write_proble
 from fullcircle.commands.schedule.files import save_files
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError, name_missing
 from fullcircle.core.survey import Finding, Proposal, Wishes, propose_problem
-from fullcircle.intake import Source, Taken, open_source, take_table
+from fullcircle.ingestion import Source, Taken, open_source, take_table
 from fullcircle.switches import list_problems, read_variable
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fullcircle.core.errors import ConfigurationError, DataError, FullCircleError
-from fullcircle.intake import open_source, take_table
-from fullcircle.intake.source import settle_names
+from fullcircle.ingestion import open_source, take_table
+from fullcircle.ingestion.source import settle_names
 
 FRAME = pd.DataFrame(
     {"name": ["Ann", "Bö, b", None], "age": [31, 4, 58], "size": [1.5, 2.0, -0.25], "y": [1, 0, 1]}

@@ -1,0 +1,301 @@
+"""Which bytes mean which letters: told by the whole file, not by its beginning alone."""
+
+import codecs
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from fullcircle.core.errors import DataError
+from fullcircle.core.survey.findings import Finding
+
+_CHUNK = 1 << 20
+_HEAD = 1 << 20
+_TAIL = 1 << 14
+_LEGACY_SAMPLE = 1 << 16
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# Code pages that tables are really written in; the first is what is taken in doubt.
+_LEGACY = (
+    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r",
+    "cp932", "euc_jp", "gb18030", "big5", "cp949", "iso8859_2", "cp850", "cp866", "mac_roman",
+)  # fmt: skip
+_NAMES = {"cp1252": "Windows-1252"}
+_BAD_BYTES_SHARE = 0.05
+_CONTROL_SHARE = 0.01
+_NO_TEXT = "Give CSV, Parquet, Excel or JSON lines."
+_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A text file whose letters are known.
+
+    Attributes:
+        path: The file.
+        open: Opens its bytes, unpacked.
+        encoding: Its encoding, as Python names it.
+        clean: Whether every byte is UTF-8 text without zero bytes, so that any reader agrees.
+        head: Its first million letters, or all of them.
+        tail: Its last letters, where ``head`` does not hold them.
+        size: Bytes, unpacked.
+        breaks: Line breaks, as bytes.
+        findings: What was assumed of its letters.
+    """
+
+    path: Path
+    open: Callable[[], IO[bytes]]
+    encoding: str
+    clean: bool
+    head: str
+    tail: str
+    size: int
+    breaks: int
+    findings: tuple[Finding, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines with their ends, zero bytes left out; bad bytes are read as Latin."""
+        decoder = codecs.getincrementaldecoder(self.encoding)(errors="latin_bytes")
+        rest = ""
+        with self.open() as file:
+            while data := file.read(_CHUNK):
+                text = rest + decoder.decode(data).replace("\0", "")
+                # A return at the end may be the first half of a line's end.
+                if text.endswith("\r"):
+                    text, kept = text[:-1], "\r"
+                else:
+                    kept = ""
+                parts = _split_lines(text)
+                rest = parts.pop() + kept if parts else kept
+                yield from parts
+        rest += decoder.decode(b"", final=True)
+        yield from (part for part in _split_lines(rest) if part)
+
+
+def _split_lines(text: str) -> list[str]:
+    """Split at line ends only, keeping them; the last part has no end."""
+    if "\r" not in text:
+        parts = text.split("\n")
+        return [f"{part}\n" for part in parts[:-1]] + parts[-1:]
+    ends = re.compile(r"\r\n|\n|\r")
+    parts, start = [], 0
+    for match in ends.finditer(text):
+        parts.append(text[start : match.end()])
+        start = match.end()
+    return [*parts, text[start:]]
+
+
+def _read_latin_bytes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return bad.decode("cp1252", errors="replace"), error.end
+
+
+codecs.register_error("latin_bytes", _read_latin_bytes)
+
+
+@dataclass
+class _Scan:
+    """What one pass over the bytes counts."""
+
+    size: int = 0
+    breaks: int = 0
+    zeros: int = 0
+    controls: int = 0
+    bad: int = 0
+    high: int = 0
+    first_bad_line: int = 0
+    head: bytes = b""
+    tail: bytes = b""
+    legacy: bytes = b""
+
+
+def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
+    """Tell how a text file is encoded.
+
+    Args:
+        path: The file, for messages.
+        opener: Opens its bytes, unpacked.
+
+    Raises:
+        DataError: The file is empty, cannot be unpacked, or is no text.
+    """
+    scan = _scan(path, opener)
+    if not scan.head.strip(b" \t\r\n\xef\xbb\xbf"):
+        raise DataError(f"{path} is empty. Give a file with a header and rows.")
+    encoding, findings = _choose(path, scan)
+    wide = encoding.startswith(("utf-16", "utf-32"))
+    head = scan.head.decode(
+        encoding, errors="ignore" if len(scan.head) < scan.size else "latin_bytes"
+    )
+    tail = ""
+    if len(scan.head) < scan.size and not wide:
+        tail = scan.tail.decode(encoding, errors="ignore")
+    if wide and scan.size > len(scan.head):
+        skew = (scan.size - len(scan.tail)) % (4 if "32" in encoding else 2)
+        name = (
+            encoding if encoding[-1] == "e" else f"{encoding}-{'le' if _is_little(scan) else 'be'}"
+        )
+        tail = scan.tail[skew:].decode(name, errors="ignore")
+    clean = encoding in ("utf-8", "utf-8-sig") and not scan.bad and not scan.zeros
+    return TextFile(
+        path=path,
+        open=opener,
+        encoding=encoding,
+        clean=clean,
+        head=head.replace("\0", ""),
+        tail=tail.replace("\0", ""),
+        size=scan.size,
+        breaks=scan.breaks,
+        findings=tuple(findings),
+    )
+
+
+def _is_little(scan: _Scan) -> bool:
+    return scan.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE))
+
+
+def _scan(path: Path, opener: Callable[[], IO[bytes]]) -> _Scan:
+    """Read all bytes once: count what matters, and keep beginning, end and odd lines."""
+    scan = _Scan()
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="strict")
+    try:
+        with opener() as file:
+            while data := file.read(_CHUNK):
+                if len(scan.head) < _HEAD:
+                    scan.head += data[: _HEAD - len(scan.head)]
+                scan.tail = (scan.tail + data)[-_TAIL:]
+                scan.zeros += data.count(b"\0")
+                if not data.isascii() or decoder.getstate()[0]:
+                    _check_utf8(scan, data, decoder)
+                if scan.size < _HEAD:
+                    scan.controls += len(_CONTROLS.findall(data))
+                scan.size += len(data)
+                scan.breaks += data.count(b"\n")
+    except DataError:
+        raise
+    except (OSError, EOFError, ValueError) as error:
+        raise DataError(f"{path} cannot be unpacked: {error}.") from error
+    except Exception as error:  # each way of packing has errors of its own
+        raise DataError(f"{path} cannot be unpacked: {error}.") from error
+    return scan
+
+
+def _check_utf8(scan: _Scan, data: bytes, decoder: codecs.IncrementalDecoder) -> None:
+    """Count the bytes that are no UTF-8, and keep lines that hold letters beyond ASCII."""
+    pending = decoder.getstate()[0]
+    try:
+        text = decoder.decode(data)
+    except UnicodeDecodeError:
+        decoder.reset()
+        whole = pending + data
+        text = whole.decode("utf-8", errors="surrogateescape")
+        bad = sum(1 for letter in re.findall("[\udc80-\udcff]", text))
+        # A letter that the chunk cut is not bad.
+        bad -= _cut_bytes(whole)
+        if bad > 0 and not scan.bad:
+            first = re.search("[\udc80-\udcff]", text)
+            scan.first_bad_line = (
+                scan.breaks + 1 + text.count("\n", 0, first.start() if first else 0)
+            )
+        scan.bad += max(bad, 0)
+        scan.high += sum(1 for letter in re.findall("[^\x00-\x7f\udc80-\udcff]", text))
+        if cut := _cut_bytes(whole):
+            decoder.decode(whole[-cut:])
+        if len(scan.legacy) < _LEGACY_SAMPLE:
+            odd = [line for line in whole.split(b"\n") if not line.isascii()]
+            scan.legacy += b"\n".join(odd)[: _LEGACY_SAMPLE - len(scan.legacy)]
+    else:
+        scan.high += max(len(data) - len(text), 0)
+
+
+def _cut_bytes(data: bytes) -> int:
+    """Return how many bytes at the end begin a letter that is not complete."""
+    for cut in range(1, min(4, len(data) + 1)):
+        byte = data[-cut]
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return cut if needed > cut else 0
+        if byte < 0x80:
+            return 0
+    return 0
+
+
+def _choose(path: Path, scan: _Scan) -> tuple[str, list[Finding]]:
+    for mark, encoding in _MARKS:
+        if scan.head.startswith(mark):
+            return encoding, []
+    if wide := _find_wide(scan.head):
+        told = f"{wide.upper()} without a mark: every second byte is zero"
+        return wide, [Finding("assumed", "encoding", told)]
+    if scan.zeros > max(scan.size / 1000, 8) or scan.head.startswith(
+        (b"%PDF", b"\x89PNG", b"PAR1")
+    ):
+        raise DataError(f"{path} is no text: it holds zero bytes or other data. {_NO_TEXT}")
+    if scan.controls > min(scan.size, _HEAD) * _CONTROL_SHARE:
+        raise DataError(f"{path} is no text. {_NO_TEXT}")
+    findings = []
+    if scan.zeros:
+        told = f"{scan.zeros} zero bytes were left out"
+        findings.append(Finding("danger", "encoding", told, "look at how the file was made"))
+    if not scan.bad:
+        return "utf-8", findings
+    if scan.high and scan.bad <= max(1, scan.high * _BAD_BYTES_SHARE):
+        told = (
+            f"UTF-8 but for {scan.bad} bytes, the first in line {scan.first_bad_line}: "
+            "these were read as Windows-1252"
+        )
+        return "utf-8", [*findings, Finding("danger", "encoding", told, "check these letters")]
+    encoding = find_legacy(scan.legacy)
+    told = f"not UTF-8: taken for {_NAMES.get(encoding, encoding)}"
+    do = "--encoding NAME, or save the file as UTF-8, if letters look wrong"
+    return encoding, [*findings, Finding("danger", "encoding", told, do)]
+
+
+def _find_wide(head: bytes) -> str | None:
+    """Tell UTF-16 without a mark: nearly all zero bytes stand at every second place."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    half = len(head) // 2
+    if half < 2:
+        return None
+    if odd > 0.3 * half and even < 0.02 * half:
+        return "utf-16-le"
+    return "utf-16-be" if even > 0.3 * half and odd < 0.02 * half else None
+
+
+def find_legacy(sample: bytes) -> str:
+    """Tell the code page of lines with letters beyond ASCII, by how likely its words are."""
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(sample, cp_isolation=list(_LEGACY), enable_fallback=False)
+    best = found.best()
+    if best is None:
+        return _LEGACY[0]
+    near = {
+        name
+        for each in found
+        if each.chaos <= best.chaos + 0.02
+        for name in (each.encoding, *each.could_be_from_charset)
+    }
+    # Few letters fit many code pages; of these, the commonest is meant.
+    return _LEGACY[0] if _LEGACY[0] in near and _is_western(sample) else str(best.encoding)
+
+
+_WESTERN = set("äöüßÄÖÜéëáâåæøñçíîïóôõœúûÉÈÀÁÂÅÆØÑÇÍÓÕÔÚÊàèêìòùãÃ°²³€£§µ’‘“”–—…©®´«»½ªº×÷±·")
+_DOUBTFUL = set("õûþðýÞÐÝ")  # where other languages have letters of their own
+_SURE = set("çãñåàêôèæÇÃÑÅÀÊÔÈÆß")
+
+
+def _is_western(sample: bytes) -> bool:
+    """Tell whether a sample read as Windows-1252 has only letters that Western words have."""
+    odd = [letter for letter in sample.decode("cp1252", errors="replace") if ord(letter) > 127]
+    if sum(letter in _WESTERN for letter in odd) < 0.9 * len(odd):
+        return False
+    return not (_DOUBTFUL & set(odd)) or bool(_SURE & set(odd))
