@@ -60,7 +60,9 @@ def find_dialect(lines: Sequence[str], separator: str | None = None) -> tuple[Di
 def _list_dialects(separator: str, text: str) -> Iterable[Dialect]:
     """Yield the ways of quoting that a text gives reason to try, the commonest first."""
     collapse = separator == " " and "  " in text
-    blank_after = separator not in ("", " ") and f'{separator} "' in text
+    blank_after = separator not in ("", " ") and (
+        f'{separator} "' in text or text.count(f"{separator} ") > 0.9 * text.count(separator)
+    )
     made = [Dialect(separator, '"', "", collapse, blank_after)]
     if '\\"' in text and _stands_at_edges('"', separator, text):
         made.append(Dialect(separator, '"', "\\", collapse, blank_after))

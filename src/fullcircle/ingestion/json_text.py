@@ -141,7 +141,8 @@ def _read_values(path: Path, text: TextFile) -> Iterator[Any]:
                 continue
         except json.JSONDecodeError as error:
             if not more or _breaks_line(buffer, error):
-                where = line + buffer.count("\n", 0, error.pos)
+                ends = not buffer[error.pos :].strip()
+                where = line if ends else line + buffer.count("\n", 0, error.pos)
                 raise DataError(
                     f"Line {where} of {path} is no JSON: {error.msg}. Each line must hold one "
                     "object, or the file one array of objects."

@@ -94,7 +94,10 @@ def find_layout(
             skipped=_tell(records[:start]),
         )
     header_rows, names = 1, [cell.strip() for cell in stated]
-    if start + 2 < body_end and not named_in(named, names):
+    if start and _is_group_row(rows[start - 1], names, rows[start + 1 : body_end], width):
+        above = [cell.strip() for cell in rows[start - 1]]
+        names, header_rows, start = _join_headers(above, names), 2, start - 1
+    elif start + 2 < body_end and not named_in(named, names):
         second = [cell.strip() for cell in rows[start + 1]]
         if _is_second_header(names, second, rows[start + 2 : body_end], width):
             names, header_rows = _join_headers(names, second), 2
@@ -182,7 +185,7 @@ def _find_start(
         return 0
     for place in near:
         row = rows[place]
-        fits = len(row) in (width, width - 1) or (len(row) == width + 1 and not row[-1].strip())
+        fits = len(row) >= width - 1
         if fits and _fill(row) >= max(0.6 * full, min(full, 2)):
             return _pass_over_pairs(rows, place, width)
     return 0
@@ -230,7 +233,10 @@ def _is_header(
     """Tell whether a row names columns, by how it differs from those below it."""
     if named_in(named, stated):
         return True
-    body = [row for row in rows[start + 1 : body_end] if len(row) == len(stated)]
+    # The header of a second table, or of a file put behind this one, is no row.
+    body = [row for row in rows[start + 1 : body_end] if len(row) == len(stated) and row != stated]
+    if not body and start + 1 < body_end:
+        return all(kind_of(cell) not in ("number", "moment") for cell in stated)
     if not body:
         return not any(kind_of(cell) in ("number", "moment") for cell in stated)
     if _is_years(stated):
@@ -292,6 +298,16 @@ def _is_second_header(
     return all(kind_of(second[place]) not in ("number", "moment") for place in named)
 
 
+def _is_group_row(
+    above: list[str], names: list[str], body: Sequence[list[str]], width: int
+) -> bool:
+    """Tell whether the row above the header names groups of its columns, as merged cells do."""
+    if len(above) != width or len(names) != width or not 2 <= _fill(above) < width:
+        return False
+    repeated = len(set(names)) < len(names)
+    return repeated and _fill(names) == width and _is_second_header(above, names, body, width)
+
+
 def _join_headers(names: list[str], second: list[str]) -> list[str]:
     joined, above = [], ""
     for name, below in zip(names, second, strict=True):
@@ -325,12 +341,14 @@ def _count_footer(tail: Sequence[Record], width: int, rows: Sequence[list[str]])
         return 0
     body = sorted(_fill(row) for row in rows[1:] if len(row) == width) or [0]
     full = body[len(body) // 2]
-    count = 0
-    for record in reversed(tail[max(len(tail) - 40, 1) :]):
+    count = said = 0
+    for record in reversed(tail[max(len(tail) - 200, 1) :]):
         if not _ends_table(record.fields, width, full):
             break
         count += 1
-    return count
+        if _fill(record.fields):
+            said = count
+    return said  # what holds nothing at all is passed over anyway
 
 
 def _ends_table(row: Sequence[str], width: int, full: int) -> bool:

@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from fullcircle.ingestion.writing import Dialect, allow_long_fields
@@ -114,23 +114,27 @@ def _has_swallowed(taken: list[str], dialect: Dialect, width: int) -> bool:
     inner = taken[1:-1] if len(taken) > 2 else []
     if not inner:
         return False
-    widths = Counter(len(_split_alone(line, dialect)[0]) for line in inner)
+    widths = Counter(len(_split_alone(line, dialect, _close_at_once)[0]) for line in inner)
     alike = widths[width] / len(inner)
     return alike > 0.5 and (width >= _FEW_FIELDS or len(inner) >= 20)
 
 
 def _read_alone(line: str, number: int, dialect: Dialect, width: int | None) -> Record:
-    fields, stray = _split_alone(line, dialect)
-    fault = ""
-    if stray:
-        fault = "a quote opens a field and never closes it"
-    elif width is not None and len(fields) == width:
-        fault = ""
+    """Read one line by itself, in the way of treating its quotes that gives the usual width."""
+    for close in (_close_at_separator, _close_after_doubled):
+        fields, stray = _split_alone(line, dialect, close)
+        if len(fields) == width and not stray:
+            return Record(number, fields, line)
+    fields, stray = _split_alone(line, dialect, _close_at_once)
+    fault = "a quote opens a field and never closes it" if stray else ""
     return Record(number, fields, line, fault)
 
 
-def _split_alone(line: str, dialect: Dialect) -> tuple[list[str], bool]:
-    """Split one line by itself; a quote that closes before no separator is a letter like others.
+Close = Callable[[str, int, str, str], int | None]
+
+
+def _split_alone(line: str, dialect: Dialect, close: "Close") -> tuple[list[str], bool]:
+    """Split one line by itself; a quote that does not close a field is a letter like others.
 
     Returns:
         The fields, and whether a quote opened that did not close.
@@ -145,37 +149,60 @@ def _split_alone(line: str, dialect: Dialect) -> tuple[list[str], bool]:
         if dialect.blank_after or dialect.collapse:
             while text[place : place + 1] == " ":
                 place += 1
-        closed = _find_close(text, place, separator, quote, dialect.escape)
+        opened = bool(quote) and text[place : place + 1] == quote
+        closed = _find_close(text, place, dialect, close) if opened else None
         if closed is None:
-            if quote and text[place : place + 1] == quote:
-                stray = True
+            stray = stray or opened
             end = text.find(separator, place)
             end = len(text) if end < 0 else end
             fields.append(text[start:end])
         else:
             inner = text[place + 1 : closed].replace(quote * 2, quote)
-            if dialect.escape:
-                inner = inner.replace(dialect.escape + quote, quote)
-            fields.append(inner)
+            fields.append(inner.replace(dialect.escape + quote, quote) if dialect.escape else inner)
             end = closed + 1
         if end >= len(text):
             return fields, stray
         place = end + 1
 
 
-def _find_close(text: str, place: int, separator: str, quote: str, escape: str) -> int | None:
-    """Return the place of the quote that closes a field before a separator or the end."""
-    if not quote or text[place : place + 1] != quote:
-        return None
+def _find_close(text: str, place: int, dialect: Dialect, close: "Close") -> int | None:
+    """Return the place of the quote that closes a field, as a way of treating quotes has it."""
     at = place + 1
     while at < len(text):
-        if escape and text[at] == escape:
+        if dialect.escape and text[at] == dialect.escape:
             at += 2
-            continue
-        if text[at] == quote:
-            if text[at + 1 : at + 2] == quote:
-                at += 2
-                continue
-            return at if at + 1 == len(text) or text[at + 1] == separator else None
-        at += 1
+        elif text[at] == dialect.quote:
+            step = close(text, at, dialect.separator, dialect.quote)
+            if step is None:
+                return None
+            if step == 0:
+                return at
+            at += step
+        else:
+            at += 1
     return None
+
+
+def _ends(text: str, at: int, separator: str) -> bool:
+    return at >= len(text) or text[at] == separator
+
+
+def _close_at_once(text: str, at: int, separator: str, quote: str) -> int | None:
+    """Let the first quote that is not doubled close, or nothing."""
+    if text[at + 1 : at + 2] == quote:
+        return 2
+    return 0 if _ends(text, at + 1, separator) else None
+
+
+def _close_at_separator(text: str, at: int, separator: str, quote: str) -> int | None:
+    """Let a quote close before a separator; one within the text is a letter."""
+    if text[at + 1 : at + 2] == quote:
+        return 2
+    return 0 if _ends(text, at + 1, separator) else 1
+
+
+def _close_after_doubled(text: str, at: int, separator: str, quote: str) -> int | None:
+    """Let the second of two quotes close before a separator: the first one is a letter."""
+    if text[at + 1 : at + 2] == quote and not _ends(text, at + 2, separator):
+        return 2
+    return 0 if _ends(text, at + 1, separator) else 1

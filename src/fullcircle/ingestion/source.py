@@ -41,6 +41,7 @@ class Source:
         batches: Gives its rows.
         findings: What was noticed when it was opened.
         tally: Counts what becomes of each record, while it is read.
+        stated: Names of the columns as the source states them, where it has names.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Source:
     batches: Callable[[], Iterator[pa.RecordBatch]]
     findings: list[Finding] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
+    stated: tuple[str, ...] = ()
 
 
 def of_rows(
@@ -95,7 +97,7 @@ def of_rows(
         except FastError as error:
             yield from slow(error.given)
 
-    return Source(kind, schema, batches, [*findings, *repeated], tally)
+    return Source(kind, schema, batches, [*findings, *repeated], tally, tuple(map(str, header)))
 
 
 def of_texts(
