@@ -36,7 +36,7 @@ def read_ours(path: Path) -> Table:
     source = open_source(str(path), ReadOptions())
     rows = [list(row.values()) for batch in source.batches() for row in batch.to_pylist()]
     source.tally.raise_if_too_many()
-    # Names as the file states them: that a repeated one gets a number is told, and is no misreading.
+    # Names as the file states them: that a repeated one gets a number is told.
     return [*_name(list(source.stated), "column_", 1), *rows]
 
 
@@ -97,7 +97,7 @@ def score_file(name: str, system: str, folder: Path, dataset: str) -> dict[str, 
                 csv.writer(file).writerows([["" if c is None else c for c in r] for r in rows])
             values = metrics.header_record_cell_measures_csv(clean, out)
             succeeded, said = 1.0, ""
-        except (FullCircleError, Exception) as error:  # noqa: BLE001 - any failure is a refusal
+        except (FullCircleError, Exception) as error:
             values, succeeded, said = (0.0,) * 9, 0.0, str(error)
     names = [f"{what}_{how}" for what in MEASURES for how in ("p", "r", "f1")]
     return {

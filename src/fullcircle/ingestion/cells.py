@@ -31,6 +31,15 @@ _BOOLEAN = re.compile(r"(?i)(?:true|false|yes|no|y|n|t|f)")
 # Words that a person would write into one field: no separators within.
 _TEXT = re.compile(r"[^\W\d_][\w .'\u2019\-/&+()]*|[\w\-.]+|\w[\w.+\-]*@[\w.\-]+|https?://\S+")
 
+_KINDS: tuple[tuple[CellKind, re.Pattern[str]], ...] = (
+    ("number", _NUMBER),
+    ("moment", _MOMENT),
+    ("mark", _MARK),
+    ("word", _BOOLEAN),
+    ("text", _TEXT),
+)
+_LONG = 60  # letters: no number, date or word is
+
 
 @lru_cache(maxsize=1 << 16)
 def kind_of(cell: str) -> CellKind:
@@ -41,14 +50,6 @@ def kind_of(cell: str) -> CellKind:
     text = cell.strip()
     if not text:
         return "blank"
-    if len(text) > 60:
+    if len(text) > _LONG:
         return "text"
-    if _NUMBER.fullmatch(text):
-        return "number"
-    if _MOMENT.fullmatch(text):
-        return "moment"
-    if _MARK.fullmatch(text):
-        return "mark"
-    if _BOOLEAN.fullmatch(text):
-        return "word"
-    return "text" if _TEXT.fullmatch(text) else "odd"
+    return next((kind for kind, pattern in _KINDS if pattern.fullmatch(text)), "odd")

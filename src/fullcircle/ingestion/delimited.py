@@ -78,7 +78,7 @@ def _with_encoding(path: Path, encoding: str) -> TextFile:
         codecs.lookup(encoding)
     except LookupError as error:
         raise ConfigurationError(
-            f"There is no encoding {encoding!r}. Give one as Python names it: utf-8, cp1252, cp1251."
+            f"There is no encoding {encoding!r}. Give one as Python does: utf-8, cp1252."
         ) from error
     text = open_text(path, partial(open_bytes, path))
     with text.open() as file:
@@ -218,29 +218,30 @@ def fit_row(record: Record, layout: Layout, tally: Tally) -> list[str | None] | 
     if not any(cell.strip() for cell in fields):
         tally.passed["blank"] += 1
         return None
-    if record.fault:
-        tally.reject(record.line, f"has a fault: {record.fault}", record.text)
+    if layout.names is not None and len(fields) == width and _repeats_header(fields, layout.names):
+        tally.passed["repeated header"] += 1
         return None
-    if len(fields) == width:
-        if layout.names is not None and _repeats_header(fields, layout.names):
-            tally.passed["repeated header"] += 1
-            return None
-        tally.read += 1
-        return fields  # type: ignore[return-value]
-    if len(fields) > width:
-        if any(cell.strip() for cell in fields[width:]):
-            reason = f"has {len(fields)} fields, the header {width}"
-            tally.reject(record.line, reason, record.text)
-            return None
-        tally.read += 1
-        return fields[:width]  # type: ignore[return-value]
-    if not _fits(fields, layout):
-        reason = f"has {len(fields)} fields, the header {width}, and they do not fit its columns"
+    if reason := _find_fault(record, layout):
         tally.reject(record.line, reason, record.text)
         return None
     tally.read += 1
-    tally.filled += 1
-    return [*fields, *[None] * (width - len(fields))]
+    if len(fields) < width:
+        tally.filled += 1
+        return [*fields, *[None] * (width - len(fields))]
+    return [*fields[:width]]
+
+
+def _find_fault(record: Record, layout: Layout) -> str:
+    """Say why a record is no row of the table, or nothing."""
+    fields, width = record.fields, layout.width
+    if record.fault:
+        return f"has a fault: {record.fault}"
+    told = f"has {len(fields)} fields, the header {width}"
+    if len(fields) > width and any(cell.strip() for cell in fields[width:]):
+        return told
+    if len(fields) < width and not _fits(fields, layout):
+        return f"{told}, and they do not fit its columns"
+    return ""
 
 
 def _repeats_header(fields: list[str], names: list[str]) -> bool:

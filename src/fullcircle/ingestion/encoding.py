@@ -30,6 +30,7 @@ _NAMES = {"cp1252": "Windows-1252"}
 _BAD_BYTES_SHARE = 0.05
 _CONTROL_SHARE = 0.01
 _NO_TEXT = "Give CSV, Parquet, Excel or JSON lines."
+_NO_TEXTS = (b"%PDF", b"\x89PNG", b"PAR1")
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -131,19 +132,9 @@ def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
     if not scan.head.strip(b" \t\r\n\xef\xbb\xbf"):
         raise DataError(f"{path} is empty. Give a file with a header and rows.")
     encoding, findings = _choose(path, scan)
-    wide = encoding.startswith(("utf-16", "utf-32"))
-    head = scan.head.decode(
-        encoding, errors="ignore" if len(scan.head) < scan.size else "latin_bytes"
-    )
-    tail = ""
-    if len(scan.head) < scan.size and not wide:
-        tail = scan.tail.decode(encoding, errors="ignore")
-    if wide and scan.size > len(scan.head):
-        skew = (scan.size - len(scan.tail)) % (4 if "32" in encoding else 2)
-        name = (
-            encoding if encoding[-1] == "e" else f"{encoding}-{'le' if _is_little(scan) else 'be'}"
-        )
-        tail = scan.tail[skew:].decode(name, errors="ignore")
+    whole = len(scan.head) == scan.size
+    head = scan.head.decode(encoding, errors="latin_bytes" if whole else "ignore")
+    tail = "" if whole else _decode_tail(scan, encoding)
     clean = encoding in ("utf-8", "utf-8-sig") and not scan.bad and not scan.zeros
     return TextFile(
         path=path,
@@ -156,6 +147,17 @@ def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
         breaks=scan.breaks,
         findings=tuple(findings),
     )
+
+
+def _decode_tail(scan: _Scan, encoding: str) -> str:
+    """Decode the last bytes, from the first whole letter."""
+    if not encoding.startswith(("utf-16", "utf-32")):
+        return scan.tail.decode(encoding, errors="ignore")
+    name = (
+        encoding if encoding.endswith("e") else f"{encoding}-{'le' if _is_little(scan) else 'be'}"
+    )
+    skew = (scan.size - len(scan.tail)) % (4 if "32" in encoding else 2)
+    return scan.tail[skew:].decode(name, errors="ignore")
 
 
 def _is_little(scan: _Scan) -> bool:
@@ -195,25 +197,25 @@ def _check_utf8(scan: _Scan, data: bytes, decoder: codecs.IncrementalDecoder) ->
         text = decoder.decode(data)
     except UnicodeDecodeError:
         decoder.reset()
-        whole = pending + data
-        text = whole.decode("utf-8", errors="surrogateescape")
-        bad = sum(1 for letter in re.findall("[\udc80-\udcff]", text))
-        # A letter that the chunk cut is not bad.
-        bad -= _cut_bytes(whole)
-        if bad > 0 and not scan.bad:
-            first = re.search("[\udc80-\udcff]", text)
-            scan.first_bad_line = (
-                scan.breaks + 1 + text.count("\n", 0, first.start() if first else 0)
-            )
-        scan.bad += max(bad, 0)
-        scan.high += sum(1 for letter in re.findall("[^\x00-\x7f\udc80-\udcff]", text))
-        if cut := _cut_bytes(whole):
-            decoder.decode(whole[-cut:])
-        if len(scan.legacy) < _LEGACY_SAMPLE:
-            odd = [line for line in whole.split(b"\n") if not line.isascii()]
-            scan.legacy += b"\n".join(odd)[: _LEGACY_SAMPLE - len(scan.legacy)]
+        _count_bad(scan, pending + data, decoder)
     else:
         scan.high += max(len(data) - len(text), 0)
+
+
+def _count_bad(scan: _Scan, data: bytes, decoder: codecs.IncrementalDecoder) -> None:
+    text = data.decode("utf-8", errors="surrogateescape")
+    places = [match.start() for match in re.finditer("[\udc80-\udcff]", text)]
+    cut = _cut_bytes(data)  # of a letter that the chunk's end cut, which is not bad
+    places = places[: len(places) - cut]
+    if places and not scan.bad:
+        scan.first_bad_line = scan.breaks + 1 + text.count("\n", 0, places[0])
+    scan.bad += len(places)
+    scan.high += len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
+    if cut:
+        decoder.decode(data[-cut:])
+    if len(scan.legacy) < _LEGACY_SAMPLE:
+        odd = [line for line in data.split(b"\n") if not line.isascii()]
+        scan.legacy += b"\n".join(odd)[: _LEGACY_SAMPLE - len(scan.legacy)]
 
 
 def _cut_bytes(data: bytes) -> int:
@@ -235,9 +237,7 @@ def _choose(path: Path, scan: _Scan) -> tuple[str, list[Finding]]:
     if wide := _find_wide(scan.head):
         told = f"{wide.upper()} without a mark: every second byte is zero"
         return wide, [Finding("assumed", "encoding", told)]
-    if scan.zeros > max(scan.size / 1000, 8) or scan.head.startswith(
-        (b"%PDF", b"\x89PNG", b"PAR1")
-    ):
+    if scan.zeros > max(scan.size / 1000, 8) or scan.head.startswith(_NO_TEXTS):
         raise DataError(f"{path} is no text: it holds zero bytes or other data. {_NO_TEXT}")
     if scan.controls > min(scan.size, _HEAD) * _CONTROL_SHARE:
         raise DataError(f"{path} is no text. {_NO_TEXT}")
@@ -288,7 +288,10 @@ def find_legacy(sample: bytes) -> str:
     return _LEGACY[0] if _LEGACY[0] in near and _is_western(sample) else str(best.encoding)
 
 
-_WESTERN = set("äöüßÄÖÜéëáâåæøñçíîïóôõœúûÉÈÀÁÂÅÆØÑÇÍÓÕÔÚÊàèêìòùãÃ°²³€£§µ’‘“”–—…©®´«»½ªº×÷±·")
+_WESTERN = set(
+    "äöüßÄÖÜéëáâåæøñçíîïóôõœúûÉÈÀÁÂÅÆØÑÇÍÓÕÔÚÊàèêìòùãÃ"
+    "°²³€£§µ©®«»½ªº±·…\u2019\u2018\u201c\u201d\u2013\u2014\u00b4\u00d7"
+)
 _DOUBTFUL = set("õûþðýÞÐÝ")  # where other languages have letters of their own
 _SURE = set("çãñåàêôèæÇÃÑÅÀÊÔÈÆß")
 

@@ -1,4 +1,4 @@
-"""Large clean text, read by DuckDB: the same rows as the patient reader gives, many times faster."""
+"""Large clean text, read by DuckDB: the rows that the patient reader gives, many times faster."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

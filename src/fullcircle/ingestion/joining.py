@@ -30,8 +30,9 @@ def join_sources(sources: Sequence[Source], files: Sequence[Path]) -> Source:
         if lacking := [spelt[key] for key in usual if key not in own]:
             extra = [name for key, name in own.items() if key not in usual]
             more = f", but has {', '.join(extra)}" if extra else ""
+            differ = ", ".join(sorted({*lacking, *extra}))
             raise DataError(
-                f"{file} and {files[0]} have different columns: {', '.join(sorted({*lacking, *extra}))}."
+                f"{file} and {files[0]} have different columns: {differ}."
                 f" {file.name} lacks {', '.join(lacking)}{more}. Give files of one kind."
             )
         other = [name for key, name in own.items() if name != spelt[key]]
@@ -76,7 +77,7 @@ def _usual_spelling(sources: Sequence[Source]) -> dict[str, str]:
 def _common_type(
     name: str, key: str, sources: Sequence[Source], files: Sequence[Path]
 ) -> pa.DataType:
-    kinds = {}
+    kinds: dict[pa.DataType, Path] = {}
     for source, file in zip(sources, files, strict=True):
         for field in source.schema:
             if field.name.lower() == key:

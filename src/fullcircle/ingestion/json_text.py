@@ -3,6 +3,7 @@
 import codecs
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,53 +113,71 @@ def _flatten(value: dict[str, Any], before: str = "", depth: int = _DEPTH) -> di
 
 def _read_values(path: Path, text: TextFile) -> Iterator[Any]:
     """Yield the values of a text one by one: the elements of an array, or all that follow."""
-    decoder, buffer, line, in_array, first = json.JSONDecoder(), "", 1, False, True
-    chunks = _read_chunks(text)
-    more = True
-    while True:
-        stripped = buffer.lstrip(_BLANKS)
-        line += buffer.count("\n", 0, len(buffer) - len(stripped))
-        buffer = stripped
-        if first and buffer:
-            first = False
-            if buffer[0] == "[":
-                in_array, buffer = True, buffer[1:]
-                continue
-        if in_array and buffer.startswith("]"):
-            return
-        if not buffer:
-            buffer = next(chunks, "")
-            if not buffer:
-                return
-            continue
+    decoder, window = json.JSONDecoder(), _Window(path, _read_chunks(text))
+    in_array = window.fill() and window.buffer[0] == "["
+    if in_array:
+        window.drop(1)
+    while window.fill() and not (in_array and window.buffer[0] == "]"):
         try:
-            value, end = decoder.raw_decode(buffer)
-            # A number that the chunk cut would be read as another one.
-            if end < len(buffer) or not more:
-                yield value
-                line += buffer.count("\n", 0, end)
-                buffer = buffer[end:]
-                continue
+            value, end = decoder.raw_decode(window.buffer)
         except json.JSONDecodeError as error:
-            if not more or _breaks_line(buffer, error):
-                ends = not buffer[error.pos :].strip()
-                where = line if ends else line + buffer.count("\n", 0, error.pos)
-                raise DataError(
-                    f"Line {where} of {path} is no JSON: {error.msg}. Each line must hold one "
-                    "object, or the file one array of objects."
-                ) from error
+            if window.is_last or _breaks_line(window.buffer, error):
+                raise _explain(path, window, error) from error
+            window.grow()
         except RecursionError as error:
-            raise DataError(f"Line {line} of {path} is nested too deeply to be a row.") from error
-        if len(buffer) > _MOST_LETTERS:
-            raise DataError(f"{path} holds one value of more than {_MOST_LETTERS:,} letters.")
-        chunk = next(chunks, "")
-        while chunk and len(chunk) < len(buffer):  # so that a long value is tried few times
-            added = next(chunks, "")
-            if not added:
-                break
-            chunk += added
-        more = bool(chunk)
-        buffer += chunk
+            raise DataError(
+                f"Line {window.line} of {path} is nested too deeply to be a row."
+            ) from error
+        else:
+            # A number that the window cut would be read as another one.
+            if end == len(window.buffer) and not window.is_last:
+                window.grow()
+                continue
+            yield value
+            window.drop(end)
+
+
+@dataclass
+class _Window:
+    """The part of a text that is looked at."""
+
+    path: Path
+    chunks: Iterator[str]
+    buffer: str = ""
+    line: int = 1
+    is_last: bool = False
+
+    def fill(self) -> bool:
+        """Pass over blanks and commas, and tell whether anything follows."""
+        while True:
+            self.drop(len(self.buffer) - len(self.buffer.lstrip(_BLANKS)))
+            if self.buffer or self.is_last:
+                return bool(self.buffer)
+            self.grow()
+
+    def drop(self, letters: int) -> None:
+        """Pass over letters."""
+        self.line += self.buffer.count("\n", 0, letters)
+        self.buffer = self.buffer[letters:]
+
+    def grow(self) -> None:
+        """Add as much as there is, so that a long value is tried few times."""
+        if len(self.buffer) > _MOST_LETTERS:
+            raise DataError(f"{self.path} holds one value of more than {_MOST_LETTERS:,} letters.")
+        wanted, added = max(len(self.buffer), 1), ""
+        while len(added) < wanted and (chunk := next(self.chunks, "")):
+            added += chunk
+        self.is_last = not added
+        self.buffer += added
+
+
+def _explain(path: Path, window: _Window, error: json.JSONDecodeError) -> DataError:
+    ends = not window.buffer[error.pos :].strip()
+    line = window.line + (0 if ends else window.buffer.count("\n", 0, error.pos))
+    return DataError(
+        f"Line {line} of {path} is no JSON: {error.msg}. Each line must hold one object, or the "
+        "file one array of objects."
+    )
 
 
 def _breaks_line(buffer: str, error: json.JSONDecodeError) -> bool:

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fullcircle.ingestion.cells import CellKind, kind_of
 from fullcircle.ingestion.lines import Record
@@ -272,7 +273,7 @@ def _vote_of_text(cell: str, below: list[str], usual: CellKind) -> float:
 def _is_years(stated: Sequence[str]) -> bool:
     years = [cell.strip() for cell in stated if re.fullmatch(r"(19|20)\d\d", cell.strip())]
     numbers = list(map(int, years))
-    steps = [after - before for before, after in zip(numbers, numbers[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(numbers)]
     return len(numbers) >= 3 and len(numbers) >= len(stated) - 3 and set(steps) in ({1}, {-1})
 
 
@@ -286,7 +287,7 @@ def _all_differ(stated: Sequence[str]) -> bool:
 def _is_second_header(
     names: list[str], second: list[str], body: Sequence[list[str]], width: int
 ) -> bool:
-    """Tell whether the header goes on in a second row, as where names stand over several columns."""
+    """Tell whether the header goes on in a second row, below names of several columns."""
     if len(second) != width or len(names) != width or "" not in names or _fill(second) < 2:
         return False
     kinds = _kinds_of(body, width)
@@ -341,11 +342,10 @@ def _count_footer(tail: Sequence[Record], width: int, rows: Sequence[list[str]])
         return 0
     body = sorted(_fill(row) for row in rows[1:] if len(row) == width) or [0]
     full = body[len(body) // 2]
-    count = said = 0
-    for record in reversed(tail[max(len(tail) - 200, 1) :]):
+    said = 0
+    for count, record in enumerate(reversed(tail[max(len(tail) - 200, 1) :]), start=1):
         if not _ends_table(record.fields, width, full):
             break
-        count += 1
         if _fill(record.fields):
             said = count
     return said  # what holds nothing at all is passed over anyway
@@ -359,7 +359,6 @@ def _ends_table(row: Sequence[str], width: int, full: int) -> bool:
     if _TOTAL.fullmatch(first) and fill < full and width > 2:
         return True
     if fill == 1 and full >= 3:
-        return (
-            len(row) < width or bool(_END.fullmatch(first)) or row[0].strip().startswith(("#", "*"))
-        )
+        marked = len(first) > 3 and first.startswith(("#", "*"))
+        return len(row) < width or marked or bool(_END.fullmatch(first))
     return len(row) < width and fill < 0.5 * full and bool(_END.fullmatch(first))

@@ -4,6 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from fullcircle.ingestion.writing import Dialect, allow_long_fields
 
@@ -82,8 +83,8 @@ def read_records(
     allow_long_fields()
     stripped = (line.lstrip(" ") for line in lines) if dialect.collapse else iter(lines)
     source = _Lines(stripped)
-    options = dialect.reader_options()
-    reader = csv.reader(source, strict=True, **options)  # type: ignore[call-overload]
+    options: dict[str, Any] = dialect.reader_options()
+    reader = csv.reader(source, strict=True, **options)
     while True:
         source.begin()
         start = source.number + 1
@@ -95,7 +96,7 @@ def read_records(
             if not source.taken:
                 return
             line = source.give_back()
-            reader = csv.reader(source, strict=True, **options)  # type: ignore[call-overload]
+            reader = csv.reader(source, strict=True, **options)
             yield _read_alone(line, start, dialect, width)
             continue
         if len(source.taken) > 1 and _has_swallowed(source.taken, dialect, width or len(fields)):

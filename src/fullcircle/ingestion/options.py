@@ -9,7 +9,7 @@ class ReadOptions:
 
     Attributes:
         named: Columns that the table must have.
-        table: Table of a database, sheet of a workbook, file of an archive, or key of a JSON object.
+        table: Table of a database, sheet of a workbook, file of an archive, or key in JSON.
         header: Whether the first line names the columns.
         separator: What stands between the fields of text.
         encoding: The encoding of text, as Python names it.

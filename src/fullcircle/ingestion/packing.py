@@ -13,9 +13,9 @@ from typing import IO, Any, cast
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 
 _MARKS: dict[bytes, Callable[[Path], Any]] = {
-    b"\x1f\x8b": lambda path: gzip.open(path, "rb"),
-    b"BZh": lambda path: bz2.open(path, "rb"),
-    b"\xfd7zXZ\x00": lambda path: lzma.open(path, "rb"),
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
 }
 _ZIP = b"PK\x03\x04"
 # A small file that unpacks to very much more is an attack on the disk, not a table.

@@ -24,8 +24,8 @@ PARQUET = (".parquet", ".pq")
 PACKED = (".gz", ".zip", ".bz2", ".xz")
 _ENDINGS = {*TEXT, *JSON, *EXCEL, *PARQUET, *PACKED}
 _KNOWN = (
-    ".csv, .tsv, .txt, .json, .jsonl (also .gz, .zip), .parquet, .xlsx, .xls, .ods, a Delta folder, "
-    "or a database"
+    ".csv, .tsv, .txt, .json, .jsonl (also .gz, .zip), .parquet, .xlsx, .xls, .ods, "
+    "a Delta folder, or a database"
 )
 _OLD_OFFICE = bytes.fromhex("d0cf11e0a1b11ae1")
 

@@ -93,8 +93,8 @@ def _open_book(path: Path) -> Any:
 
 def _explain_password(path: Path) -> str:
     return (
-        f"{path} is protected by a password. Open it in Excel, save it as .xlsx without a password, "
-        "and give that."
+        f"{path} is protected by a password. Open it in Excel, save it as .xlsx without one, and "
+        "give that."
     )
 
 

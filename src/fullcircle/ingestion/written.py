@@ -2,9 +2,11 @@
 
 import json
 import math
-from collections.abc import Callable
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def as_written(value: Any) -> str | None:
