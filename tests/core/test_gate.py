@@ -323,11 +323,11 @@ def test_slices_and_windows_share_the_error_rate() -> None:
     decision = decide_promotion(clear_case(), SETTINGS)
     covered = [row["gain"]["confidence"] for row in decision.slices]
     assert covered == pytest.approx([0.975, 0.975])
-    windows = np.array_split(np.arange(ROWS), 3)
+    windows, case = np.array_split(np.arange(ROWS), 3), Case(GOOD, SETTINGS)
     gains = [
-        Case(GOOD, SETTINGS).compare_within(window, rival, 6)
+        case.compare_within(window, rival, 6)
         for window in windows
-        for rival in (GOOD.baseline, GOOD.champion)
+        for rival in (case.baseline, case.champion)
     ]
     assert gains[0].confidence == pytest.approx(1 - 0.05 / 6)
     least = min(gains, key=lambda gain: gain.value)
@@ -561,7 +561,8 @@ def test_the_decision_is_reproducible_and_plain() -> None:
     first, again = (decide_promotion(clear_case(), SETTINGS).as_dict() for _ in range(2))
     assert first == again == json.loads(json.dumps(first))
     assert set(first) == {
-        *("promote", "checks", "score", "gain", "slices", "settings", "reasons"),
+        *("promote", "checks", "score", "gain", "scores", "confusion"),
+        *("slices", "settings", "reasons"),
     }
     assert {type(check["passed"]) for check in first["checks"]} == {bool}
     assert first["settings"]["min_rows"] == 100

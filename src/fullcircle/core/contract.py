@@ -11,11 +11,13 @@ from pydantic import (
     Field,
     PositiveFloat,
     RootModel,
+    field_validator,
     model_validator,
 )
 
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.metrics import METRICS
+from fullcircle.core.metrics import METRICS, describe_metrics, list_metrics, list_threshold_metrics
+from fullcircle.core.metrics.registry import sets_threshold
 
 Task = Literal["binary", "multiclass", "regression"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -119,11 +121,26 @@ class DecisionCosts(Settings):
 
 
 class Threshold(Settings):
-    """How a probability becomes a decision: a fixed value, the best for a metric or for a cost."""
+    """How a probability becomes a decision: a fixed value, the best for a metric or for a cost.
+
+    Attributes:
+        value: Probability from which a row counts as class 1.
+        maximise: Metric of decisions that is best at the threshold: f1, any F-beta such as f2,
+            accuracy, balanced_accuracy or mcc.
+        minimise_cost: What wrong decisions cost.
+    """
 
     value: Share | None = None
-    maximise: Literal["f1", "accuracy", "balanced_accuracy"] | None = None
+    maximise: str | None = None
     minimise_cost: DecisionCosts | None = None
+
+    @field_validator("maximise")
+    @classmethod
+    def _be_of_decisions(cls, name: str | None) -> str | None:
+        if name is not None and not sets_threshold(name):
+            allowed = describe_metrics(list_threshold_metrics())
+            raise ValueError(f"no threshold is chosen by {name!r}; these choose one: {allowed}")
+        return name
 
     @model_validator(mode="after")
     def _choose_one(self) -> Self:
@@ -222,10 +239,17 @@ class ProblemSpec(Settings):
         return self
 
     def _refuse_unknown_metric(self) -> None:
-        allowed = [name for name, metric in METRICS.items() if self.task in metric.tasks]
-        if self.primary_metric not in allowed:
+        metric = METRICS.get(self.primary_metric)
+        fitting = [name for name in list_metrics(self.task) if not METRICS[name].one_sided]
+        if metric is None or self.task not in metric.tasks:
             raise ValueError(
-                f"primary_metric {self.primary_metric!r} is not one of: {', '.join(allowed)}"
+                f"primary_metric {self.primary_metric!r} is not one of: {describe_metrics(fitting)}"
+            )
+        if metric.one_sided:
+            raise ValueError(
+                f"primary_metric {self.primary_metric!r} is perfect, or undefined, for the same "
+                "decision on every row: make it a bar (gate.minimum), and choose by one of: "
+                f"{describe_metrics(fitting)}"
             )
 
     def _refuse_repeated_names(self) -> None:
