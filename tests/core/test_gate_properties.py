@@ -58,7 +58,7 @@ def test_the_order_of_rows_means_nothing(seed: int) -> None:
     assert found[0] == pytest.approx(found[1])
 
 
-# Of those that may be a primary metric; at a threshold of 0.5 the F2 of deciding 1 always is higher.
+# That may be a primary metric; at a threshold of 0.5 the F2 of deciding 1 always is higher.
 OPENING = [n for n in list_metrics("binary") if not METRICS[n].one_sided and n != "f2"]
 
 
