@@ -31,6 +31,7 @@ _REPORTED = (
     "calibration",
     "importance",
     "learning_curve",
+    "failures",
 )
 _FULL_FACTS = ("rows", "first", "last")
 _PLAN_FACTS = ("column", "kind", "action", "why", "missing")
