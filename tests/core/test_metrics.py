@@ -1,6 +1,7 @@
 """Tests of the metrics."""
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -8,9 +9,24 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from tests.core.gate_cases import clear_case, demand
 
-from fullcircle.core.evaluation import bootstrap_metric
-from fullcircle.core.metrics import METRICS, list_metrics, roc_auc, score_all
+from fullcircle.core.contract import ProblemSpec
+from fullcircle.core.evaluation import bootstrap_metric, choose_threshold, estimate_scores
+from fullcircle.core.gate import decide_promotion
+from fullcircle.core.metrics import (
+    METRICS,
+    DecisionMetric,
+    Vector,
+    list_metrics,
+    roc_auc,
+    score_all,
+)
+from fullcircle.core.metrics.decisions import score_recall, score_specificity
+from fullcircle.core.retraining import RetrainingSettings
+from fullcircle.datasets.runs import find_direction
+
+Make = Callable[..., ProblemSpec]
 
 TRUTH = np.array([0, 0, 1, 1])
 GOOD, BAD = np.array([0.1, 0.4, 0.6, 0.9]), np.array([0.9, 0.6, 0.4, 0.1])
@@ -204,3 +220,26 @@ def test_an_f_score_has_one_name(name: str) -> None:
     assert METRICS.get(name) is None
     with pytest.raises(KeyError):
         METRICS[name]
+
+
+def test_one_entry_makes_a_metric(monkeypatch: pytest.MonkeyPatch, make_problem: Make) -> None:
+    """What is entered in METRICS is scored, may be promised, demanded, limited and choose."""
+
+    def youden(counts: Vector) -> Vector:
+        return score_recall(counts) + score_specificity(counts) - 1
+
+    metric = DecisionMetric(youden, ("binary",), greater_is_better=True)
+    monkeypatch.setitem(METRICS, "youden", metric)
+    expected = 1 + 0.5 - 1  # at 0.4 both of class 1 are found, and one of class 0 is left alone
+    assert score_all("binary", TRUTH, GOOD, 0.4)["youden"] == expected
+    given = {"resamples": 100, "confidence": 0.9, "seed": 1}
+    scores = estimate_scores("binary", TRUTH, GOOD, threshold=0.4, **given)
+    assert scores["youden"]["value"] == expected
+    problem = make_problem(primary_metric="youden", threshold={"maximise": "youden"})
+    assert choose_threshold(problem.threshold, TRUTH, GOOD) == 0.405
+    assert demand(minimum={"youden": 0.1}).minimum == {"youden": 0.1}
+    limited = RetrainingSettings(max_drifted_columns=0, score_limit={"youden": 0.1})
+    assert limited.score_limit == {"youden": 0.1}
+    case = clear_case(metric="youden")
+    assert decide_promotion(case, demand(minimum={"youden": 0.1})).promote is True
+    assert find_direction("gate.youden") == "max"
