@@ -16,8 +16,7 @@ from pydantic import (
 )
 
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.metrics import METRICS, describe_metrics, list_metrics, list_threshold_metrics
-from fullcircle.core.metrics.registry import sets_threshold
+from fullcircle.core.metrics import raise_if_cannot_select, raise_if_sets_no_threshold
 
 Task = Literal["binary", "multiclass", "regression"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -137,9 +136,8 @@ class Threshold(Settings):
     @field_validator("maximise")
     @classmethod
     def _be_of_decisions(cls, name: str | None) -> str | None:
-        if name is not None and not sets_threshold(name):
-            allowed = describe_metrics(list_threshold_metrics())
-            raise ValueError(f"no threshold is chosen by {name!r}; these choose one: {allowed}")
+        if name is not None:
+            raise_if_sets_no_threshold(name)
         return name
 
     @model_validator(mode="after")
@@ -235,22 +233,8 @@ class ProblemSpec(Settings):
         if not self.features:
             raise ValueError("name at least one of request_columns and feature_lookups")
         self._refuse_repeated_names()
-        self._refuse_unknown_metric()
+        raise_if_cannot_select(self.primary_metric, self.task)
         return self
-
-    def _refuse_unknown_metric(self) -> None:
-        metric = METRICS.get(self.primary_metric)
-        fitting = [name for name in list_metrics(self.task) if not METRICS[name].one_sided]
-        if metric is None or self.task not in metric.tasks:
-            raise ValueError(
-                f"primary_metric {self.primary_metric!r} is not one of: {describe_metrics(fitting)}"
-            )
-        if metric.one_sided:
-            raise ValueError(
-                f"primary_metric {self.primary_metric!r} is perfect, or undefined, for the same "
-                "decision on every row: make it a bar (gate.minimum), and choose by one of: "
-                f"{describe_metrics(fitting)}"
-            )
 
     def _refuse_repeated_names(self) -> None:
         names = [*self._available, *self.bookkeeping]

@@ -20,14 +20,13 @@ from fullcircle.core.metrics.kinds import (
     RankMetric,
     prepare_counts,
 )
-from fullcircle.core.metrics.registry import (
-    METRICS,
+from fullcircle.core.metrics.registry import METRICS, list_metrics, roc_auc, score_all
+from fullcircle.core.metrics.roles import (
     describe_metrics,
-    list_metrics,
     list_threshold_metrics,
+    raise_if_cannot_select,
+    raise_if_sets_no_threshold,
     raise_if_unknown,
-    roc_auc,
-    score_all,
 )
 
 __all__ = [
@@ -49,6 +48,8 @@ __all__ = [
     "list_metrics",
     "list_threshold_metrics",
     "prepare_counts",
+    "raise_if_cannot_select",
+    "raise_if_sets_no_threshold",
     "raise_if_unknown",
     "roc_auc",
     "score_all",

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fullcircle.core.errors import name_missing
 from fullcircle.core.metrics import decisions
 from fullcircle.core.metrics.decisions import Vector
 from fullcircle.core.metrics.kinds import (
@@ -190,39 +189,6 @@ METRICS: dict[str, Metric] = _Metrics(
 def list_metrics(task: str) -> list[str]:
     """Name the metrics that fit a task."""
     return [name for name, metric in METRICS.items() if task in metric.tasks]
-
-
-def list_threshold_metrics() -> list[str]:
-    """Name the metrics that a threshold may be chosen by."""
-    return [name for name in list_metrics("binary") if sets_threshold(name)]
-
-
-def sets_threshold(name: str) -> bool:
-    """Tell whether a threshold may be chosen by a metric: recall would take every row."""
-    metric = METRICS.get(name)
-    return bool(metric and metric.decides and "binary" in metric.tasks and not metric.one_sided)
-
-
-def raise_if_unknown(names: Iterable[str], what: str) -> None:
-    """Refuse a name that is no metric.
-
-    Args:
-        names: What is to be metrics.
-        what: The setting that names them.
-
-    Raises:
-        ValueError: Names each, the nearest metric and all that there are.
-    """
-    if unknown := name_missing([name for name in names if name not in METRICS], METRICS):
-        known = describe_metrics(METRICS)
-        raise ValueError(f"{what} names the metric {unknown}; known are {known}")
-
-
-def describe_metrics(names: Iterable[str]) -> str:
-    """List metrics for people, with what else may be said where they hold an F-score."""
-    listed = list(names)
-    more = " (or any F-beta, as f3)" if "f1" in listed else ""
-    return f"{', '.join(listed)}{more}"
 
 
 def score_all(
