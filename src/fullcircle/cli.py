@@ -8,6 +8,7 @@ from fullcircle.commands.alerts import alerts
 from fullcircle.commands.automl import automl
 from fullcircle.commands.endpoint import endpoint
 from fullcircle.commands.features import features
+from fullcircle.commands.maintain import maintain
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
 from fullcircle.commands.package import package
@@ -42,6 +43,7 @@ cli.add_command(alerts)
 cli.add_command(automl)
 cli.add_command(endpoint)
 cli.add_command(features)
+cli.add_command(maintain)
 cli.add_command(model)
 cli.add_command(package)
 cli.add_command(replay)

@@ -37,6 +37,7 @@ CONFIG_LOADER_ARGS = {
     "config_patterns": {
         "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
         "spark": ["spark*", "spark*/**"],
+        "maintenance": ["maintenance*", "maintenance*/**"],
         # Secrets lie in conf/local alone, whichever environment runs.
         "credentials": ["../local/credentials*", "../local/**/credentials*"],
     },

@@ -30,6 +30,7 @@ SHIPPED = {
     "daily_publishing",
     "daily_retraining",
     "hourly_check",
+    "weekly_maintenance",
     "weekly_training",
 }
 CIRCLE = ["data_processing", "feature_store", "training", "registry"]
