@@ -11,7 +11,7 @@ from fullcircle.core.contract import ProblemSpec, Threshold, require_columns
 from fullcircle.core.declared import Reading
 from fullcircle.core.errors import DataError
 from fullcircle.core.rejection import SOURCE_ROW, as_text
-from fullcircle.core.survey.dangers import find_dangers, read_sample
+from fullcircle.core.survey.dangers import Dangers, find_dangers, read_sample
 from fullcircle.core.survey.findings import Finding
 from fullcircle.core.survey.identity import Identity
 from fullcircle.core.survey.kinds import (
@@ -23,6 +23,7 @@ from fullcircle.core.survey.kinds import (
     recognise,
 )
 from fullcircle.core.survey.label import Label, LabelOptions, LabelValues, infer_label
+from fullcircle.core.survey.look import ColumnLook, Role, look_at
 from fullcircle.core.survey.relations import relate_rows
 from fullcircle.core.survey.shares import choose_split
 from fullcircle.core.survey.states import States
@@ -51,6 +52,7 @@ class Proposal:
         states: Rows that are states of one case, of which the first alone is kept; None for none.
         rejected_share: Share of the rows that will be rejected by what was chosen here.
         rows: Rows of the table.
+        columns: What is shown of each column.
         findings: What was assumed, what looks dangerous, what must be edited.
     """
 
@@ -63,6 +65,7 @@ class Proposal:
     states: States | None
     rejected_share: float
     rows: int
+    columns: tuple[ColumnLook, ...]
     findings: list[Finding]
 
 
@@ -90,9 +93,10 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
     identity, states = relations.identity, relations.states
     named = {each.source: each for each in columns}
     features = [each for each in columns if each.source not in {*identity.sources, wishes.target}]
-    dangers, found = _look_for_dangers(sample, features, label, reading.decimal)
-    kept = [each for each in features if each.name not in dangers]
-    left_out = {each.source: dangers[each.name] for each in features if each.name in dangers}
+    dangers = _look_for_dangers(sample, features, label, reading.decimal)
+    why = dangers.left_out
+    kept = [each for each in features if each.name not in why]
+    left_out = {each.source: why[each.name] for each in features if each.name in why}
     rejected = _share_rejected(label, states, rows)
     usable = round(label.rows * (1 - rejected)) if states else label.rows
     split, notes = choose_split(usable, history=identity.time is not None)
@@ -126,8 +130,45 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         states=states,
         rejected_share=rejected,
         rows=rows,
-        findings=[*_tell_label(label), *relations.findings, *notes, *found, *looks],
+        columns=_look_at_columns(sample, columns, reading, _name_roles(identity, label), dangers),
+        findings=[*_tell_label(label), *relations.findings, *notes, *dangers.findings, *looks],
     )
+
+
+def _name_roles(identity: Identity, label: Label) -> dict[str, Role]:
+    """Return what each source column is that is neither a feature nor left out."""
+    roles: dict[str, Role] = dict.fromkeys(identity.key_sources, "key")
+    if identity.row_source:
+        roles[identity.row_source] = "row id"
+    if identity.time_column:
+        roles[identity.time_column.source] = "time"
+    return {**roles, label.source: "target"}
+
+
+def _look_at_columns(
+    sample: pd.DataFrame,
+    columns: list[Column],
+    reading: Reading,
+    roles: dict[str, Role],
+    dangers: Dangers,
+) -> tuple[ColumnLook, ...]:
+    values = read_sample(sample, columns, reading.decimal)
+    looks = []
+    for column in columns:
+        why = dangers.left_out.get(column.name)
+        remarks = [*([f"left out: {why}"] if why else [])]
+        remarks += [finding.found.partition(": ")[2] for finding in _tell_column(column)]
+        looks.append(
+            look_at(
+                column,
+                sample[column.source],
+                values[column.name],
+                role=roles.get(column.source, "left out" if why else "feature"),
+                strength=dangers.strengths.get(column.name),
+                remarks=remarks,
+            )
+        )
+    return tuple(looks)
 
 
 def _share_rejected(label: Label, states: States | None, rows: int) -> float:
@@ -185,7 +226,7 @@ def _look_at_label(raw: ir.Table, reading: Reading, wishes: Wishes) -> Label:
 
 def _look_for_dangers(
     sample: pd.DataFrame, features: list[Column], label: Label, decimal: str
-) -> tuple[dict[str, str], list[Finding]]:
+) -> Dangers:
     if not features:
         raise DataError(f"The table has no column to predict {label.source!r} from.")
     target = read_label(sample[label.source], label, decimal)
