@@ -12,6 +12,12 @@ from fullcircle.core.declared import Reading
 from fullcircle.core.errors import DataError
 from fullcircle.core.rejection import SOURCE_ROW, as_text
 from fullcircle.core.survey.dangers import Dangers, find_dangers, read_sample
+from fullcircle.core.survey.describing import (
+    describe_column,
+    describe_columns,
+    describe_duplicates,
+    describe_label,
+)
 from fullcircle.core.survey.findings import Finding
 from fullcircle.core.survey.identity import Identity
 from fullcircle.core.survey.kinds import (
@@ -30,8 +36,6 @@ from fullcircle.core.survey.states import States
 from fullcircle.core.survey.wishes import Wishes
 
 SAMPLE_ROWS = 20_000
-_DUPLICATE_ROWS = 100_000
-MANY_REPEATED = 0.2
 # Words of a column by which fairness is asked for first.
 _GROUPS = re.compile(r"(^|_)(sex|gender|age|race|ethnicity|nationality|religion|region)(_|$)")
 _MAX_SLICES = 2
@@ -119,7 +123,7 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         threshold=Threshold(maximise="f1") if label.task == "binary" else None,
         split=split,
     )
-    looks = [*_tell_columns(columns, reading), *_tell_duplicates(raw, sources, rows)]
+    looks = [*describe_columns(columns, reading), *describe_duplicates(raw, sources, rows)]
     return Proposal(
         spec=spec,
         reading=_declare([*kept, *_keys_of(columns, identity)], identity, reading),
@@ -131,7 +135,7 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         rejected_share=rejected,
         rows=rows,
         columns=_look_at_columns(sample, columns, reading, _name_roles(identity, label), dangers),
-        findings=[*_tell_label(label), *relations.findings, *notes, *dangers.findings, *looks],
+        findings=[*describe_label(label), *relations.findings, *notes, *dangers.findings, *looks],
     )
 
 
@@ -157,7 +161,7 @@ def _look_at_columns(
     for column in columns:
         why = dangers.left_out.get(column.name)
         remarks = [*([f"left out: {why}"] if why else [])]
-        remarks += [finding.found.partition(": ")[2] for finding in _tell_column(column)]
+        remarks += [finding.found.partition(": ")[2] for finding in describe_column(column)]
         looks.append(
             look_at(
                 column,
@@ -279,59 +283,3 @@ def _say(label: Label, name: str) -> str:
     if label.task == "binary":
         return f"Whether {name} is {label.classes[1]}."
     return f"Which {name} it is." if label.task == "multiclass" else f"The value of {name}."
-
-
-def _tell_label(label: Label) -> list[Finding]:
-    if label.task == "binary":
-        told = f"{label.source}: binary, the probability of {label.classes[1]!r} is given"
-        do = f"--positive {label.classes[0]!r} turns it round"
-    elif label.task == "multiclass":
-        told, do = f"{label.source}: {len(label.classes)} classes", "--task regression if a number"
-    else:
-        told, do = f"{label.source}: regression", "--task multiclass if it is a class"
-    metric = Finding("assumed", "metric", label.metric, "primary_metric in parameters.yml")
-    return [Finding("assumed", "label", told, do), metric, *label.findings]
-
-
-def _tell_columns(columns: list[Column], reading: Reading) -> list[Finding]:
-    found = []
-    if reading.decimal == ",":
-        found.append(Finding("assumed", "numbers", "written with a decimal comma"))
-    if reading.missing:
-        told = f"{', '.join(map(repr, reading.missing))} mean that nothing is known"
-        found.append(Finding("assumed", "missing", told, "READING.missing in cleaning.py"))
-    for column in columns:
-        found += _tell_column(column)
-    return found
-
-
-def _tell_column(column: Column) -> list[Finding]:
-    found = []
-    if column.sentinels:
-        shown = ", ".join(f"{value:g}" for value in column.sentinels)
-        told = f"{column.source}: {shown} stands apart from all other numbers; read as missing"
-        found.append(Finding("danger", "sentinel", told, "READING.sentinels in cleaning.py"))
-    if column.unreadable:
-        told = f"{column.source}: {column.unreadable:.2%} of the values are no number"
-        found.append(Finding("danger", "mixed types", told, "these rows are set aside"))
-    if column.layouts:
-        told = f"{column.source}: dates written in several ways, as {'; '.join(column.layouts)}"
-        found.append(Finding("danger", "dates", told, "read as text; write all as 2024-01-31"))
-    if column.guessed and column.kind == "moment" and column.layout[:2] in ("%d", "%m"):
-        told = f"{column.source}: day and month cannot be told apart; read as {column.layout}"
-        found.append(Finding("assumed", "dates", told, "READING.moments in cleaning.py"))
-    return found
-
-
-def _tell_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Finding]:
-    first = raw.filter(raw[SOURCE_ROW] <= _DUPLICATE_ROWS)
-    looked = min(rows, _DUPLICATE_ROWS)
-    texts = {f"c{place}": as_text(first[name]) for place, name in enumerate(sources)}
-    repeated = looked - int(first.select(**texts).distinct().count().execute())
-    if not repeated:
-        return []
-    told = f"{repeated} of the first {looked} rows repeat an earlier one in every column"
-    do = "they may stand on both sides of the split: drop them if they are one case"
-    if repeated > MANY_REPEATED * looked:
-        told += f" ({repeated / looked:.0%}): every score will be better than on new rows"
-    return [Finding("danger", "duplicates", told, do)]
