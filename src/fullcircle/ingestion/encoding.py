@@ -9,11 +9,9 @@ from typing import IO
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.code_pages import find_legacy
+from fullcircle.ingestion.scanning import CHUNK, HEAD, Scan, scan_bytes
 
-_CHUNK = 1 << 20
-_HEAD = 1 << 20
-_TAIL = 1 << 14
-_LEGACY_SAMPLE = 1 << 16
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -21,17 +19,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Code pages that tables are really written in; the first is what is taken in doubt.
-_LEGACY = (
-    "cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r",
-    "cp932", "euc_jp", "gb18030", "big5", "cp949", "iso8859_2", "cp850", "cp866", "mac_roman",
-)  # fmt: skip
 _NAMES = {"cp1252": "Windows-1252"}
 _BAD_BYTES_SHARE = 0.05
 _CONTROL_SHARE = 0.01
 _NO_TEXT = "Give CSV, Parquet, Excel or JSON lines."
 _NO_TEXTS = (b"%PDF", b"\x89PNG", b"PAR1")
-_CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -65,7 +57,7 @@ class TextFile:
         decoder = codecs.getincrementaldecoder(self.encoding)(errors="latin_bytes")
         rest = ""
         with self.open() as file:
-            while data := file.read(_CHUNK):
+            while data := file.read(CHUNK):
                 text = rest + decoder.decode(data).replace("\0", "")
                 # A return at the end may be the first half of a line's end.
                 if text.endswith("\r"):
@@ -102,22 +94,6 @@ def _read_latin_bytes(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("latin_bytes", _read_latin_bytes)
 
 
-@dataclass
-class _Scan:
-    """What one pass over the bytes counts."""
-
-    size: int = 0
-    breaks: int = 0
-    zeros: int = 0
-    controls: int = 0
-    bad: int = 0
-    high: int = 0
-    first_bad_line: int = 0
-    head: bytes = b""
-    tail: bytes = b""
-    legacy: bytes = b""
-
-
 def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
     """Tell how a text file is encoded.
 
@@ -128,7 +104,7 @@ def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
     Raises:
         DataError: The file is empty, cannot be unpacked, or is no text.
     """
-    scan = _scan(path, opener)
+    scan = scan_bytes(path, opener)
     if not scan.head.strip(b" \t\r\n\xef\xbb\xbf"):
         raise DataError(f"{path} is empty. Give a file with a header and rows.")
     encoding, findings = _choose(path, scan)
@@ -149,7 +125,7 @@ def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
     )
 
 
-def _decode_tail(scan: _Scan, encoding: str) -> str:
+def _decode_tail(scan: Scan, encoding: str) -> str:
     """Decode the last bytes, from the first whole letter."""
     if not encoding.startswith(("utf-16", "utf-32")):
         return scan.tail.decode(encoding, errors="ignore")
@@ -160,77 +136,11 @@ def _decode_tail(scan: _Scan, encoding: str) -> str:
     return scan.tail[skew:].decode(name, errors="ignore")
 
 
-def _is_little(scan: _Scan) -> bool:
+def _is_little(scan: Scan) -> bool:
     return scan.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE))
 
 
-def _scan(path: Path, opener: Callable[[], IO[bytes]]) -> _Scan:
-    """Read all bytes once: count what matters, and keep beginning, end and odd lines."""
-    scan = _Scan()
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="strict")
-    try:
-        with opener() as file:
-            while data := file.read(_CHUNK):
-                if len(scan.head) < _HEAD:
-                    scan.head += data[: _HEAD - len(scan.head)]
-                scan.tail = (scan.tail + data)[-_TAIL:]
-                scan.zeros += data.count(b"\0")
-                if not data.isascii() or decoder.getstate()[0]:
-                    _check_utf8(scan, data, decoder)
-                if scan.size < _HEAD:
-                    scan.controls += len(_CONTROLS.findall(data))
-                scan.size += len(data)
-                scan.breaks += data.count(b"\n")
-    except DataError:
-        raise
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path} cannot be unpacked: {error}.") from error
-    except Exception as error:  # each way of packing has errors of its own
-        raise DataError(f"{path} cannot be unpacked: {error}.") from error
-    return scan
-
-
-def _check_utf8(scan: _Scan, data: bytes, decoder: codecs.IncrementalDecoder) -> None:
-    """Count the bytes that are no UTF-8, and keep lines that hold letters beyond ASCII."""
-    pending = decoder.getstate()[0]
-    try:
-        text = decoder.decode(data)
-    except UnicodeDecodeError:
-        decoder.reset()
-        _count_bad(scan, pending + data, decoder)
-    else:
-        scan.high += max(len(data) - len(text), 0)
-
-
-def _count_bad(scan: _Scan, data: bytes, decoder: codecs.IncrementalDecoder) -> None:
-    text = data.decode("utf-8", errors="surrogateescape")
-    places = [match.start() for match in re.finditer("[\udc80-\udcff]", text)]
-    cut = _cut_bytes(data)  # of a letter that the chunk's end cut, which is not bad
-    places = places[: len(places) - cut]
-    if places and not scan.bad:
-        scan.first_bad_line = scan.breaks + 1 + text.count("\n", 0, places[0])
-    scan.bad += len(places)
-    scan.high += len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
-    if cut:
-        decoder.decode(data[-cut:])
-    if len(scan.legacy) < _LEGACY_SAMPLE:
-        odd = [line for line in data.split(b"\n") if not line.isascii()]
-        scan.legacy += b"\n".join(odd)[: _LEGACY_SAMPLE - len(scan.legacy)]
-
-
-def _cut_bytes(data: bytes) -> int:
-    """Return how many bytes at the end begin a letter that is not complete."""
-    for cut in range(1, min(4, len(data) + 1)):
-        byte = data[-cut]
-        if byte >= 0xC0:
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return cut if needed > cut else 0
-        if byte < 0x80:
-            return 0
-    return 0
-
-
-def _choose(path: Path, scan: _Scan) -> tuple[str, list[Finding]]:
+def _choose(path: Path, scan: Scan) -> tuple[str, list[Finding]]:
     for mark, encoding in _MARKS:
         if scan.head.startswith(mark):
             return encoding, []
@@ -239,7 +149,7 @@ def _choose(path: Path, scan: _Scan) -> tuple[str, list[Finding]]:
         return wide, [Finding("assumed", "encoding", told)]
     if scan.zeros > max(scan.size / 1000, 8) or scan.head.startswith(_NO_TEXTS):
         raise DataError(f"{path} is no text: it holds zero bytes or other data. {_NO_TEXT}")
-    if scan.controls > min(scan.size, _HEAD) * _CONTROL_SHARE:
+    if scan.controls > min(scan.size, HEAD) * _CONTROL_SHARE:
         raise DataError(f"{path} is no text. {_NO_TEXT}")
     findings = []
     if scan.zeros:
@@ -268,37 +178,3 @@ def _find_wide(head: bytes) -> str | None:
     if odd > 0.3 * half and even < 0.02 * half:
         return "utf-16-le"
     return "utf-16-be" if even > 0.3 * half and odd < 0.02 * half else None
-
-
-def find_legacy(sample: bytes) -> str:
-    """Tell the code page of lines with letters beyond ASCII, by how likely its words are."""
-    from charset_normalizer import from_bytes
-
-    found = from_bytes(sample, cp_isolation=list(_LEGACY), enable_fallback=False)
-    best = found.best()
-    if best is None:
-        return _LEGACY[0]
-    near = {
-        name
-        for each in found
-        if each.chaos <= best.chaos + 0.02
-        for name in (each.encoding, *each.could_be_from_charset)
-    }
-    # Few letters fit many code pages; of these, the commonest is meant.
-    return _LEGACY[0] if _LEGACY[0] in near and _is_western(sample) else str(best.encoding)
-
-
-_WESTERN = set(
-    "äöüßÄÖÜéëáâåæøñçíîïóôõœúûÉÈÀÁÂÅÆØÑÇÍÓÕÔÚÊàèêìòùãÃ"
-    "°²³€£§µ©®«»½ªº±·…\u2019\u2018\u201c\u201d\u2013\u2014\u00b4\u00d7"
-)
-_DOUBTFUL = set("õûþðýÞÐÝ")  # where other languages have letters of their own
-_SURE = set("çãñåàêôèæÇÃÑÅÀÊÔÈÆß")
-
-
-def _is_western(sample: bytes) -> bool:
-    """Tell whether a sample read as Windows-1252 has only letters that Western words have."""
-    odd = [letter for letter in sample.decode("cp1252", errors="replace") if ord(letter) > 127]
-    if sum(letter in _WESTERN for letter in odd) < 0.9 * len(odd):
-        return False
-    return not (_DOUBTFUL & set(odd)) or bool(_SURE & set(odd))

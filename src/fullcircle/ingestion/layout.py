@@ -4,9 +4,17 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from fullcircle.ingestion.cells import CellKind, kind_of
+from fullcircle.ingestion.headers import (
+    count_filled,
+    is_group_row,
+    is_header,
+    is_second_header,
+    join_headers,
+    kinds_of,
+    named_in,
+)
 from fullcircle.ingestion.lines import Record
 
 _HEADER_ROWS = 60  # so deep a header is looked for
@@ -80,8 +88,8 @@ def find_layout(
     else:
         start = _find_start(rows[:body_end], width, header, named)
     stated = rows[start] if start < len(rows) else []
-    kinds = _kinds_of(rows[start + 1 : body_end], width)
-    has_header = header if header is not None else _is_header(stated, rows, start, body_end, named)
+    kinds = kinds_of(rows[start + 1 : body_end], width)
+    has_header = header if header is not None else is_header(stated, rows, start, body_end, named)
     if not has_header:
         return Layout(
             skip=start,
@@ -95,20 +103,14 @@ def find_layout(
             skipped=_tell(records[:start]),
         )
     header_rows, names = 1, [cell.strip() for cell in stated]
-    if start and _is_group_row(rows[start - 1], names, rows[start + 1 : body_end], width):
+    if start and is_group_row(rows[start - 1], names, rows[start + 1 : body_end], width):
         above = [cell.strip() for cell in rows[start - 1]]
-        names, header_rows, start = _join_headers(above, names), 2, start - 1
+        names, header_rows, start = join_headers(above, names), 2, start - 1
     elif start + 2 < body_end and not named_in(named, names):
         second = [cell.strip() for cell in rows[start + 1]]
-        if _is_second_header(names, second, rows[start + 2 : body_end], width):
-            names, header_rows = _join_headers(names, second), 2
+        if is_second_header(names, second, rows[start + 2 : body_end], width):
+            names, header_rows = join_headers(names, second), 2
     return _fit_header(records, rows, start, header_rows, names, width, footer, body_end)
-
-
-def named_in(named: Sequence[str], names: Sequence[str]) -> bool:
-    """Return whether a header holds a name that the user says."""
-    plain = {" ".join(name.split()) for name in names}
-    return bool(named) and any(" ".join(each.split()) in plain for each in named)
 
 
 def _fit_header(
@@ -139,7 +141,7 @@ def _fit_header(
     else:
         while len(names) < width:
             names = [*names, ""]
-    kinds = _kinds_of(rows[first + 1 : body_end], width)
+    kinds = kinds_of(rows[first + 1 : body_end], width)
     units = bool(body) and _is_units(body[0], kinds, width)
     return Layout(
         skip=start,
@@ -168,10 +170,6 @@ def _usual_width(rows: Sequence[list[str]]) -> int:
     return max(counts, key=lambda each: (counts[each] * (0.3 if each == 1 else 1), each))
 
 
-def _fill(row: Sequence[str]) -> int:
-    return sum(bool(cell.strip()) for cell in row)
-
-
 def _find_start(
     rows: Sequence[list[str]], width: int, header: bool | None, named: Sequence[str]
 ) -> int:
@@ -180,14 +178,14 @@ def _find_start(
     for place in near:
         if header is not False and named_in(named, rows[place]):
             return place
-    usual = sorted(_fill(row) for row in rows if len(row) >= width - 1) or [0]
+    usual = sorted(count_filled(row) for row in rows if len(row) >= width - 1) or [0]
     full = usual[len(usual) // 2]
     if width < 2:
         return 0
     for place in near:
         row = rows[place]
         fits = len(row) >= width - 1
-        if fits and _fill(row) >= max(0.6 * full, min(full, 2)):
+        if fits and count_filled(row) >= max(0.6 * full, min(full, 2)):
             return _pass_over_pairs(rows, place, width)
     return 0
 
@@ -204,117 +202,9 @@ def _pass_over_pairs(rows: Sequence[list[str]], place: int, width: int) -> int:
     if last == place:
         return place
     # The last line of comments may be the header itself, where it has a name for each field.
-    if len(rows[last]) == width and _fill(rows[last]) == width and last > place:
+    if len(rows[last]) == width and count_filled(rows[last]) == width and last > place:
         return last
     return last + 1
-
-
-def _kinds_of(rows: Sequence[list[str]], width: int) -> list[CellKind]:
-    """Return what most of the known cells of each column are: ``text`` where they differ."""
-    kinds: list[CellKind] = []
-    for place in range(width):
-        counts = Counter(kind_of(row[place]) for row in rows if len(row) == width)
-        counts.pop("blank", None)
-        counts.pop("mark", None)
-        if not counts:
-            kinds.append("blank")
-            continue
-        kind, count = counts.most_common(1)[0]
-        kinds.append(kind if count >= _MOSTLY * sum(counts.values()) else "text")
-    return kinds
-
-
-def _is_header(
-    stated: Sequence[str],
-    rows: Sequence[list[str]],
-    start: int,
-    body_end: int,
-    named: Sequence[str],
-) -> bool:
-    """Tell whether a row names columns, by how it differs from those below it."""
-    if named_in(named, stated):
-        return True
-    # The header of a second table, or of a file put behind this one, is no row.
-    body = [row for row in rows[start + 1 : body_end] if len(row) == len(stated) and row != stated]
-    if not body and start + 1 < body_end:
-        return all(kind_of(cell) not in ("number", "moment") for cell in stated)
-    if not body:
-        return not any(kind_of(cell) in ("number", "moment") for cell in stated)
-    if _is_years(stated):
-        return True
-    kinds = _kinds_of(body, len(stated))
-    votes = 0.0
-    for place, cell in enumerate(stated):
-        own, usual = kind_of(cell), kinds[place]
-        if own == "blank":
-            continue
-        if usual in ("number", "moment"):
-            votes += -1.0 if own in (usual, "mark") else 1.0
-        elif own in ("number", "moment"):
-            votes -= 1.0
-        else:
-            votes += _vote_of_text(cell, [row[place] for row in body], usual)
-    return votes > 0 or (votes == 0 and _fill(stated) > 0 and _all_differ(stated))
-
-
-def _vote_of_text(cell: str, below: list[str], usual: CellKind) -> float:
-    """Weigh whether a text names the column above texts: a name does not stand among them."""
-    if cell in below:
-        return -0.7
-    if usual == "word":
-        return 0.7
-    known = [each for each in below if each.strip()]
-    repeated = len(set(known)) < 0.5 * len(known)
-    if repeated and len(known) >= 8:
-        return 0.7  # the values are few, and this is none of them
-    return 0.1
-
-
-def _is_years(stated: Sequence[str]) -> bool:
-    years = [cell.strip() for cell in stated if re.fullmatch(r"(19|20)\d\d", cell.strip())]
-    numbers = list(map(int, years))
-    steps = [after - before for before, after in pairwise(numbers)]
-    return len(numbers) >= 3 and len(numbers) >= len(stated) - 3 and set(steps) in ({1}, {-1})
-
-
-def _all_differ(stated: Sequence[str]) -> bool:
-    known = [cell.strip() for cell in stated if cell.strip()]
-    return len(set(known)) == len(known) and all(
-        kind_of(cell) not in ("number", "moment") for cell in known
-    )
-
-
-def _is_second_header(
-    names: list[str], second: list[str], body: Sequence[list[str]], width: int
-) -> bool:
-    """Tell whether the header goes on in a second row, below names of several columns."""
-    if len(second) != width or len(names) != width or "" not in names or _fill(second) < 2:
-        return False
-    kinds = _kinds_of(body, width)
-    numbers = [place for place, kind in enumerate(kinds) if kind in ("number", "moment")]
-    filled = [place for place in range(width) if not names[place] and second[place]]
-    named = [place for place in numbers if second[place]]
-    if not filled or not named:
-        return False
-    return all(kind_of(second[place]) not in ("number", "moment") for place in named)
-
-
-def _is_group_row(
-    above: list[str], names: list[str], body: Sequence[list[str]], width: int
-) -> bool:
-    """Tell whether the row above the header names groups of its columns, as merged cells do."""
-    if len(above) != width or len(names) != width or not 2 <= _fill(above) < width:
-        return False
-    repeated = len(set(names)) < len(names)
-    return repeated and _fill(names) == width and _is_second_header(above, names, body, width)
-
-
-def _join_headers(names: list[str], second: list[str]) -> list[str]:
-    joined, above = [], ""
-    for name, below in zip(names, second, strict=True):
-        above = name or (above if below else "")
-        joined.append(" ".join(filter(None, [above, below])))
-    return joined
 
 
 def _is_units(row: Sequence[str], kinds: Sequence[CellKind], width: int) -> bool:
@@ -340,25 +230,24 @@ def _count_footer(tail: Sequence[Record], width: int, rows: Sequence[list[str]])
     """Count the records at the end that are no rows: totals, notes and lines of nothing."""
     if width < 2 or len(rows) < 4:
         return 0
-    body = sorted(_fill(row) for row in rows[1:] if len(row) == width) or [0]
+    body = sorted(count_filled(row) for row in rows[1:] if len(row) == width) or [0]
     full = body[len(body) // 2]
     said = 0
     for count, record in enumerate(reversed(tail[max(len(tail) - 200, 1) :]), start=1):
         if not _ends_table(record.fields, width, full):
             break
-        if _fill(record.fields):
+        if count_filled(record.fields):
             said = count
     return said  # what holds nothing at all is passed over anyway
 
 
 def _ends_table(row: Sequence[str], width: int, full: int) -> bool:
-    fill = _fill(row)
+    fill = count_filled(row)
     first = next((cell.strip() for cell in row if cell.strip()), "")
     if not fill:
         return True
     if _TOTAL.fullmatch(first) and fill < full and width > 2:
         return True
     if fill == 1 and full >= 3:
-        marked = len(first) > 3 and first.startswith(("#", "*"))
-        return len(row) < width or marked or bool(_END.fullmatch(first))
+        return len(row) < width or bool(_END.fullmatch(first))
     return len(row) < width and fill < 0.5 * full and bool(_END.fullmatch(first))
