@@ -7,6 +7,7 @@ quiet_libraries()
 from fullcircle.hooks import (  # noqa: E402
     EngineHook,
     ProgressHook,
+    RunLockHook,
     RunTimer,
     SummaryHook,
     TrackingHook,
@@ -21,6 +22,7 @@ from fullcircle.switches import (  # noqa: E402
 _timer = RunTimer()
 HOOKS = (
     _timer,
+    RunLockHook(),
     EngineHook(),
     ProgressHook(_timer),
     TrackingHook(_timer),
