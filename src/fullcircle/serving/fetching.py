@@ -1,5 +1,6 @@
 """From the registry's aliases to files that a worker can load."""
 
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,7 +11,9 @@ from fullcircle.registry.addresses import find_by_number, list_aliases
 from fullcircle.registry.rules import RETIRED
 from fullcircle.registry.storage import SEAL, fetch_version
 from fullcircle.serving.folder import EndpointFolder, read_json, write_json
-from fullcircle.serving.traffic import ROLES
+from fullcircle.serving.traffic import ROLES, read_roles
+
+_logger = logging.getLogger("fullcircle.endpoint")
 
 
 class Fetcher:
@@ -45,7 +48,7 @@ class Fetcher:
         finally:
             self.asked = True
         self.trouble.pop("registry", None)
-        before = read_json(self._folder.roles) or {}
+        before = self._read_before()
         entries = {role: entry for role, entry in found.items() if entry is not None}
         content = {
             "roles": {role: entry["version"] for role, entry in entries.items()},
@@ -56,6 +59,14 @@ class Fetcher:
         write_json(self._folder.roles, content)
         self._forget(set(content["versions"]) | set(before.get("versions", {})))
         return True
+
+    def _read_before(self) -> dict[str, Any]:
+        """Return the roles as they were written; nothing where the file was broken since."""
+        try:
+            return read_roles(read_json(self._folder.roles))
+        except FullCircleError as error:
+            _logger.error("%s", error)
+            return {}
 
     def _connect(self) -> None:
         if self._connected:

@@ -14,6 +14,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
+CSV = b"text/csv"
 TEXT = b"text/plain; charset=utf-8"
 
 # What no answer is without: it is data, for nobody's cache and for no browser to interpret.
@@ -71,6 +72,24 @@ def header(scope: Scope, name: bytes) -> bytes:
         if key == name:
             return bytes(value)
     return b""
+
+
+def require_type(scope: Scope, *kinds: bytes) -> bytes:
+    """Return the content type of a request without its parameters.
+
+    A web page may post to an address of this machine without asking, but not with these types.
+
+    Raises:
+        RefusedError: It is absent, or none of those that are taken.
+    """
+    kind = header(scope, b"content-type").partition(b";")[0].strip().lower()
+    if kind not in kinds:
+        given = f"{kind[:80].decode('latin-1')!r}" if kind else "none"
+        wanted = " or ".join(kind.decode() for kind in kinds)
+        raise RefusedError(
+            415, f"The content type is {given}. Send the header Content-Type: {wanted}."
+        )
+    return kind
 
 
 async def read_all(scope: Scope, receive: Receive, most: int, seconds: float) -> bytes:

@@ -14,7 +14,16 @@ from fullcircle.serving.batching import Batcher, BusyError
 from fullcircle.serving.bodies import read_body
 from fullcircle.serving.explaining import explain_part
 from fullcircle.serving.features import FeaturesError
-from fullcircle.serving.http import Receive, RefusedError, Reply, Scope, header, read_all
+from fullcircle.serving.http import (
+    CSV,
+    JSON,
+    Receive,
+    RefusedError,
+    Reply,
+    Scope,
+    read_all,
+    require_type,
+)
 from fullcircle.serving.journal import Journal
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.room import Room
@@ -54,9 +63,9 @@ class Invocations:
         if champion is None:
             raise RefusedError(503, self._room.why_not_ready(), retry_after="5")
         settings = self._room.settings
+        kind = require_type(scope, JSON, CSV).decode()
         most = int(settings.max_body_mb * 2**20)
         content = await read_all(scope, receive, most, settings.body_seconds)
-        kind = header(scope, b"content-type").decode("latin-1")
         try:
             body = read_body(content, kind, champion.model.features, settings.max_rows)
             parts, cpu = await self._batcher.submit(name, body)

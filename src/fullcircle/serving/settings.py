@@ -47,10 +47,17 @@ class ServingSettings(Settings):
         max_rows: More rows in a request are refused.
         max_waiting_rows: With more rows waiting, a worker says that it is busy.
         body_seconds: A body must have arrived after this long.
-        max_connections: A worker holds no more at once.
-        requests_per_second: Of one token, or of one address where no token is asked for; None
-            sets no limit.
-        burst: So many at once are let through before that limit holds.
+        max_header_kb: Larger headers are refused.
+        max_headers: More of them are refused.
+        header_seconds: Headers must have arrived after this long.
+        max_connections: A worker answers no more at once; who waits longest makes room.
+        max_connections_per_address: Of them, of one address. A proxy is one address.
+        requests_per_second: Of one token, or of one address that shows no valid one; None sets no
+            limit.
+        address_requests_per_second: Of one address, whatever it shows, held before any token is
+            looked at. Behind a proxy all clients have its address; None sets no limit.
+        burst: So many at once are let through before these limits hold.
+        allowed_origins: Web pages that may ask, such as https://shop.example; by default none.
         max_ahead_minutes: How far a request's own moment may lie ahead of the clock.
         cache_rows: Predictions that a worker remembers by version and features; 0 for none.
         sticky_salt: Another one deals the entities anew to champion and challenger.
@@ -69,9 +76,15 @@ class ServingSettings(Settings):
     max_rows: PositiveInt = 10_000
     max_waiting_rows: PositiveInt = 50_000
     body_seconds: PositiveFloat = 10.0
+    max_header_kb: PositiveFloat = 32.0
+    max_headers: PositiveInt = 100
+    header_seconds: PositiveFloat = 10.0
     max_connections: PositiveInt = 2_000
+    max_connections_per_address: PositiveInt = 1_000
     requests_per_second: PositiveFloat | None = None
+    address_requests_per_second: PositiveFloat | None = None
     burst: PositiveInt = 100
+    allowed_origins: list[str] = Field(default_factory=list)
     max_ahead_minutes: PositiveFloat = 5.0
     cache_rows: NonNegativeInt = 0
     sticky_salt: str = "fullcircle"

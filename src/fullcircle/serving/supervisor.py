@@ -17,12 +17,14 @@ from threading import Event, Thread
 from typing import Any
 
 from fullcircle.core.errors import FullCircleError
+from fullcircle.serving.doors import describe_address, is_private
 from fullcircle.serving.fallback import Watchman, count_challenger
 from fullcircle.serving.fetching import Fetcher
 from fullcircle.serving.folder import EndpointFolder, read_json, write_json
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.steering import read_workers, refuse_second
+from fullcircle.serving.tokens import load_tokens
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, read_traffic, set_traffic
 
 _logger = logging.getLogger("fullcircle.endpoint")
@@ -85,6 +87,7 @@ class Supervisor:
             StorageError: Another supervisor has this folder.
         """
         with self._alone():
+            self._warn_of_strangers()
             self._clear_counters()
             self._metrics = Metrics(self.folder.metrics)
             self.chairs = [Chair(number) for number in range(self.settings.workers)]
@@ -99,8 +102,8 @@ class Supervisor:
             for errand in errands:
                 errand.start()
             while not stop.is_set() and not self._idle():
-                self._seat_workers()
                 self._report("serving")
+                self._seat_workers()
                 stop.wait(_TURN_SECONDS)
             self._end(errands)
 
@@ -115,11 +118,28 @@ class Supervisor:
                 raise
             yield
 
+    def _warn_of_strangers(self) -> None:
+        """Say so where other machines reach the socket and nobody can enter."""
+        if is_private(self.door):
+            return
+        try:
+            tokens = load_tokens(self.folder)
+        except FullCircleError as error:
+            _logger.error("%s", error)
+            return
+        if not tokens:
+            _logger.warning(
+                "%s is reached from other machines, and there is no token: every request gets 401. "
+                "Make one: kedro endpoint token create --name NAME.",
+                self.address,
+            )
+
     def _clear_counters(self) -> None:
         for folder in (self.folder.metrics, self.folder.workers):
             for path in folder.glob("*"):
                 path.unlink(missing_ok=True)
-        self.folder.limits.unlink(missing_ok=True)
+        for path in self.folder.path.glob(f"{self.folder.limits.stem}.*.bin"):
+            path.unlink(missing_ok=True)
 
     # Workers
 
@@ -241,9 +261,7 @@ class Supervisor:
     @property
     def address(self) -> str:
         """Where the endpoint is reached."""
-        host, port = self.door.getsockname()[:2]
-        scheme = "https" if self.tls else "http"
-        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+        return describe_address(self.door, "https" if self.tls else "http")
 
     def _report(self, state: str) -> None:
         said = {
@@ -260,6 +278,7 @@ class Supervisor:
             ],
             "log": self.log_trouble or "ok",
             "registry": self._fetcher.trouble or "ok",
+            "registry_asked": self._fetcher.asked,
         }
         before = read_json(self.folder.status) or {}
         if {**said, "at": before.get("at")} != before:

@@ -226,7 +226,10 @@ def list_all(place: Place, as_json: bool) -> None:
 def revoke(identity: str, place: Place) -> None:
     """Take a token back by its id."""
     from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.steering import describe_access
     from fullcircle.serving.tokens import revoke_token
 
-    taken = revoke_token(find_folder(place.context), identity)
+    folder = find_folder(place.context)
+    taken = revoke_token(folder, identity)
     click.echo(f"Token {identity} of {taken.name} is worth nothing any more.")
+    click.echo(describe_access(folder))
