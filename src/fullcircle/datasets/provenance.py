@@ -6,18 +6,20 @@ import re
 import subprocess
 import sys
 from functools import cache
-from importlib.metadata import distributions, version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from fullcircle.registry.distributions import find_version
 
 _LIBRARIES = (
     "kedro",
     "kedro-mlflow",
     "mlflow",
     "scikit-learn",
-    "xgboost-cpu",
+    "xgboost",
     "skops",
     "numpy",
     "pandas",
@@ -55,7 +57,7 @@ def _ask_git(folder: Path, *question: str) -> str | None:
 
 def describe_environment() -> dict[str, str]:
     """Python, platform and the versions of the libraries that shape a result."""
-    libraries = {f"version.{name}": version(name) for name in _LIBRARIES}
+    libraries = {f"version.{name}": find_version(name) or "none" for name in _LIBRARIES}
     return {"python": sys.version.split()[0], "platform": platform.platform(), **libraries}
 
 
