@@ -202,7 +202,7 @@ def _compare(
 def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) -> None:
     """Print where a request's time goes, of several that are scored together, without HTTP."""
     from fullcircle.serving.answers import describe_parts, tell_part
-    from fullcircle.serving.bodies import read_body
+    from fullcircle.serving.bodies import BodyReader
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.room import Room
 
@@ -210,10 +210,11 @@ def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) ->
     asyncio.run(room.load())
     content = orjson.dumps({"dataframe_records": rows})
     features = room.seats.champion.model.features
+    reader = BodyReader(features, room.seats.columns | room.contract.columns)
     taken = dict.fromkeys(("read", "score", "answer", "tell the journal"), 0.0)
     for _ in range(200):
         began = time.perf_counter()
-        bodies = [read_body(content, "", features, 10) for _ in range(together)]
+        bodies = [reader.read(content, "application/json") for _ in range(together)]
         read = time.perf_counter()
         found = room.scorer.score(bodies, ["x"] * together, room.seats, room.declared)
         scored = time.perf_counter()

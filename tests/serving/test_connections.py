@@ -271,6 +271,23 @@ def test_a_body_that_nobody_wants_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     run(attack)
 
 
+def test_a_connection_goes_on_after_an_early_refusal() -> None:
+    """When the rest of a body comes after its refusal, the next request is answered."""
+
+    async def ask(server: Server) -> None:
+        head, _, body = GOOD.replace(b"/x", b"/stranger").partition(b"\r\n\r\n")
+        reader, writer = await server.connect(head + b"\r\n\r\n")
+        seen = await reader.readuntil(b"{}")
+        assert statuses(seen) == [401]
+        writer.write(body)
+        await asyncio.sleep(0.05)
+        writer.write(close(GOOD))
+        assert statuses(await asyncio.wait_for(_read(reader), 10)) == [200]
+        writer.close()
+
+    run(ask)
+
+
 def test_chunks_that_hold_nothing_end() -> None:
     """A body whose chunks carry more wrapping than content is cut at a bound of its bytes."""
 

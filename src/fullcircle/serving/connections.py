@@ -205,7 +205,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self._refused:
             super().on_message_complete()
             if self._timer is not None and self.cycle.response_complete:
-                self.transport.close()  # the rest of a body that nobody wanted is here
+                self._disarm()  # the rest of a body that nobody wanted is here
+                self._unset_keepalive_if_required()
+                self.timeout_keep_alive_task = self.loop.call_later(
+                    self.timeout_keep_alive, self.timeout_keep_alive_handler
+                )
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or for the rest of a body that nobody wants."""

@@ -92,7 +92,30 @@ def require_type(scope: Scope, *kinds: bytes) -> bytes:
     return kind
 
 
-async def read_all(scope: Scope, receive: Receive, most: int, seconds: float) -> bytes:
+class ByteBudget:
+    """Bytes of bodies that a worker may hold at once, so that many large ones do not add up."""
+
+    def __init__(self, most: float) -> None:
+        self._most, self.held = most, 0
+
+    def take(self, size: int) -> None:
+        """Take some.
+
+        Raises:
+            RefusedError: 503: there are not so many left.
+        """
+        if self.held + size > self._most:
+            raise RefusedError(503, "Too many large bodies are being read.", retry_after="1")
+        self.held += size
+
+    def give_back(self, size: int) -> None:
+        """Give back what was taken."""
+        self.held -= size
+
+
+async def read_all(
+    scope: Scope, receive: Receive, most: int, seconds: float, budget: ByteBudget | None = None
+) -> bytes:
     """Read a request's body.
 
     Args:
@@ -100,20 +123,38 @@ async def read_all(scope: Scope, receive: Receive, most: int, seconds: float) ->
         receive: Gives its pieces.
         most: Bytes that are taken.
         seconds: Within which the body must be there.
+        budget: Bytes that all bodies may hold while they arrive.
 
     Raises:
-        RefusedError: It is too large, too slow, or was broken off.
+        RefusedError: It is too large, too slow, or was broken off, or others hold too much.
     """
+    budget = budget or ByteBudget(float("inf"))
+    pieces = bytearray()
+    try:
+        return await _read_pieces(scope, receive, most, seconds, budget, pieces)
+    finally:
+        budget.give_back(len(pieces))
+
+
+async def _read_pieces(
+    scope: Scope,
+    receive: Receive,
+    most: int,
+    seconds: float,
+    budget: ByteBudget,
+    pieces: bytearray,
+) -> bytes:
     declared = header(scope, b"content-length")
     if declared.isdigit() and int(declared) > most:
         raise _too_large(most)
-    pieces = bytearray()
     message: MutableMapping[str, Any] = {"more_body": True}
     try:
         async with asyncio.timeout(seconds):
             while message.get("more_body"):
                 message = await receive()
-                pieces += message.get("body", b"")
+                piece = message.get("body", b"")
+                budget.take(len(piece))
+                pieces += piece
                 _limited(pieces, most)
     except TimeoutError as error:
         raise RefusedError(408, f"The body did not arrive within {seconds:g} seconds.") from error

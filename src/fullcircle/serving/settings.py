@@ -45,6 +45,10 @@ class ServingSettings(Settings):
         watch_seconds: The registry is looked at this often.
         max_body_mb: A larger body is refused.
         max_rows: More rows in a request are refused.
+        max_columns: More different columns in a request are refused.
+        max_cells: More values of columns that a model knows are refused.
+        max_explained_rows: So many rows of a request are explained at most.
+        max_waiting_mb: With more bytes of bodies being read, a worker says that it is busy.
         max_waiting_rows: With more rows waiting, a worker says that it is busy.
         body_seconds: A body must have arrived after this long.
         max_header_kb: Larger headers are refused.
@@ -74,6 +78,10 @@ class ServingSettings(Settings):
     watch_seconds: PositiveFloat = 2.0
     max_body_mb: PositiveFloat = 2.0
     max_rows: PositiveInt = 10_000
+    max_columns: PositiveInt = 5_000
+    max_cells: PositiveInt = 1_000_000
+    max_explained_rows: PositiveInt = 100
+    max_waiting_mb: PositiveFloat = 64.0
     max_waiting_rows: PositiveInt = 50_000
     body_seconds: PositiveFloat = 10.0
     max_header_kb: PositiveFloat = 32.0

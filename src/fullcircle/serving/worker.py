@@ -1,6 +1,7 @@
 """A worker: one process that answers at the shared port, without Kedro and without MLflow."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -92,6 +93,8 @@ async def serve(endpoint: Endpoint, door: socket.socket, **tls: Any) -> None:
     try:
         await _first(endpoint.room.wait_until_loaded(), stop.wait())
         if not stop.is_set():
+            gc.collect()
+            gc.freeze()  # modules and models stay: no later collection walks over them
             await server.start(door)
             endpoint.room.report_serving()
             await stop.wait()

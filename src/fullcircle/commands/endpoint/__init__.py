@@ -142,8 +142,9 @@ def costs(place: Place, as_json: bool) -> None:
     then="docs/endpoint.md says where the files go",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the two files.")
+@click.option("--user", help="Who runs it; by default the owner of the project's folder.")
 @place_options
-def unit(output: Path | None, place: Place) -> None:
+def unit(output: Path | None, user: str | None, place: Place) -> None:
     """Write a systemd socket and service that start the endpoint at the first request."""
     from fullcircle.commands.endpoint.units import render_units
     from fullcircle.serving.folder import read_json
@@ -152,7 +153,9 @@ def unit(output: Path | None, place: Place) -> None:
     folder = find_folder(place.context)
     if not folder.plan.exists():
         set_up(place.context, {}, ())
-    units = render_units(folder.path, read_json(folder.plan), Path(place.context.project_path))
+    units = render_units(
+        folder.path, read_json(folder.plan), Path(place.context.project_path), user
+    )
     for name, text in units.items():
         if output is None:
             click.echo(f"# {name}\n{text}")
