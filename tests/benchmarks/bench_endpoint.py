@@ -47,15 +47,16 @@ def prepare(folder: Path, workers: int) -> tuple[dict[str, Any], list[dict[str, 
     from kedro.framework.startup import bootstrap_project
 
     from fullcircle.commands.project import open_project
-    from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+    from fullcircle.serving.folder import EndpointFolder, write_json
     from fullcircle.serving.opening import set_up
+    from fullcircle.serving.plan import read_plan
 
     bootstrap_project(Path.cwd())
     context = open_project()
     endpoints = {}
     for name, rows in (("ours", 0), ("cached", 10_000)):
         changes = {"port": 0, "workers": workers, "cache_rows": rows}
-        plan = read_json(set_up(context, changes, ()).plan)
+        plan = read_plan(set_up(context, changes, ()))
         plan["log"] = {table: str(folder / name / table) for table in plan["log"]}
         endpoints[name] = EndpointFolder(folder / name / "endpoint")
         write_json(endpoints[name].plan, plan)

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import socket
+import stat
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from tests.serving.stage import FULL, Client, Stage, opened
 from fullcircle.core.errors import ConfigurationError, StorageError
 from fullcircle.serving.doors import is_private, take_door
 from fullcircle.serving.folder import Watched, read_json, write_json
+from fullcircle.serving.plan import hide_secret, read_plan, write_plan
 from fullcircle.serving.steering import describe_access
 from fullcircle.serving.tokens import issue_token, list_tokens, load_tokens, revoke_token
 
@@ -377,3 +379,49 @@ def test_guesses_count_on_their_address(ready: Stage) -> None:
         assert client.ask("GET", "/version", headers=right).status_code == 429
         assert client.ask("GET", "/ping").status_code == 200
     assert ready.log("requests") == []
+
+
+# Secrets
+
+
+def test_what_the_endpoint_writes_is_its_owners_alone(ready: Stage) -> None:
+    """Every file is 0600 and every folder 0700, and the plan holds no password."""
+    plan = {
+        **read_json(ready.folder.plan),
+        "tracking_uri": "https://me:PASSWORD@mlflow.example/x",
+        "online_store": "redis://:PASSWORD@store.example:6379/0?password=PASSWORD",
+    }
+    write_plan(ready.folder, plan)
+    assert read_plan(ready.folder) == plan
+    assert "PASSWORD" not in ready.folder.plan.read_text("utf-8")
+    assert read_json(ready.folder.plan)["tracking_uri"] == "https://mlflow.example/x"
+    ready.plan(requests_per_second=10)
+    issue_token(ready.folder, "app", ["predict"], None, NOW)
+    revoke_token(ready.folder, *load_tokens(ready.folder))
+    with opened(ready) as client:
+        client.predict(FULL)
+    paths = [ready.folder.path, *ready.folder.path.rglob("*")]
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in paths}
+    assert {name for name, mode in modes.items() if mode & 0o077} == set()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["/a/b@c?d.db", "sqlite:////a/x@y.db", "data/online.db", "redis://h:1/0", "https://h/x"],
+)
+def test_an_address_without_a_secret_stays_as_it_is(address: str) -> None:
+    """Paths and addresses that hold no password are written as they are."""
+    assert hide_secret(address) == address
+
+
+def test_the_description_holds_no_private_value(house: Stage, ready: Stage) -> None:
+    """The example of /openapi.json leaves private columns blank, and can be sent as it is."""
+    ready.private = ["shape", "colour"]
+    ready.plan()
+    with opened(ready) as client:
+        described = client.ask("GET", "/openapi.json").json()["paths"]["/invocations"]["post"]
+        example = described["requestBody"]["content"]["application/json"]["example"]
+        [record] = example["dataframe_records"]
+        assert (record["shape"], record["colour"]) == (None, None)
+        assert record["size"] is not None
+        assert client.ask("POST", "/invocations", json=example).status_code == 200

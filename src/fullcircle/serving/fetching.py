@@ -11,7 +11,7 @@ from fullcircle.registry.addresses import find_by_number, list_aliases
 from fullcircle.registry.digests import find_tampering
 from fullcircle.registry.rules import RETIRED
 from fullcircle.registry.storage import SEAL, fetch_version
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.folder import EndpointFolder, make_private_dir, read_json, write_json
 from fullcircle.serving.traffic import ROLES, read_roles
 
 _logger = logging.getLogger("fullcircle.endpoint")
@@ -103,7 +103,7 @@ class Fetcher:
         if place.is_dir() and find_tampering(place, str(version.tags.get(SEAL))) is None:
             return place
         shutil.rmtree(place, ignore_errors=True)
-        self._folder.models.mkdir(parents=True, exist_ok=True)
+        make_private_dir(self._folder.models)
         with tempfile.TemporaryDirectory(dir=self._folder.models) as passing:
             fetched = fetch_version(version, passing)
             shutil.copytree(fetched, f"{passing}/whole")

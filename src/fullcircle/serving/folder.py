@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from fullcircle.core.errors import FullCircleError, StorageError
 
 Read = TypeVar("Read")
-OWNER_ONLY, OWNER_ONLY_DIR = 0o600, 0o700
+OWNER_ONLY, OWNER_ONLY_DIR, OWNER_ONLY_UMASK = 0o600, 0o700, 0o077
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class EndpointFolder:
     def plan(self) -> Path:
         """What workers must know, written once at the start."""
         return self.path / "plan.json"
+
+    @property
+    def secrets(self) -> Path:
+        """Addresses of the plan that hold a password."""
+        return self.path / "secrets.json"
 
     @property
     def roles(self) -> Path:

@@ -15,6 +15,8 @@ from uuid import uuid4
 
 import orjson
 
+from fullcircle.serving.folder import OWNER_ONLY, make_private_dir
+
 OPEN, CLOSED = ".open", ".jsonl"
 _MAX_SEGMENT_BYTES = 16 * 2**20
 
@@ -107,11 +109,11 @@ class Journal:
         self._size += written
 
     def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_private_dir(self._folder)
         self._number += 1
         self._path = self._folder / f"{self._name}-{self._number:06d}{OPEN}"
         self._handle = os.open(
-            self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640
+            self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, OWNER_ONLY
         )
         fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._began, self._size = time.monotonic(), 0

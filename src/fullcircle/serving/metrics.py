@@ -5,6 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fullcircle.serving.folder import make_private_dir
+
 _LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -24,7 +26,7 @@ class Metrics:
         Args:
             folder: Where all workers of an endpoint keep their counters.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_dir(folder)
         # prometheus_client reads it once, at its first import.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         from prometheus_client import CollectorRegistry, Counter, Histogram

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.serving.doors import is_loopback
-from fullcircle.serving.folder import EndpointFolder, write_json
+from fullcircle.serving.folder import EndpointFolder
+from fullcircle.serving.plan import write_plan
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.tokens import load_tokens
 
@@ -42,7 +43,7 @@ def set_up(context: Any, changes: dict[str, Any], tls: Sequence[Path]) -> Endpoi
     for path in tls:
         if not path.is_file():
             raise ConfigurationError(f"There is no TLS file {path}.")
-    write_json(folder.plan, _describe(context, settings, tls))
+    write_plan(folder, _describe(context, settings, tls))
     return folder
 
 

@@ -16,11 +16,12 @@ from typing import Any
 from fullcircle.serving.app import Endpoint
 from fullcircle.serving.connections import ConnectionLimits
 from fullcircle.serving.doors import is_private
-from fullcircle.serving.folder import EndpointFolder, read_json
+from fullcircle.serving.folder import OWNER_ONLY_UMASK, EndpointFolder
 from fullcircle.serving.guard import Guard
 from fullcircle.serving.journal import Journal
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.metrics import Metrics
+from fullcircle.serving.plan import read_plan
 from fullcircle.serving.room import Room
 from fullcircle.serving.server import HttpServer, bound_files
 
@@ -51,7 +52,7 @@ def build_endpoint(folder: EndpointFolder, worker: int, *, private: bool = False
         worker: The worker's number.
         private: Whether its socket is bound to this machine alone; others need tokens.
     """
-    room = Room(folder, read_json(folder.plan), worker)
+    room = Room(folder, read_plan(folder), worker)
     settings = room.settings
     guard = Guard(
         room.tokens,
@@ -149,6 +150,7 @@ def main() -> None:
     # What strangers send is counted; a line for each would let them fill the disk.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     door = socket.socket(fileno=int(descriptor))
+    os.umask(OWNER_ONLY_UMASK)
     private = is_private(door)
     endpoint = build_endpoint(EndpointFolder(Path(folder)), int(worker), private=private)
     names = dict(zip(("ssl_certfile", "ssl_keyfile"), tls, strict=False))
