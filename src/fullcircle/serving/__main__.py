@@ -35,12 +35,15 @@ def run_endpoint(folder: EndpointFolder) -> None:
     """
     plan = read_plan(folder)
     door = take_door() or open_door(plan["settings"]["host"], plan["settings"]["port"])
+    from fullcircle.serving.steering import describe_end
     from fullcircle.serving.supervisor import Supervisor
 
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Supervisor(folder, door, tuple(map(Path, plan["tls"]))).run(stop)
+    supervisor = Supervisor(folder, door, tuple(map(Path, plan["tls"])))
+    supervisor.run(stop)
+    sys.stderr.write(f"{describe_end(supervisor.said)}\n")
 
 
 if __name__ == "__main__":

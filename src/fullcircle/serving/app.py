@@ -1,5 +1,6 @@
 """The endpoint as an ASGI application: what each address answers."""
 
+import asyncio
 import json
 import logging
 import time
@@ -32,6 +33,7 @@ from fullcircle.serving.room import Room
 
 _logger = logging.getLogger("fullcircle.endpoint")
 
+_LAST_SECONDS = 3.0  # for a disk that refuses; what it does not take until then is lost
 _PROBES = ("/ping", "/health", "/ready")
 
 Handler = Callable[[Scope, Receive, str, float], Awaitable[Reply]]
@@ -162,5 +164,7 @@ class Endpoint:
     async def close(self) -> None:
         """Let nothing be lost: what waits is scored, what was said is written down."""
         await self._invocations.close()
-        self.journal.flush()
+        last = time.monotonic() + _LAST_SECONDS
+        while not self.journal.flush() and time.monotonic() < last:
+            await asyncio.sleep(0.1)
         self.journal.close()

@@ -64,7 +64,8 @@ class Fetcher:
     def _read_before(self) -> dict[str, Any]:
         """Return the roles as they were written; nothing where the file was broken since."""
         try:
-            return read_roles(read_json(self._folder.roles))
+            content = read_json(self._folder.roles)
+            return {} if content is None else read_roles(content)
         except FullCircleError as error:
             _logger.error("%s", error)
             return {}

@@ -62,6 +62,11 @@ class EndpointFolder:
         return self.path / "journal"
 
     @property
+    def reserve(self) -> Path:
+        """Room on the disk that is given up for the journal when there is no other."""
+        return self.path / "reserve.bin"
+
+    @property
     def workers(self) -> Path:
         """What each worker says of itself, a file each."""
         return self.path / "workers"
@@ -128,6 +133,34 @@ def read_json(path: Path) -> Any:
     if content is None:
         raise StorageError(f"{path} holds null.")
     return content
+
+
+def keep_reserve(path: Path, size: int) -> bool:
+    """Keep room on the disk for the journal; say whether it is there."""
+    try:
+        if path.exists() and path.stat().st_size >= size:
+            return True
+        make_private_dir(path.parent)
+        free = os.statvfs(path.parent)
+        if free.f_bavail * free.f_frsize < 2 * size:
+            return False  # what little there is, is for the journal itself
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+        try:
+            allocate(handle, size)
+        finally:
+            os.close(handle)
+    except OSError:
+        return False
+    return True
+
+
+def allocate(handle: int, size: int) -> None:
+    """Have the disk give a file its room now, and not when it is written to."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, size)
+        return
+    for _ in range(0, size, 2**20):  # macOS
+        os.write(handle, b"\0" * 2**20)
 
 
 @contextmanager

@@ -151,7 +151,9 @@ class Invocations:
             "cpu": cpu,
             "parts": [{**tell(part), "answered": True} for part in parts],
         }
-        self._journal.append(said)
+        if not self._journal.append(said) and self._room.settings.log.when_full == "refuse":
+            self._journal.withdraw()
+            raise RefusedError(503, "The log cannot be written to.", retry_after="5")
         self._metrics.count_request("/invocations", 200).inc()
         self._metrics.time_role(parts[0].role.partition(" ")[0]).observe(said["ms"] / 1000)
 

@@ -1,5 +1,7 @@
 """How the endpoint behaves, as ``parameters_serving.yml`` declares it."""
 
+from typing import Literal
+
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from fullcircle.core.contract import Settings, Share
@@ -12,11 +14,18 @@ class LogSettings(Settings):
         segment_seconds: A piece of the journal is closed after this long.
         commit_seconds: Closed pieces become one Delta commit this often.
         memory_mb: What a worker keeps, at most, while the journal cannot be written to.
+        reserve_mb: Room on the disk that is kept for the journal, for when there is no other.
+        when_full: What becomes of an answer that cannot be written down: ``answer`` gives it, keeps
+            the line in memory and says degraded; ``refuse`` gives 503 instead.
+        keep_days: Older days of the log are deleted; None keeps all.
     """
 
     segment_seconds: PositiveFloat = 1.0
     commit_seconds: PositiveFloat = 5.0
     memory_mb: PositiveFloat = 32.0
+    reserve_mb: PositiveFloat = 32.0
+    when_full: Literal["answer", "refuse"] = "answer"
+    keep_days: PositiveInt | None = 400
 
 
 class FallbackSettings(Settings):

@@ -1,6 +1,7 @@
 """What commands find out about an endpoint that runs, or does not."""
 
 import fcntl
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +41,24 @@ def read_workers(folder: EndpointFolder) -> list[dict[str, Any]]:
     """Give what each worker says of itself."""
     found = [read_json(path) for path in sorted(folder.workers.glob("*.json"))]
     return [said for said in found if said]
+
+
+def describe_end(said: Mapping[str, Any]) -> str:
+    """Return one line that says what became of the answers of an endpoint that was ended.
+
+    Args:
+        said: What the supervisor said last.
+    """
+    if said.get("state") != "stopped":
+        return "Stopped. Its last word could not be written: see what it printed."
+    if unlogged := said.get("unlogged"):
+        return f"Stopped. {unlogged} answers are in no log: the disk refused them."
+    if said.get("log", "ok") != "ok":
+        return (
+            "Stopped. Some answers are in the journal and not yet in the log; the next kedro serve "
+            f"brings them there. What is in the way: {said['log']}"
+        )
+    return "Stopped. Every answer is in the log."
 
 
 def describe_access(folder: EndpointFolder) -> str:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,8 +20,15 @@ from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.doors import describe_address, is_private
 from fullcircle.serving.fallback import Watchman, count_challenger
 from fullcircle.serving.fetching import Fetcher
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.folder import (
+    OWNER_ONLY_UMASK,
+    EndpointFolder,
+    keep_reserve,
+    read_json,
+    write_json,
+)
 from fullcircle.serving.metrics import Metrics
+from fullcircle.serving.plan import read_plan
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.steering import read_workers, refuse_second
 from fullcircle.serving.tokens import load_tokens
@@ -62,6 +69,10 @@ class Supervisor:
         folder: Where all meet.
         door: The socket that the workers share.
         tls: Certificate and key files; empty for none.
+        chairs: Places of the workers.
+        log_trouble: Why the journal cannot be brought to the log.
+        unlogged: Answers that no log will hold, known at the end.
+        said: What it says of itself, whether its file could be written or not.
     """
 
     folder: EndpointFolder
@@ -69,9 +80,12 @@ class Supervisor:
     tls: tuple[Path, ...] = ()
     chairs: list[Chair] = field(default_factory=list)
     log_trouble: str | None = None
+    unlogged: int = 0
+    said: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        plan = read_json(self.folder.plan)
+        plan = read_plan(self.folder)
+        self.address = describe_address(self.door, "https" if self.tls else "http")
         self.settings = ServingSettings.model_validate(plan["settings"])
         self._plan = plan
         self._fetcher = Fetcher(self.folder, plan["model"], plan["tracking_uri"])
@@ -79,6 +93,10 @@ class Supervisor:
         self._stopping = Event()
         self._last_asked = time.monotonic()
         self._asked = -1.0
+        self._failing: dict[str, str] = {}
+        self._written: dict[str, Any] = {}
+        self._reserved = True
+        self._reserve_bytes = int(self.settings.log.reserve_mb * 2**20)
 
     def run(self, stop: Event) -> None:
         """Serve until the event is set or nobody has asked for long; then end in order.
@@ -86,26 +104,49 @@ class Supervisor:
         Raises:
             StorageError: Another supervisor has this folder.
         """
-        with self._alone():
-            self._warn_of_strangers()
-            self._clear_counters()
-            self._metrics = Metrics(self.folder.metrics)
-            self.chairs = [Chair(number) for number in range(self.settings.workers)]
-            errands = [
-                Thread(target=self._repeat, args=errand, daemon=True)
-                for errand in (
-                    (self._fetcher.refresh, self.settings.watch_seconds),
-                    (self._collect, self.settings.log.commit_seconds),
-                    (self._judge, _JUDGE_SECONDS),
-                )
-            ]
-            for errand in errands:
-                errand.start()
-            while not stop.is_set() and not self._idle():
-                self._report("serving")
-                self._seat_workers()
-                stop.wait(_TURN_SECONDS)
-            self._end(errands)
+        before = os.umask(OWNER_ONLY_UMASK)
+        try:
+            with self._alone():
+                self._serve(stop)
+        finally:
+            os.umask(before)
+
+    def _serve(self, stop: Event) -> None:
+        self._warn_of_strangers()
+        self._clear_counters()
+        self._reserved = keep_reserve(self.folder.reserve, self._reserve_bytes)
+        self._metrics = Metrics(self.folder.metrics)
+        self.chairs = [Chair(number) for number in range(self.settings.workers)]
+        errands = [
+            Thread(target=self._repeat, args=errand, daemon=True)
+            for errand in (
+                (self._fetcher.refresh, self.settings.watch_seconds),
+                (self._collect, self.settings.log.commit_seconds),
+                (self._judge, _JUDGE_SECONDS),
+            )
+        ]
+        for errand in errands:
+            errand.start()
+        while not stop.is_set() and not self._attempt(self._idle):
+            # Nothing that happens to the endpoint's own files ends the endpoint.
+            self._attempt(self._report, "serving")
+            self._attempt(self._seat_workers)
+            stop.wait(_TURN_SECONDS)
+        self._end(errands)
+
+    def _attempt(self, act: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something that may fail, and say why it failed, once for as long as it does."""
+        name = act.__name__
+        try:
+            done = act(*arguments)
+        except Exception as error:  # whatever disk, registry or tables may raise
+            text = str(error) if isinstance(error, FullCircleError) else repr(error)
+            if self._failing.get(name) != text:
+                self._failing[name] = text
+                _logger.error("%s", text)
+            return None
+        self._failing.pop(name, None)
+        return done
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -154,8 +195,12 @@ class Supervisor:
                 _logger.warning("worker %d ended (%s)", chair.number, chair.process.returncode)
                 chair.process = None
             if chair.process is None and now - chair.began >= chair.pause:
-                chair.process = self._start(chair.number)
                 chair.began = now
+                try:
+                    chair.process = self._start(chair.number)
+                except OSError as error:
+                    chair.pause = min(max(1.0, 2 * chair.pause), _LONGEST_PAUSE)
+                    _logger.error("worker %d cannot be started: %s", chair.number, error)
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         descriptor = self.door.fileno()
@@ -171,22 +216,20 @@ class Supervisor:
 
     def _repeat(self, errand: Any, seconds: float) -> None:
         while True:
-            try:
-                errand()
-            except FullCircleError as error:
-                _logger.error("%s", error)
-            except Exception as error:
-                _logger.error("%s: %s", type(error).__name__, error)
+            self._attempt(errand)
             if self._stopping.wait(seconds):
                 return
 
     def _collect(self) -> None:
         try:
+            self._reserved = keep_reserve(self.folder.reserve, self._reserve_bytes)
             self._open_collector().collect()
         except Exception as error:
             self.log_trouble = str(error).partition("\n")[0]
             raise
         self.log_trouble = None
+        if not self._reserved:
+            self.log_trouble = "the disk is nearly full, and no room is kept for the journal"
 
     def _open_collector(self) -> Any:
         # Kedro's datasets come with it: workers answer before it is here.
@@ -194,13 +237,12 @@ class Supervisor:
         from fullcircle.serving.collector import Collector
 
         tables = self._plan["log"]
-        return Collector(
-            self.folder.journal,
-            *(
-                StreamTableDataset(filepath=tables[name], partition_by=["date"])
-                for name in ("requests", "predictions")
-            ),
+        requests, predictions = (
+            StreamTableDataset(filepath=tables[name], partition_by=["date"])
+            for name in ("requests", "predictions")
         )
+        keep_days = self.settings.log.keep_days
+        return Collector(self.folder.journal, requests, predictions, keep_days)
 
     def _judge(self) -> None:
         """Send the challenger's share back to the champion where it has to go."""
@@ -245,6 +287,8 @@ class Supervisor:
         for process in running:
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGTERM)
+        # Ours too: with any descriptor open, new connections would wait for an answer in vain.
+        self.door.close()
         last = time.monotonic() + _STOP_SECONDS
         for process in running:
             try:
@@ -255,13 +299,25 @@ class Supervisor:
         self._stopping.set()
         for errand in errands:
             errand.join(_STOP_SECONDS)
-        self._collect()
-        self._report("stopped")
+        self._attempt(self._collect)
+        self.unlogged = self._attempt(self._count_unlogged) or 0
+        self.folder.reserve.unlink(missing_ok=True)
+        self._attempt(self._report, "stopped")
 
-    @property
-    def address(self) -> str:
-        """Where the endpoint is reached."""
-        return describe_address(self.door, "https" if self.tls else "http")
+    def _count_unlogged(self) -> int:
+        """Count the answers that no log will hold: given up, or waiting in a worker that ended."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        wanted = ("fullcircle_log_waiting_lines", "fullcircle_log_lost_lines")
+        families = text_string_to_metric_families(self._metrics.show()[0].decode())
+        return int(
+            sum(
+                sample.value
+                for family in families
+                for sample in family.samples
+                if sample.name in wanted
+            )
+        )
 
     def _report(self, state: str) -> None:
         said = {
@@ -277,9 +333,12 @@ class Supervisor:
                 for c in self.chairs
             ],
             "log": self.log_trouble or "ok",
+            "files": sorted(self._failing.values()),
+            "unlogged": self.unlogged,
             "registry": self._fetcher.trouble or "ok",
             "registry_asked": self._fetcher.asked,
         }
-        before = read_json(self.folder.status) or {}
-        if {**said, "at": before.get("at")} != before:
+        self.said = said
+        if said != self._written:
             write_json(self.folder.status, {**said, "at": datetime.now(UTC).isoformat()})
+            self._written = said

@@ -63,9 +63,23 @@ def build_endpoint(folder: EndpointFolder, worker: int, *, private: bool = False
         ),
         origins=settings.allowed_origins,
     )
-    memory = int(settings.log.memory_mb * 2**20)
-    journal = Journal(folder.journal, settings.log.segment_seconds, memory)
-    return Endpoint(room, guard, journal, Metrics(folder.metrics))
+    metrics = _open_metrics(folder)
+    journal = Journal(
+        folder.journal,
+        settings.log.segment_seconds,
+        int(settings.log.memory_mb * 2**20),
+        folder.reserve,
+        metrics.note_lines,
+    )
+    return Endpoint(room, guard, journal, metrics)
+
+
+def _open_metrics(folder: EndpointFolder) -> Metrics:
+    try:
+        return Metrics(folder.metrics)
+    except OSError:  # a full disk: the room that is kept for this is given up
+        folder.reserve.unlink(missing_ok=True)
+        return Metrics(folder.metrics)
 
 
 def _open_limits(
@@ -100,8 +114,8 @@ async def serve(endpoint: Endpoint, door: socket.socket, **tls: Any) -> None:
             endpoint.room.report_serving()
             await stop.wait()
     finally:
-        door.close()
         await server.stop(_GRACE_SECONDS)
+        door.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -81,7 +81,7 @@ def stop(place: Place) -> None:
     from fullcircle.core.errors import StorageError
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder
-    from fullcircle.serving.steering import is_running
+    from fullcircle.serving.steering import describe_end, is_running
 
     folder = find_folder(place.context)
     if not is_running(folder):
@@ -92,7 +92,7 @@ def stop(place: Place) -> None:
         if time.monotonic() > last:
             raise StorageError(f"The endpoint has not ended after {_STOP_SECONDS:g} seconds.")
         time.sleep(0.1)
-    click.echo("Stopped. Every answer is in the log.")
+    click.echo(describe_end(read_json(folder.status) or {}))
 
 
 @endpoint.command(
