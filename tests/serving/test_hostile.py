@@ -21,7 +21,7 @@ CORPUS: dict[str, tuple[bytes, str]] = {
     "infinite": (RECORD.encode() % b'{"size": 1e999, "shape": "flat", "who": 1}', "no JSON"),
     "ten megabytes": (b'{"instances": [' + b"0," * 5 * 2**20 + b"0]}", "larger than"),
     "deep": (('{"instances": [{"size": ' + DEEP + ', "shape": "a", "who": 1}]}').encode(), "plain"),
-    "deeper": (b"[" * 200_000, "no JSON"),
+    "deeper": (b"[" * 200_000, "lists and objects"),
     "wrong types": (RECORD.encode() % b'{"size": {}, "shape": [1], "who": true}', "size"),
     "columns missing": (RECORD.encode() % b"{}", "lacks the column"),
     "nothing": (b"", "no JSON"),
