@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fullcircle.core.contract import Clock, ProblemSpec
+from fullcircle.core.evaluation import find_threshold
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Model
@@ -16,6 +17,7 @@ from fullcircle.core.splits import split_rows
 from fullcircle.core.statistics import describe_columns, take_head
 from fullcircle.core.training.distributed import FullFit
 from fullcircle.core.training.estimators import as_inputs, predict, refuse_single_class
+from fullcircle.core.training.failures import find_failures, list_excluded
 from fullcircle.core.training.finalists import find_winner
 from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.settings import TrainingSettings
@@ -67,7 +69,8 @@ def search_candidates(
     """Search families and parameters under cross-validation on the train set.
 
     Returns:
-        Trials, the finalists' recipes (the simplest first), and where the seconds went.
+        Trials, which families failed and why, the finalists' recipes (the simplest first), and
+        where the seconds went.
     """
     from fullcircle.core.training.search import Search
 
@@ -79,11 +82,14 @@ def search_candidates(
     trials = search.run()
     seconds = search.account_for_time()
     finalists = name_finalists(trials, validation, training)
+    failures = find_failures([asdict(trial) for trial in trials])
     return {
         "rows": len(workshop.rows),
         "folds": validation.count,
         "metric": problem.primary_metric,
         "trials": [asdict(trial) for trial in trials],
+        "failures": failures,
+        "families_excluded": len(list_excluded(failures)),
         "finalists": [recipe.as_dict() for recipe in finalists],
         "seconds": seconds,
     }
@@ -105,31 +111,42 @@ def fit_finalists(
 def compare_candidates(
     candidates: dict[str, Any],
     search_report: dict[str, Any],
+    train_set: pd.DataFrame,
     selection_set: pd.DataFrame,
     problem: ProblemSpec,
     training: TrainingSettings,
 ) -> list[dict[str, Any]]:
     """Score every finalist on the selection set and choose, of those that tie, the simplest.
 
+    Decisions are scored at each finalist's own threshold, chosen as the contract declares it on
+    the same selection rows.
+
     Returns:
         One row per finalist, best first: its name, the primary metric with its interval, all
-        metrics, its score in the search, how far it is behind and whether it was ``chosen``.
+        metrics there and on the train rows that it was fitted on, its threshold, its score in the
+        search, how far it is behind and whether it was ``chosen``.
     """
     inputs = as_inputs(selection_set, problem.features)
     truth = selection_set[problem.label].to_numpy()
     predicted = {name: predict(each, problem.task, inputs) for name, each in candidates.items()}
+    thresholds = {
+        name: find_threshold(problem.threshold, truth, each) for name, each in predicted.items()
+    }
     recipes = [Recipe.from_dict(values) for values in search_report["finalists"]]
     winner, standing = find_winner(
         recipes,
         predicted,
         truth,
         problem.primary_metric,
+        thresholds=thresholds,
         standard_errors=training.tie_standard_errors,
         resamples=training.bootstrap_resamples,
         confidence=training.confidence,
         seed=training.seed,
     )
     in_search = {recipe.name: recipe.cv_score for recipe in recipes}
+    taught = Workshop(train_set, problem, training, []).bounded()
+    also = [problem.primary_metric]
     rows = [
         {
             "candidate": name,
@@ -137,7 +154,9 @@ def compare_candidates(
             "metric": problem.primary_metric,
             "cv_score": in_search[name],
             **standing[name],
-            "scores": score_all(problem.task, truth, vector),
+            "threshold": thresholds[name],
+            "scores": score_all(problem.task, truth, vector, thresholds[name], also=also),
+            "train_scores": taught.score(candidates[name], thresholds[name]),
         }
         for name, vector in predicted.items()
     ]
@@ -159,7 +178,10 @@ def record_candidates(
         row = rows[recipe["name"]]
         records[recipe["name"]] = {
             "parameters": {"seed": training.seed, **recipe["parameters"]},
-            "metrics": row["scores"],
+            "metrics": {
+                **row["scores"],
+                **{f"train.{name}": score for name, score in row["train_scores"].items()},
+            },
             "tags": {"family": recipe["candidate"], "chosen": str(row["chosen"]).lower()},
             "metric": search_report["metric"],
         }
@@ -204,6 +226,7 @@ def assess_winner(
 
     workshop = Workshop(train_set, problem, training, preparation_report).bounded()
     report = assess(workshop, winner, selection_set)
+    report["failures"] = search_report.get("failures", [])
     inputs = as_inputs(selection_set, problem.features)
     figures = draw_figures(
         report,
