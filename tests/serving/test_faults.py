@@ -135,10 +135,8 @@ def test_the_supervisor_survives_its_own_files(
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr("fullcircle.serving.supervisor.write_json", refuse)
-        monkeypatch.setattr(supervisor, "_start", refuse)
-        supervisor.chairs = [type("Chair", (), {"number": 0, "process": None, "began": 0.0,
-                                                "pause": 0.0, "deaths": 0})()]  # fmt: skip
-        for act in (supervisor._idle, supervisor._seat_workers):
+        monkeypatch.setattr(supervisor.workers, "_start", refuse)
+        for act in (supervisor._idle, supervisor.workers.start_missing):
             assert not supervisor._attempt(act)
         assert supervisor._attempt(supervisor._report, "serving") is None
         assert any("No space left" in text for text in supervisor._failing.values())

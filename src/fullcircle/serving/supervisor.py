@@ -3,13 +3,11 @@
 import fcntl
 import logging
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,32 +31,12 @@ from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.steering import read_workers, refuse_second
 from fullcircle.serving.tokens import load_tokens
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, read_traffic, set_traffic
+from fullcircle.serving.workers import Workers
 
 _logger = logging.getLogger("fullcircle.endpoint")
 _TURN_SECONDS = 0.25
 _JUDGE_SECONDS = 2.0
 _STOP_SECONDS = 15.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0, 30.0  # before a worker that died is started again
-_QUICK_DEATH_SECONDS = 5.0
-
-
-@dataclass
-class Chair:
-    """A worker's place.
-
-    Attributes:
-        number: From 0.
-        process: Its process; None while nobody sits there.
-        began: When it was started, by a steady clock.
-        pause: Seconds to wait before the next start: longer where it dies at once.
-        deaths: How often it died.
-    """
-
-    number: int
-    process: subprocess.Popen[bytes] | None = None
-    began: float = 0.0
-    pause: float = _FIRST_PAUSE
-    deaths: int = 0
 
 
 @dataclass
@@ -69,7 +47,6 @@ class Supervisor:
         folder: Where all meet.
         door: The socket that the workers share.
         tls: Certificate and key files; empty for none.
-        chairs: Places of the workers.
         log_trouble: Why the journal cannot be brought to the log.
         unlogged: Answers that no log will hold, known at the end.
         said: What it says of itself, whether its file could be written or not.
@@ -78,7 +55,6 @@ class Supervisor:
     folder: EndpointFolder
     door: socket.socket
     tls: tuple[Path, ...] = ()
-    chairs: list[Chair] = field(default_factory=list)
     log_trouble: str | None = None
     unlogged: int = 0
     said: dict[str, Any] = field(default_factory=dict)
@@ -88,6 +64,7 @@ class Supervisor:
         self.address = describe_address(self.door, "https" if self.tls else "http")
         self.settings = ServingSettings.model_validate(plan["settings"])
         self._plan = plan
+        self.workers = Workers(self.settings.workers, self._command, self.door.fileno())
         self._fetcher = Fetcher(self.folder, plan["model"], plan["tracking_uri"])
         self._watchman = Watchman(self.settings.fallback)
         self._stopping = Event()
@@ -116,7 +93,6 @@ class Supervisor:
         self._clear_counters()
         self._reserved = keep_reserve(self.folder.reserve, self._reserve_bytes)
         self._metrics = Metrics(self.folder.metrics)
-        self.chairs = [Chair(number) for number in range(self.settings.workers)]
         errands = [
             Thread(target=self._repeat, args=errand, daemon=True)
             for errand in (
@@ -130,7 +106,7 @@ class Supervisor:
         while not stop.is_set() and not self._attempt(self._idle):
             # Nothing that happens to the endpoint's own files ends the endpoint.
             self._attempt(self._report, "serving")
-            self._attempt(self._seat_workers)
+            self._attempt(self.workers.start_missing)
             stop.wait(_TURN_SECONDS)
         self._end(errands)
 
@@ -147,6 +123,11 @@ class Supervisor:
             return None
         self._failing.pop(name, None)
         return done
+
+    def _command(self, number: int) -> list[str]:
+        descriptor = str(self.door.fileno())
+        arguments = [str(self.folder.path), str(number), descriptor, *map(str, self.tls)]
+        return [sys.executable, "-m", "fullcircle.serving.worker", *arguments]
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -181,36 +162,6 @@ class Supervisor:
                 path.unlink(missing_ok=True)
         for path in self.folder.path.glob(f"{self.folder.limits.stem}.*.bin"):
             path.unlink(missing_ok=True)
-
-    # Workers
-
-    def _seat_workers(self) -> None:
-        now = time.monotonic()
-        for chair in self.chairs:
-            if chair.process is not None and chair.process.poll() is not None:
-                quick = now - chair.began < _QUICK_DEATH_SECONDS
-                chair.pause = min(max(1.0, 2 * chair.pause), _LONGEST_PAUSE) if quick else 0.0
-                chair.deaths += 1
-                chair.began = now
-                _logger.warning("worker %d ended (%s)", chair.number, chair.process.returncode)
-                chair.process = None
-            if chair.process is None and now - chair.began >= chair.pause:
-                chair.began = now
-                try:
-                    chair.process = self._start(chair.number)
-                except OSError as error:
-                    chair.pause = min(max(1.0, 2 * chair.pause), _LONGEST_PAUSE)
-                    _logger.error("worker %d cannot be started: %s", chair.number, error)
-
-    def _start(self, number: int) -> subprocess.Popen[bytes]:
-        descriptor = self.door.fileno()
-        arguments = [str(self.folder.path), str(number), str(descriptor), *map(str, self.tls)]
-        return subprocess.Popen(  # noqa: S603 - our own module
-            [sys.executable, "-m", "fullcircle.serving.worker", *arguments],
-            pass_fds=[descriptor],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            start_new_session=True,  # Ctrl-C is for the supervisor, which ends them in order
-        )
 
     # Errands
 
@@ -283,19 +234,10 @@ class Supervisor:
 
     def _end(self, errands: list[Thread]) -> None:
         """Let workers finish, and put all that they said into the log."""
-        running = [chair.process for chair in self.chairs if chair.process is not None]
-        for process in running:
-            with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+        self.workers.ask_to_stop()
         # Ours too: with any descriptor open, new connections would wait for an answer in vain.
         self.door.close()
-        last = time.monotonic() + _STOP_SECONDS
-        for process in running:
-            try:
-                process.wait(max(0.1, last - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self.workers.wait(_STOP_SECONDS)
         self._stopping.set()
         for errand in errands:
             errand.join(_STOP_SECONDS)
@@ -324,14 +266,7 @@ class Supervisor:
             "state": state,
             "address": self.address,
             "pid": os.getpid(),
-            "workers": [
-                {
-                    "number": c.number,
-                    "pid": c.process.pid if c.process else None,
-                    "deaths": c.deaths,
-                }
-                for c in self.chairs
-            ],
+            "workers": self.workers.describe(),
             "log": self.log_trouble or "ok",
             "files": sorted(self._failing.values()),
             "unlogged": self.unlogged,
