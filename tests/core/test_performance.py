@@ -67,7 +67,7 @@ def test_too_few_labels_give_no_verdict(
 def test_no_predictions_are_no_windows(make_problem: Make) -> None:
     """Nothing scored gives an empty report, not a score."""
     report = measure_performance(window("x", "1", []), make_problem(), SETTINGS)
-    assert (report["metric"], report["windows"], report["slices"]) == ("roc_auc", [], None)
+    assert (report["metric"], report["windows"], report["slices"]) == ("roc_auc", [], [])
 
 
 def test_several_classes_are_judged_by_their_lists(make_problem: Make) -> None:

@@ -38,7 +38,8 @@ class ReportDataset(AbstractDataset[Any, Any]):
 
         Args:
             filepath: The JSON file.
-            metrics: Dotted paths of numbers in the report that become MLflow metrics.
+            metrics: Dotted paths of numbers in the report that become MLflow metrics; one that ends
+                in ``.*`` means all numbers below it.
             artifact_folder: Folder among the run's artifacts; None for their root.
             optional: Whether None is read, instead of an error, while there is no report.
             metadata: Free facts for kedro-viz and other plugins.
@@ -79,11 +80,15 @@ class ReportDataset(AbstractDataset[Any, Any]):
         mlflow.log_artifact(str(self._path), self._artifact_folder)
         flat = flatten(data) if isinstance(data, dict) else {}
         numbers = {
-            f"{self._path.stem}.{name}": float(flat[name])
-            for name in self._metrics
-            if isinstance(flat.get(name), int | float)
+            f"{self._path.stem}.{name}": float(value)
+            for name, value in flat.items()
+            if isinstance(value, int | float) and self._is_metric(name)
         }
         mlflow.log_metrics(numbers)
+
+    def _is_metric(self, name: str) -> bool:
+        whole = (each.removesuffix("*") for each in self._metrics if each.endswith(".*"))
+        return name in self._metrics or name.startswith(tuple(whole))
 
     def _exists(self) -> bool:
         return self._path.is_file()

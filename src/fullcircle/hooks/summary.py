@@ -1,7 +1,7 @@
 """What a run did, what it decided and why, and where to look next."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,14 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from fullcircle.core.sources import (
+    BATCH,
+    CHAMPION,
+    has_several,
+    list_windows,
+    name_source,
+    split_by_source,
+)
 from fullcircle.hooks.timing import RunTimer, describe_seconds
 from fullcircle.terminal import Facts, Rows, Sections, count, make_console, say_score
 
@@ -157,25 +165,49 @@ def tell_scoring(report: dict[str, Any]) -> RenderableType:
 
 
 def tell_drift(report: dict[str, Any]) -> RenderableType:
-    """Say what drifted, and what was wrong with the rows."""
-    scored = f"{count(report['rows'], 'row')} scored"
-    named = [*report["drifted"], *(["the predictions"] if report["prediction_drifted"] else [])]
+    """Say of each source what drifted, and what was wrong with the rows."""
+    windows = list_windows(report)
+    several = has_several(windows)
+    parts = [_tell_drift_of(report, window, several) for window in windows]
+    wrong = any(len(lines) > 1 for lines in parts)
+    told = "\n".join(line for lines in parts for line in lines)
+    return Text(told, style="yellow") if wrong else told
+
+
+def _tell_drift_of(report: dict[str, Any], window: Mapping[str, Any], several: bool) -> list[str]:
+    """Say what one window showed: its rows, then a line for each thing to look at."""
+    scored = f"{name_source(window, several)}{count(window['rows'], 'row')} scored"
+    named = [*window["drifted"], *(["the predictions"] if window["prediction_drifted"] else [])]
     lines = [
         *([f"drifted: {', '.join(named)}"] if named else []),
-        *(alarm["told"] for alarm in report["alarms"] if alarm["column"] is None),
-        *(problem["told"] for problem in report["problems"]),
+        *(a["told"] for a in report["alarms"] if a["column"] is None and _is_of(a, window)),
+        *(problem["told"] for problem in report["problems"] if _is_of(problem, window)),
     ]
+    if private := window.get("unwatched"):
+        scored += f" (not watched, since private: {', '.join(private)})"
     if lines:
-        return Text("\n".join([scored, *lines]), style="yellow")
-    if not report["judged"]:
-        return f"{scored}, too few to judge"
-    return f"{scored}, no drift in {count(len(report['columns']), 'column')}"
+        return [scored, *(f"  {line}" if several else line for line in lines)]
+    if not window["judged"]:
+        return [f"{scored}, too few to judge"]
+    columns = window["columns"]
+    number = columns if isinstance(columns, int) else len(columns)
+    return [f"{scored}, no drift in {count(number, 'column')}"]
+
+
+def _is_of(part: Mapping[str, Any], window: Mapping[str, Any]) -> bool:
+    """Return whether a part of the report is of this source and role."""
+    return all(
+        part.get(name, usual) == window.get(name, usual)
+        for name, usual in (("source", BATCH), ("role", CHAMPION))
+    )
 
 
 def tell_performance(report: dict[str, Any]) -> RenderableType:
-    """Say how past periods did."""
+    """Say how past periods of each source did."""
+    several = has_several(report["windows"])
+    by_source = split_by_source(report["windows"])
     lines = []
-    for window in report["windows"][-3:]:
+    for window in (each for windows in by_source.values() for each in windows[-3:]):
         score = window["score"]
         said = (
             f"{report['metric']} {say_score(score['value'])} ({_say_span(score)})"
@@ -183,11 +215,17 @@ def tell_performance(report: dict[str, Any]) -> RenderableType:
             else "waits for labels"
         )
         lines.append(
-            f"period from {window['as_of']}, v{window['model_version']}: "
+            f"{name_source({**window, 'role': CHAMPION}, several)}period from {window['as_of']}, "
+            f"{_name_role(window)}v{window['model_version']}: "
             f"{1 - window['unlabelled_share']:.0%} labelled, {said}"
         )
     lines += [problem["told"] for problem in report.get("problems", [])]
     return "\n".join(lines) or "no predictions yet"
+
+
+def _name_role(window: Mapping[str, Any]) -> str:
+    role = window.get("role", CHAMPION)
+    return "" if role == CHAMPION else f"{role} "
 
 
 def tell_service(report: dict[str, Any]) -> RenderableType:

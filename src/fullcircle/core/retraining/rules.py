@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from fullcircle.core.metrics import METRICS
+from fullcircle.core.profile import PREDICTION
 from fullcircle.core.retraining.settings import RetrainingSettings
+from fullcircle.core.sources import BATCH, CHAMPION, has_several, list_windows, name_source
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,18 @@ def note_window(
         "judged": bool(drift["judged"]),
         "drifted": bool(reasons),
         "told": "; ".join(reasons),
+        "sources": {
+            each.get("source", BATCH): {
+                "rows": each["rows"],
+                "judged": bool(each["judged"]),
+                "drifted": [
+                    *each["drifted"],
+                    *([PREDICTION] if each["prediction_drifted"] else []),
+                ],
+            }
+            for each in list_windows(drift)
+            if each.get("role", CHAMPION) == CHAMPION
+        },
     }
 
 
@@ -109,33 +123,81 @@ def _judge_drift(evidence: Evidence, settings: RetrainingSettings) -> Finding:
 
 
 def describe_drift(drift: Mapping[str, Any], settings: RetrainingSettings) -> list[str]:
-    """Say why a window counts as drifted; nothing where it does not."""
+    """Say why a window counts as drifted, by source; nothing where it does not.
+
+    What other roles predict says nothing of the champion.
+    """
+    windows = [each for each in list_windows(drift) if each.get("role", CHAMPION) == CHAMPION]
+    several = has_several(windows)
+    return [
+        f"{name_source(window, several)}{reason}"
+        for window in windows
+        for reason in _describe_window(window, settings)
+    ]
+
+
+def _describe_window(window: Mapping[str, Any], settings: RetrainingSettings) -> list[str]:
     reasons = []
-    if len(drift["drifted"]) > settings.max_drifted_columns:
-        reasons.append(f"inputs drifted: {', '.join(drift['drifted'])}")
-    if drift["prediction_drifted"]:
+    if len(window["drifted"]) > settings.max_drifted_columns:
+        reasons.append(f"inputs drifted: {', '.join(window['drifted'])}")
+    if window["prediction_drifted"]:
         reasons.append("the distribution of the predictions drifted")
-    if drift["vanished"]:
-        reasons.append(f"inputs vanished: {', '.join(drift['vanished'])}")
+    if window["vanished"]:
+        reasons.append(f"inputs vanished: {', '.join(window['vanished'])}")
     return reasons
 
 
 def _judge_performance(evidence: Evidence, settings: RetrainingSettings) -> Finding:
-    performance, promised = evidence.performance, evidence.reference["promised"]
-    judged = [
-        window
-        for window in performance["windows"]
-        if window["score"] and window["model_version"] == evidence.reference["version"]
-    ]
-    if not judged:
+    """Hold the newest judged window of each source against the promise."""
+    newest = newest_judged(evidence.performance, evidence.reference.get("version"))
+    if not newest:
         return Finding("performance", (), judged=False, evidence={})
-    newest, metric = judged[-1], METRICS[performance["metric"]]
-    score = newest["score"]
-    better = metric.greater_is_better
+    several = has_several(evidence.performance["windows"])
+    promised = dict(evidence.reference["promised"])
+    numbers = [
+        {
+            "source": window.get("source", BATCH),
+            "as_of": str(window["as_of"]),
+            "score": dict(window["score"]),
+            "promised": promised,
+            "asks": bool(told),
+            "told": "; ".join(told),
+        }
+        for window in newest
+        for told in [_tell_decline(window, evidence, settings)]
+    ]
+    reasons = [f"{name_source(each, several)}{each['told']}" for each in numbers if each["asks"]]
+    found = {**numbers[0], "sources": numbers}
+    return Finding("performance", tuple(reasons), judged=True, evidence=found)
+
+
+def newest_judged(
+    performance: Mapping[str, Any], version: str | None = None
+) -> list[Mapping[str, Any]]:
+    """Return the newest window of each source that has a score, of one version if one is given."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for window in performance["windows"]:
+        if window["score"] and version in (None, window["model_version"]):
+            found[window.get("source", BATCH)] = window
+    return list(found.values())
+
+
+def _tell_decline(
+    window: Mapping[str, Any], evidence: Evidence, settings: RetrainingSettings
+) -> list[str]:
+    """Say that a window is surely worse than promised, or than its limit.
+
+    Of several sources the wider bound counts, which shares the chance of a false verdict.
+    """
+    metric, promised = METRICS[evidence.performance["metric"]], evidence.reference["promised"]
+    score, bound = window["score"], window.get("bound", window["score"])
     best_end, worst_promise = (
-        (score["high"], promised["low"]) if better else (score["low"], promised["high"])
+        (bound["high"], promised["low"])
+        if metric.greater_is_better
+        else (bound["low"], promised["high"])
     )
-    said = f"{performance['metric']} of the period from {newest['as_of']} is surely worse than"
+    name = evidence.performance["metric"]
+    said = f"{name} of the period from {window['as_of']} is surely worse than"
     reasons = []
     # Not "<": a score that is NaN is no proof that all is well.
     if not metric.gain(best_end, worst_promise) >= 0:
@@ -144,8 +206,7 @@ def _judge_performance(evidence: Evidence, settings: RetrainingSettings) -> Find
     limit = settings.score_limit
     if limit is not None and not metric.gain(best_end, limit) >= 0:
         reasons.append(f"{said} its limit: {score['value']:.4f}, limit {limit:g}")
-    numbers = {"as_of": str(newest["as_of"]), "score": dict(score), "promised": dict(promised)}
-    return Finding("performance", tuple(reasons), judged=True, evidence=numbers)
+    return reasons
 
 
 def _judge_age(evidence: Evidence, settings: RetrainingSettings) -> Finding:
