@@ -263,6 +263,28 @@ def test_without_anything_scored_the_reason_is_one_line(
             label_sources(Scored(**scored), labels, problem, AS_OF)
 
 
+def test_a_source_that_is_not_watched_is_left_out(
+    problem: ProblemSpec, reference: dict[str, Any]
+) -> None:
+    """Where the endpoint alone is watched, a batch that is no longer scored is no empty window."""
+    rng = np.random.default_rng(19)
+    old = ibis.memtable(
+        draw(rng, 5).assign(
+            scored_on="2024-01-01",
+            ordered_at=pd.Timestamp("2024-01-01", tz="UTC"),
+            model_version="1",
+            as_of="2024-01-01",
+        )
+    )
+    scored = {"batch": old, "endpoint": table_of(answers(draw(rng, 300)))}
+    both = watch(problem, reference, **scored)
+    alone = watch(
+        problem, reference, SETTINGS.model_copy(update={"sources": ["endpoint"]}), **scored
+    )
+    assert [each["problem"] for each in both["problems"]] == ["empty_window"]
+    assert alone["problems"] == []
+
+
 def test_requests_after_the_clock_wait_for_it(
     problem: ProblemSpec, reference: dict[str, Any]
 ) -> None:

@@ -18,8 +18,8 @@ _logger = logging.getLogger(__name__)
 class RoleProfilesDataset(AbstractDataset[None, dict[str, dict[str, Any]]]):
     """Reads the version and the profile of several roles, without loading their models.
 
-    A role that nobody has, or the champion has, is left out; so is one whose files are not what
-    they should be, with a warning: monitoring of the others goes on.
+    A role that nobody has, or the champion has, is left out, as is a model without a profile. So is
+    one whose files are not what they should be, with a warning: monitoring of the others goes on.
 
     Example:
         ```yaml
@@ -73,8 +73,8 @@ def _read_profile(version: Any) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory() as place:
         try:
             text = (fetch_version(version, place) / DESCRIPTION).read_text(encoding="utf-8")
-            profile: dict[str, Any] | None = json.loads(text).get("profile")
+            profile: dict[str, Any] = json.loads(text).get("profile") or {}
         except (ModelError, OSError, ValueError) as error:
             _logger.warning("The profile of version %s cannot be read: %s", version.version, error)
             return None
-    return profile
+    return profile if "columns" in profile else None

@@ -1,5 +1,7 @@
 """What the project declares of drift."""
 
+from typing import Literal
+
 from pydantic import Field, PositiveFloat
 
 from fullcircle.core.contract import Settings, Share
@@ -21,6 +23,8 @@ class DriftSettings(Settings):
         min_rows: A smaller window is reported as too small to judge.
         window_days: Length of what is looked at of the stream's and the endpoint's rows; None takes
             the contract's ``period_days``, and 7 of a snapshot.
+        sources: Which sources are watched: where one that was used once is not used any more, its
+            empty window would be told each time.
         power: Chance of an alarm for which the smallest visible shift is reported.
     """
 
@@ -32,3 +36,6 @@ class DriftSettings(Settings):
     max_silence: Share = 0.1
     power: Share = 0.95
     window_days: PositiveFloat | None = None
+    sources: list[Literal["batch", "stream", "endpoint"]] = Field(
+        default=["batch", "stream", "endpoint"], min_length=1
+    )

@@ -72,7 +72,7 @@ def build_windows(
         scored: The rows of each source.
         reference: The champion's profile, with its ``version``.
         problem: The contract.
-        settings: The length of the windows of stream and endpoint.
+        settings: Which sources are watched, and how long the windows of stream and endpoint are.
         as_of: The clock.
         profiles: ``version`` and ``profile`` of other roles.
 
@@ -82,11 +82,11 @@ def build_windows(
     others = profiles or {}
     days = settings.window_days or problem.period_days or DEFAULT_DAYS
     found: list[DriftWindow] = []
-    if scored.batch is not None:
+    if scored.batch is not None and BATCH in settings.sources:
         found += _build_batch(scored.batch, reference, problem, as_of, others)
-    if scored.stream is not None:
+    if scored.stream is not None and STREAM in settings.sources:
         found += _build_stream(scored.stream, reference, problem, as_of.moment, days, others)
-    if scored.endpoint is not None:
+    if scored.endpoint is not None and ENDPOINT in settings.sources:
         found += _build_endpoint(scored.endpoint, reference, problem, as_of.moment, days, others)
     if not found:
         raise DataError(NOTHING_SCORED)
