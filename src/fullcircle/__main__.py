@@ -1,7 +1,7 @@
 """Entry point of the packaged project: ``fullcircle``, or ``python -m fullcircle``.
 
 It takes what ``kedro`` takes in the project's folder: ``run``, which may be left out, or one of
-the project's own commands.
+the project's own commands. ``--folder``, before all of them, names the folder with ``conf`` in it.
 """
 
 import os
@@ -17,7 +17,7 @@ def main(*given: str) -> Any:
     Args:
         *given: The words after the program's name; by default those of the command line.
     """
-    words = list(given or sys.argv[1:])
+    words = _enter_folder(list(given or sys.argv[1:]))
     _find_logging(words)
 
     from kedro.framework.project import configure_project
@@ -28,6 +28,19 @@ def main(*given: str) -> Any:
     command = cli if words and words[0] in cli.commands else run
     # Where a notebook platform calls this, ending the process would look like a failure.
     return command(words, standalone_mode=not hasattr(sys, "ps1"))
+
+
+def _enter_folder(words: list[str]) -> list[str]:
+    """Go to the folder that is named first, for schedulers that cannot; return the other words."""
+    if not words or words[0] != "--folder":
+        return words
+    try:
+        os.chdir(words[1])
+    except (IndexError, OSError) as error:
+        raise SystemExit(
+            "Error: --folder needs a folder that is there, with conf in it."
+        ) from error
+    return words[2:]
 
 
 def _find_logging(words: list[str]) -> None:

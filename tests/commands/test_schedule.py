@@ -11,6 +11,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -23,7 +24,14 @@ from tests.commands.fake_airflow import run_dag_file
 from fullcircle.__main__ import main
 from fullcircle.commands.schedule import schedule
 
-SHIPPED = {"daily_scoring", "daily_monitoring", "daily_retraining", "weekly_training"}
+SHIPPED = {
+    "daily_scoring",
+    "daily_monitoring",
+    "daily_publishing",
+    "daily_retraining",
+    "hourly_check",
+    "weekly_training",
+}
 CIRCLE = ["data_processing", "feature_store", "training", "registry"]
 AWKWARD = """
 awkward:
@@ -85,7 +93,7 @@ def call(line: str, folder: Path) -> list[str]:
 
 
 def expected_calls(folder: Path) -> dict[str, list[str]]:
-    """Give what each job of ``AWKWARD`` must come to."""
+    """Give what each job of ``AWKWARD`` must come to where a scheduler runs its pipelines."""
     today = datetime.now(UTC).date().isoformat()
     params = f"note=a.b/c:d+e,gate.min_rows=500,training.refit=false,as_of={today}"
     run = ["run", "--pipelines", "data_processing,scoring", "--params", params]
@@ -94,6 +102,11 @@ def expected_calls(folder: Path) -> dict[str, list[str]]:
         "awkward": [str(folder), "|telco_churn|real", *run],
         "upkeep": [str(folder), "staging||", *upkeep],
     }
+
+
+def wrapped(job: str, folder: Path, program: str, *options: str) -> list[str]:
+    """Give what a line of cron or systemd must come to: the job by its name, in its folder."""
+    return [str(folder), "||", "schedule", "run", job, "--program", program, *options]
 
 
 def test_shipped_jobs_are_listed_with_their_next_moment(project: Any) -> None:
@@ -117,7 +130,7 @@ def test_crontab_holds_lines_that_cron_and_a_shell_read(project: Any) -> None:
         assert next(CronSim(" ".join(moment), datetime.now(UTC))) > datetime.now(UTC)
         assert re.search(r"(?<!\\)%", command) is None, "cron would end the line here"
         subprocess.run(["/bin/sh", "-n", "-c", command.replace(r"\%", "%")], check=True)
-        assert re.search(rf"{sys.executable} -m kedro (run --pipelines|retrain)", command)
+        assert re.search(rf"exec {sys.executable} -m kedro schedule run \w+ --quiet$", command)
 
 
 def test_crontab_calls_what_was_declared(project: Any, tmp_path: Path) -> None:
@@ -128,9 +141,19 @@ def test_crontab_calls_what_was_declared(project: Any, tmp_path: Path) -> None:
     chosen = ["--folder", str(folder), "--program", recorder(tmp_path)]
     (text,) = written("cron", tmp_path / "out", *chosen).values()
     lines = text.splitlines()[-2:]
-    for line, wanted in zip(lines, expected_calls(folder).values(), strict=True):
+    for line, job in zip(lines, ("awkward", "upkeep"), strict=True):
         command = line.split(maxsplit=5)[5].replace(r"\%", "%")
-        assert call(command, folder) == wanted
+        assert call(command, folder) == wrapped(job, folder, recorder(tmp_path), "--quiet")
+
+
+def test_crontab_mails_to_whom_is_named(project: Any) -> None:
+    """``--mail-to`` becomes MAILTO; what is no address is refused, and so it is for others."""
+    assert (
+        "\nMAILTO=team@example.com\n"
+        in ask("write", "cron", "--mail-to", "team@example.com").output
+    )
+    assert "is no address" in ask("write", "cron", "--mail-to", "a b\nc").output
+    assert "belongs to cron" in ask("write", "systemd", "--mail-to", "team@example.com").output
 
 
 def unquote_systemd(text: str) -> str:
@@ -149,8 +172,8 @@ def test_units_call_what_was_declared(project: Any, tmp_path: Path) -> None:
     folder.mkdir()
     chosen = ["--folder", str(folder), "--program", recorder(tmp_path)]
     files = written("systemd", tmp_path / "out", *chosen)
-    assert len(files) == 4
-    for job, wanted in expected_calls(folder).items():
+    assert len(files) == 5
+    for job in ("awkward", "upkeep"):
         units = {}
         for kind in ("service", "timer"):
             units[kind] = configparser.ConfigParser(interpolation=None, strict=False)
@@ -158,9 +181,27 @@ def test_units_call_what_was_declared(project: Any, tmp_path: Path) -> None:
             units[kind].read_string(files[f"fullcircle-{job}.{kind}"])
         assert units["service"]["Service"]["Type"] == "oneshot"
         line = unquote_systemd(units["service"]["Service"]["ExecStart"])
-        assert call(line, folder) == wanted
+        assert call(line, folder) == wrapped(job, folder, recorder(tmp_path))
+        assert units["service"]["Unit"]["OnFailure"] == f"fullcircle-failed@{job}.service"
         assert units["timer"]["Timer"]["OnCalendar"].endswith("UTC")
         assert units["timer"]["Install"]["WantedBy"] == "timers.target"
+
+
+def test_unit_that_fails_starts_the_one_that_tells(project: Any, tmp_path: Path) -> None:
+    """``OnFailure`` names a template whose line reports the failed job by its name."""
+    declare(project, AWKWARD)
+    files = written(
+        "systemd", tmp_path / "out", "--folder", str(tmp_path), "--program", recorder(tmp_path)
+    )
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.read_string(files["fullcircle-failed@.service"])
+    line = unit["Service"]["ExecStart"].replace("%i", "awkward")
+    assert call(unquote_systemd(line), tmp_path)[2:] == ["schedule", "report", "awkward", "failed"]
+    assert all(
+        "EnvironmentFile=-%E/fullcircle/environment" in t
+        for n, t in files.items()
+        if n.endswith(".service")
+    )
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is absent")
@@ -168,7 +209,9 @@ def test_systemd_finds_no_fault_with_the_units(project: Any, tmp_path: Path) -> 
     """The check of systemd itself accepts every unit, and says nothing."""
     declare(project, AWKWARD)
     files = written("systemd", tmp_path / "out")
-    units = [str(tmp_path / "out" / name) for name in files]
+    # Instances of the template are verified where a job names them.
+    units = [str(tmp_path / "out" / name) for name in files if "@" not in name]
+    units.append(str(tmp_path / "out" / "fullcircle-failed@awkward.service"))
     done = subprocess.run(
         ["systemd-analyze", "verify", *units], check=False, capture_output=True, text=True
     )
@@ -184,9 +227,11 @@ def test_dags_run_pipelines_one_after_the_other(
     dags = run_dag_file(text, monkeypatch)
     assert set(dags) == {f"fullcircle_{name}" for name in SHIPPED}
     training = dags["fullcircle_weekly_training"]
-    assert list(training.tasks) == CIRCLE
+    assert list(training.tasks) == [*CIRCLE, "report_success"]
     followers = [task.after for task in training.tasks.values()]
-    assert followers == [["feature_store"], ["training"], ["registry"], []]
+    assert followers == [["feature_store"], ["training"], ["registry"], ["report_success"], []]
+    retry = training.settings["default_args"]
+    assert (retry["retries"], retry["retry_exponential_backoff"]) == (2, True)
     assert training.settings["schedule"] == "0 1 * * SUN"
     assert training.settings["start_date"].utcoffset().total_seconds() == 0
     assert (training.settings["catchup"], training.settings["max_active_runs"]) == (False, 1)
@@ -207,12 +252,30 @@ def test_dag_tasks_call_what_was_declared(
     engine = Environment(autoescape=False)  # noqa: S701 - as Airflow renders
     engine.filters["ds"] = lambda moment: moment.strftime("%Y-%m-%d")
     for job, wanted in expected_calls(folder).items():
-        task = list(dags[f"fullcircle_{job}"].tasks.values())[-1].settings
+        task = list(dags[f"fullcircle_{job}"].tasks.values())[-2].settings
         now = {"run_after": datetime.now(UTC)}
         line = engine.from_string(task["bash_command"]).render(dag_run=now)
         line = " ".join(["env", *(f"{k}={v}" for k, v in task["env"].items()), line])
         called = call(f"cd {shlex.quote(task['cwd'])} && {line}", folder)
         assert called == [word.replace("data_processing,scoring", "scoring") for word in wanted]
+
+
+def test_dag_task_that_fails_for_good_is_reported(
+    project: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The callback of a failed task calls the project's own program with job, task and error."""
+    declare(project, AWKWARD)
+    chosen = ["--folder", str(tmp_path), "--program", recorder(tmp_path)]
+    (text,) = written("airflow", tmp_path / "out", *chosen).values()
+    dag = run_dag_file(text, monkeypatch)["fullcircle_awkward"]
+    task = SimpleNamespace(dag_id="fullcircle_awkward", task_id="scoring")
+    dag.settings["default_args"]["on_failure_callback"](
+        {"task_instance": task, "exception": OSError("status 1; $(touch owned)")}
+    )
+    called = (tmp_path / "called").read_text("utf-8").splitlines()[2:]
+    why = "task scoring: status 1; $(touch owned)"
+    assert called == ["schedule", "report", "awkward", "failed", "--why", why]
+    assert not (tmp_path / "owned").exists()
 
 
 def test_kedro_airflow_draws_a_pipeline_node_by_node(
@@ -242,9 +305,7 @@ def test_bundle_is_what_databricks_documents(project: Any) -> None:
     ((name, resources),) = facts.items()
     assert Path(name).match(bundle["include"][0])
     jobs = resources["resources"]["jobs"]
-    # Jobs there run pipelines; the command among those shipped is left out, and that is said.
-    assert set(jobs) == {f"fullcircle_{job}" for job in SHIPPED - {"daily_retraining"}}
-    assert "Left out" in ask("write", "databricks").stderr
+    assert set(jobs) == {f"fullcircle_{job}" for job in SHIPPED}
     for job in jobs.values():
         jsonschema.validate(job, {**schema, "$ref": "#/$defs/job"})
     said = set(re.findall(r"\$\{var\.(\w+)\}", "".join(files.values())))
@@ -257,10 +318,13 @@ def test_bundle_runs_the_wheel_pipeline_by_pipeline(project: Any) -> None:
     jobs = yaml.safe_load(files["resources/fullcircle_jobs.yml"])["resources"]["jobs"]
     training = jobs["fullcircle_weekly_training"]
     assert training["schedule"]["quartz_cron_expression"] == "0 0 1 ? * SUN"
-    assert [task["task_key"] for task in training["tasks"]] == CIRCLE
+    told = ["report_success", "report_failure"]
+    assert [task["task_key"] for task in training["tasks"]] == [*CIRCLE, *told]
     before = [[d["task_key"] for d in task.get("depends_on", [])] for task in training["tasks"]]
-    assert before == [[], *([name] for name in CIRCLE[:-1])]
-    words = jobs["fullcircle_daily_scoring"]["tasks"][-1]["python_wheel_task"]["parameters"]
+    assert before == [[], *([name] for name in CIRCLE), CIRCLE]
+    assert training["tasks"][-1]["run_if"] == "AT_LEAST_ONE_FAILED"
+    assert training["email_notifications"]["on_failure"] == ["${var.alert_email}"]
+    words = jobs["fullcircle_daily_scoring"]["tasks"][2]["python_wheel_task"]["parameters"]
     assert words[-1] == "since=last,as_of={{job.start_time.iso_date}}"
     scripts = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
     assert 'fullcircle = "fullcircle.__main__:main"' in scripts
@@ -273,7 +337,7 @@ def test_one_clock_and_one_job_may_be_chosen(project: Any) -> None:
     """``--job`` leaves the others out, and ``--clock`` fixes the day, to try a job on old data."""
     result = ask("write", "cron", "--job", "daily_scoring", "--clock", "2025-04-01")
     (line,) = result.output.splitlines()[-1:]
-    assert line.endswith("--params since=last,as_of=2025-04-01")
+    assert line.endswith("schedule run daily_scoring --clock 2025-04-01 --quiet")
     assert "weekly_training" not in result.output
 
 
@@ -281,7 +345,11 @@ def test_units_are_printed_one_below_the_other(project: Any) -> None:
     """Without a folder, several files are printed, each below its name."""
     result = ask("write", "systemd", "--job", "daily_scoring")
     named = re.findall(r"^# (fullcircle-.+)$", result.output, re.MULTILINE)
-    assert named == ["fullcircle-daily-scoring.service", "fullcircle-daily-scoring.timer"]
+    assert named == [
+        "fullcircle-failed@.service",
+        "fullcircle-daily-scoring.service",
+        "fullcircle-daily-scoring.timer",
+    ]
 
 
 def test_wheel_without_a_project_calls_itself(
@@ -291,7 +359,7 @@ def test_wheel_without_a_project_calls_itself(
     (project.path / "pyproject.toml").unlink()
     monkeypatch.setattr(sys, "ps1", "", raising=False)
     main("schedule", "write", "cron")
-    assert f"{sys.executable} -m fullcircle run --pipelines" in capsys.readouterr().out
+    assert f"{sys.executable} -m fullcircle schedule run" in capsys.readouterr().out
 
 
 JOB = 'a:\n  cron: "0 4 * * *"\n  '
@@ -338,12 +406,14 @@ def test_absent_jobs_are_said(project: Any) -> None:
     assert "No schedules.yml lies in" in ask("list").output
 
 
-def test_databricks_refuses_a_command(project: Any) -> None:
-    """A command that is asked for by name is refused in one line, and no file is written."""
+def test_databricks_runs_a_command(project: Any) -> None:
+    """A command is a task of the wheel, in the folder that holds conf."""
     declare(project, AWKWARD)
-    result = ask("write", "databricks", "--output", "out", "--job", "upkeep")
-    assert result.output.startswith("Error: Job 'upkeep' is a command")
-    assert not Path("out").exists()
+    files = written("databricks", project.path / "out", "--job", "upkeep")
+    [job] = yaml.safe_load(files["resources/fullcircle_jobs.yml"])["resources"]["jobs"].values()
+    words = job["tasks"][0]["python_wheel_task"]["parameters"]
+    folder = ["--folder", "${workspace.file_path}"]
+    assert words == [*folder, "features", "maintain", "--retention-days", "14"]
 
 
 def test_folder_that_cannot_be_written_keeps_its_files(project: Any) -> None:
@@ -353,3 +423,14 @@ def test_folder_that_cannot_be_written_keeps_its_files(project: Any) -> None:
     assert result.exit_code != 0
     assert len(result.output.strip().splitlines()) == 1, result.output
     assert [p for p in Path("out").rglob("*") if p.is_file()] == []
+
+
+def test_endpoint_reads_the_environment_of_the_jobs(project: Any, tmp_path: Path) -> None:
+    """The endpoint's unit has the same EnvironmentFile as those of the scheduled jobs."""
+    from fullcircle.commands.endpoint.units import render_units
+
+    plan = {"settings": {"host": "127.0.0.1", "port": 8080}, "contract": {"name": "shop"}}
+    endpoint = render_units(tmp_path, plan, project.path)["fullcircle-shop.service"]
+    jobs = written("systemd", tmp_path / "out")["fullcircle-daily-scoring.service"]
+    lines = [re.findall(r"^EnvironmentFile=.*$", text, re.MULTILINE) for text in (endpoint, jobs)]
+    assert lines[0] == lines[1] != []

@@ -11,11 +11,12 @@ import pytest
 from kedro.io import DatasetError
 from tests.small_models import make_model
 
-from fullcircle.core.errors import ModelError
+from fullcircle.core.errors import ModelError, StorageError
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.datasets import ModelDataset
 from fullcircle.registry.acts import Registry
 from fullcircle.registry.addresses import find_named, find_version
+from fullcircle.registry.copying import export_files
 from fullcircle.registry.storage import read_model
 
 pytestmark = pytest.mark.usefixtures("tracked")
@@ -121,6 +122,46 @@ def test_a_tampered_file_is_named(tamper: Callable[[Path], object], said: str) -
         dataset("challenger").load()
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["x__pycache__.py", "__pycache__/evil.pyc", "code/__pycache__/evil.py", "code/evil.pyc"],
+)
+def test_no_name_escapes_the_digests(name: str) -> None:
+    """A file with any name, such as Python gives to compiled code, is found beside the model."""
+    place = register() / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(b"planted")
+    with pytest.raises(DatasetError, match=f"added: {name}"):
+        dataset("challenger").load()
+
+
+def test_what_mlflow_and_python_leave_behind_is_not_taken_along(tmp_path: Path) -> None:
+    """A planted note of MLflow or compiled code is no fault, and never reaches a checked copy."""
+    folder = register()
+    (folder / "registered_model_meta").write_text("planted")
+    compiled = folder / "code" / "fullcircle" / "__pycache__" / "__init__.cpython-311.pyc"
+    compiled.parent.mkdir()
+    compiled.write_bytes(b"planted")
+    copied = tmp_path / "copy"
+    written = export_files(find_version(f"models:/{NAME}/1"), copied)
+    assert "model.skops" in written
+    assert not any(file.read_bytes() == b"planted" for file in copied.rglob("*") if file.is_file())
+
+
+def test_an_export_is_checked_and_overwrites_nothing(tmp_path: Path) -> None:
+    """Files that were changed are not exported, and a folder that holds something is refused."""
+    folder = register()
+    version = find_version(f"models:/{NAME}/1")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(StorageError, match="full is not empty"):
+        export_files(version, tmp_path / "full")
+    (folder / "model.skops").write_bytes(b"none")
+    with pytest.raises(ModelError, match=r"changed: model\.skops"):
+        export_files(version, tmp_path / "new")
+    assert not list((tmp_path / "new").iterdir())
+
+
 def test_types_of_a_model_s_own_are_refused() -> None:
     """Types outside our own list are not loaded, even where the digests agree."""
     import skops.io
@@ -141,8 +182,9 @@ def seal_again(folder: Path) -> None:
     """Give files that were changed the digests of files that were not."""
     import json
 
-    from fullcircle.registry.digests import MANIFEST, digest_files, seal_files
+    from fullcircle.registry.digests import MANIFEST, digest_files, remove_byproducts, seal_files
 
+    remove_byproducts(folder)
     digests = digest_files(folder)
     (folder / MANIFEST).write_text(json.dumps(digests))
     mlflow.MlflowClient().set_model_version_tag(NAME, "1", "digest", seal_files(digests))

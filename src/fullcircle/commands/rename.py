@@ -20,7 +20,7 @@ def rename(new: str, title: str | None, yes: bool) -> None:
     first run: models and tables that are registered keep the names they have.
     """
     from fullcircle.commands.renaming import find_package, refuse_bad_name, rename_package, tidy
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
     from fullcircle.core.errors import ConfigurationError
 
     root = find_project()

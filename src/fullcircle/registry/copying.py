@@ -1,15 +1,16 @@
 """Bringing the very same bytes of a model from one registry to another."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fullcircle.core.errors import ModelError
+from fullcircle.core.errors import ModelError, StorageError
 from fullcircle.registry.acts import Registry
 from fullcircle.registry.addresses import list_versions
-from fullcircle.registry.digests import MANIFEST
+from fullcircle.registry.digests import MANIFEST, digest_files
 from fullcircle.registry.rules import CHALLENGER, OWN_TAGS
 from fullcircle.registry.storage import SEAL, enter_version, fetch_version
 
@@ -21,6 +22,30 @@ def fetched(version: Any) -> Iterator[Path]:
     """Hold a version's files, checked against its digest, for as long as the block lasts."""
     with tempfile.TemporaryDirectory() as place:
         yield fetch_version(version, place)
+
+
+def export_files(version: Any, target: Path) -> list[str]:
+    """Write a version's files, checked against its digest, to a folder of one's own.
+
+    MLflow's loaders check no digest and run the code that a model brings. Given such a copy, they
+    run what was registered and nothing else.
+
+    Returns:
+        The files, by their paths below the folder.
+
+    Raises:
+        StorageError: The folder is not empty, or cannot be written to.
+        ModelError: The files are not those that were registered.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        if any(target.iterdir()):
+            raise StorageError(f"{target} is not empty. Name a folder that is not there yet.")
+        with fetched(version) as files:
+            shutil.copytree(files, target, dirs_exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written to: {error.strerror}.") from error
+    return sorted(digest_files(target))
 
 
 def find_copy(registry: Registry, version: Any) -> Any:

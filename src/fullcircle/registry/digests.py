@@ -2,21 +2,35 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 MANIFEST = "digests.json"
-_UNSEALED = {MANIFEST, "registered_model_meta"}  # MLflow adds the second when it downloads
+_MLFLOW_NOTE = "registered_model_meta"  # written by MLflow into whatever it downloads
+_CODE = "code"  # where MLflow keeps a model's code, and Python what it compiled of it
 
 
 def digest_files(folder: Path) -> dict[str, str]:
-    """Give the SHA-256 of every file of a model, by its path below the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return the SHA-256 of every file of a model, by its path below the folder.
+
+    No name escapes but that of the manifest itself: see ``remove_byproducts``.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
     names = {path: path.relative_to(folder).as_posix() for path in files}
-    return {
-        name: _digest_file(path)
-        for path, name in names.items()
-        if name not in _UNSEALED and "__pycache__" not in name
-    }
+    return {name: _digest_file(path) for path, name in names.items() if name != MANIFEST}
+
+
+def remove_byproducts(folder: Path) -> None:
+    """Delete from a copy of a model what MLflow and Python add to one.
+
+    MLflow's loaders write compiled code and a note into a store that is a local folder. Neither is
+    part of the model. Deleted from the copy that is checked and used, they can carry nothing in.
+    """
+    (folder / _MLFLOW_NOTE).unlink(missing_ok=True)
+    for place in list((folder / _CODE).rglob("__pycache__")):
+        if place.is_dir() and not place.is_symlink():
+            for compiled in place.glob("*.pyc"):
+                compiled.unlink()
 
 
 def seal_files(digests: dict[str, str]) -> str:
@@ -49,5 +63,7 @@ def find_tampering(folder: Path, sealed: str) -> str | None:
 
 
 def _digest_file(path: Path) -> str:
+    if path.is_symlink():
+        return f"link to {os.readlink(path)}"  # no model has one: what it leads to may change
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -7,13 +7,20 @@ from typing import Any
 
 from fullcircle.core.errors import ModelError
 from fullcircle.core.model import Model, Registration
-from fullcircle.registry.digests import MANIFEST, digest_files, find_tampering, seal_files
-from fullcircle.registry.distributions import pin_library
+from fullcircle.registry.carried_code import write_code
+from fullcircle.registry.digests import (
+    MANIFEST,
+    digest_files,
+    find_tampering,
+    remove_byproducts,
+    seal_files,
+)
+from fullcircle.registry.estimator_walk import list_modules
+from fullcircle.registry.requirements import list_requirements
 
 DESCRIPTION = "fullcircle.json"
 SEAL = "digest"  # tag of a version: one digest for all its files
 _SKOPS, _PICKLE = "model.skops", "model.pkl"
-_LIBRARIES = ("scikit-learn", "skops", "skrub", "xgboost", "lightgbm", "pandas", "numpy")
 
 # Types beyond skops' own list that our estimators are made of. The list lies here, not in the
 # model: a model that could name its own trusted types could name any code.
@@ -41,7 +48,18 @@ TRUSTED_TYPES = [
 
 
 def log_model(model: Model) -> Any:
-    """Log the model to the current run, with signature, input example and requirements."""
+    """Log the model to the current run, with all that loads it where nothing else is installed.
+
+    That is the signature, an input example, pinned requirements, and the code of our own that the
+    estimator is made of.
+    """
+    modules = list_modules(model.estimator)
+    with tempfile.TemporaryDirectory() as folder:
+        code = write_code(modules, Path(folder))
+        return _log_files(model, code, list_requirements(modules))
+
+
+def _log_files(model: Model, code: Path | None, requirements: list[str]) -> Any:
     import mlflow
     from mlflow import MlflowClient
     from mlflow.models import infer_signature
@@ -53,7 +71,8 @@ def log_model(model: Model) -> Any:
         skops_trusted_types=TRUSTED_TYPES,
         signature=infer_signature(model.example, model.predict(model.example)),
         input_example=model.example,
-        pip_requirements=_requirements(),
+        pip_requirements=requirements,
+        code_paths=None if code is None else [str(code)],
         pyfunc_predict_fn="predict" if model.task == "regression" else "predict_proba",
         metadata={
             "features": model.features,
@@ -102,10 +121,6 @@ def enter_version(
     return Registration(name, str(version.version), run_id)
 
 
-def _requirements() -> list[str]:
-    return [pin for library in _LIBRARIES for pin in pin_library(library)]
-
-
 def read_model(version: Any, *, allow_code: bool = False) -> Model:
     """Fetch a registered version's files, check them, and rebuild the model.
 
@@ -142,10 +157,12 @@ def fetch_version(version: Any, place: str) -> Path:
 
 
 def fetch_files(uri: str, place: str) -> Path:
-    """Download a model's files into a folder of its own below a place."""
+    """Download a model's files, without what MLflow adds, into a folder of its own in a place."""
     import mlflow
 
-    return Path(mlflow.artifacts.download_artifacts(uri, dst_path=place))
+    folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=place))
+    remove_byproducts(folder)
+    return folder
 
 
 def rebuild_model(folder: Path, registration: Registration, *, allow_code: bool = False) -> Model:

@@ -7,6 +7,7 @@ from typing import Any
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.registry.addresses import find_by_number, list_aliases
+from fullcircle.registry.digests import find_tampering
 from fullcircle.registry.rules import RETIRED
 from fullcircle.registry.storage import SEAL, fetch_version
 from fullcircle.serving.folder import EndpointFolder, read_json, write_json
@@ -88,8 +89,9 @@ class Fetcher:
     def _fetch(self, version: Any, number: str) -> Path:
         """Download a version's files, unless these very files are here."""
         place = self._folder.models / f"{number}-{version.tags.get(SEAL, 'unsealed')[:16]}"
-        if place.is_dir():
+        if place.is_dir() and find_tampering(place, str(version.tags.get(SEAL))) is None:
             return place
+        shutil.rmtree(place, ignore_errors=True)
         self._folder.models.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._folder.models) as passing:
             fetched = fetch_version(version, passing)

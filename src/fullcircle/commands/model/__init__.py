@@ -21,6 +21,7 @@ COMMANDS = (
     acting.describe,
     acting.retire,
     moving.copy,
+    moving.export,
     moving.reproduce,
 )
 

@@ -65,6 +65,36 @@ def _say_next(number: Any, target: str) -> str:
     return f"Let its gate decide: kedro model promote {number} --env {target}"
 
 
+@click.command(
+    cls=OneLineErrors,
+    example="kedro model export champion --output exported",
+    then="mlflow models serve -m exported --env-manager uv",
+)
+@version_argument
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A folder that is not there yet, or is empty.",
+)
+@place_options
+@json_option
+def export(version: str, output: Path, place: Place, as_json: bool) -> None:
+    """Write a version's files to a folder, checked against its digest, for MLflow's own tools."""
+    from fullcircle.registry.copying import export_files
+
+    found = place.find(version)
+    written = export_files(found, output)
+    facts = {
+        "exported": f"{found.name} v{found.version}",
+        "to": str(output),
+        "files": len(written),
+        "digest": found.tags["digest"],
+        "next": f"mlflow models serve -m {output} --env-manager uv",
+    }
+    answer(facts, as_json=as_json, show=as_facts)
+
+
 @click.command(cls=OneLineErrors, example="kedro model reproduce 3", then="kedro model card 3")
 @click.argument("version", metavar="VERSION", default="champion")
 @click.option("--search", is_flag=True, help="Repeat the search too, not only its outcome.")

@@ -46,9 +46,30 @@ def problem() -> None:
 @click.option(
     "--key", "keys", multiple=True, help="Column that says what a row is about; again for more."
 )
+@click.option(
+    "--no-key", is_flag=True, help="Each row is about something of its own, whatever repeats."
+)
+@click.option(
+    "--states",
+    type=click.Choice(["first", "all"]),
+    help="Which rows of one key and time are kept, as in a change log: the first if not given.",
+)
 @click.option("--snapshot", is_flag=True, help="No column is the time, whatever it looks like.")
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]))
 @click.option("--positive", help="Of two classes, the one whose probability is wanted.")
+@click.option(
+    "--label-missing",
+    multiple=True,
+    help="Word of the target that means that it is not known; again for more. '' for none.",
+)
+@click.option(
+    "--keep-spellings", is_flag=True, help="Yes and yes are two classes of the target, not one."
+)
+@click.option(
+    "--rare",
+    type=click.Choice(["leave-out", "join"]),
+    help="What becomes of classes with too few rows: their rows are rejected, or one class.",
+)
 @click.option(
     "--label-delay-days", type=float, help="Days after which a label is known; 1 if not given."
 )
@@ -74,7 +95,7 @@ def new(
     """
     from fullcircle.commands.problem.creating import draft_problem, keep_problem
     from fullcircle.commands.problem.telling import settle_wishes, shorten, show_draft
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
     from fullcircle.core.survey import of_level
 
     root = find_project()
@@ -107,7 +128,7 @@ def take(name: str, address: str, table: str | None, no_header: bool) -> None:
     """Take more rows into a problem, behind those that it has."""
     from fullcircle.commands.problem.creating import take_more
     from fullcircle.commands.problem.telling import shorten
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
 
     root = find_project()
     placed = take_more(root, name, address, table=table, header=not no_header)
@@ -125,7 +146,7 @@ def take(name: str, address: str, table: str | None, no_header: bool) -> None:
 def list_problems(as_json: bool) -> None:
     """List the problems of this project: what each predicts, and from which sources."""
     from fullcircle.commands.problem.listing import describe_problems
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
 
     answer(describe_problems(find_project()), as_json=as_json, show=as_table)
 
@@ -170,7 +191,7 @@ def _switch(name: str | None) -> str:
 def remove(name: str, data: bool, yes: bool, dry_run: bool) -> None:
     """Take a problem away: its package, configuration and tests."""
     from fullcircle.commands.problem.removing import plan_removal, remove_problem
-    from fullcircle.commands.schedule.jobs import find_project
+    from fullcircle.commands.schedule.reading import find_project
 
     plan = plan_removal(find_project(), name, data=data)
     click.echo("\n".join(plan.tell()))

@@ -1,15 +1,12 @@
-"""``kedro schedule``: the jobs that run by the clock, listed, or written for a scheduler."""
+"""``kedro schedule``: the jobs that run by the clock: listed, written for a scheduler, watched."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Literal
 
 import click
 
 from fullcircle.commands.one_line import Commands, OneLineErrors, answer, json_option
 from fullcircle.terminal import as_table
-
-if TYPE_CHECKING:
-    from fullcircle.commands.schedule.jobs import Job
 
 SCHEDULERS = ("cron", "systemd", "airflow", "databricks")
 
@@ -21,7 +18,7 @@ clock_option = click.option("--clock", help="A day as as_of in all jobs, instead
 
 @click.group(cls=Commands, example="kedro schedule list", then="kedro schedule write cron")
 def schedule() -> None:
-    """List the jobs of conf/base/schedules.yml, or write them for a scheduler."""
+    """List the jobs of conf/base/schedules.yml, write them for a scheduler, run and watch them."""
 
 
 @schedule.command(
@@ -35,8 +32,8 @@ def schedule() -> None:
 @json_option
 def list_jobs(names: tuple[str, ...], clock: str | None, as_json: bool) -> None:
     """List the jobs: when each runs next, in UTC, and what."""
-    from fullcircle.commands.schedule.jobs import find_project, read_jobs
     from fullcircle.commands.schedule.moments import find_next
+    from fullcircle.commands.schedule.reading import find_project, read_jobs
 
     rows = [
         {
@@ -71,6 +68,7 @@ def list_jobs(names: tuple[str, ...], clock: str | None, as_json: bool) -> None:
     help="What runs them, as a path to fullcircle where the wheel is installed; by default this "
     "Python. Not for databricks.",
 )
+@click.option("--mail-to", help="Where cron mails what a failed job printed. For cron alone.")
 @job_option
 @clock_option
 def write(
@@ -78,27 +76,109 @@ def write(
     output: Path | None,
     folder: Path | None,
     program: str | None,
+    mail_to: str | None,
     names: tuple[str, ...],
     clock: str | None,
 ) -> None:
     """Write the jobs for cron, systemd, Airflow or Databricks."""
+    if mail_to is not None and scheduler != "cron":
+        raise click.UsageError("--mail-to belongs to cron.")
     from fullcircle.commands.schedule.files import Place, save_files, write_files
-    from fullcircle.commands.schedule.jobs import find_project, read_jobs
+    from fullcircle.commands.schedule.reading import find_project, read_jobs
 
     project = find_project()
     jobs = read_jobs(project, names, clock)
-    chosen = jobs if names or scheduler != "databricks" else leave_commands_out(jobs)
-    files = write_files(scheduler, chosen, Place.find(folder or project, program))
+    place = Place.find(folder or project, program)
+    files = write_files(scheduler, jobs, place, clock=clock, mail_to=mail_to)
     if output is not None:
         save_files(output, files)
         click.echo("\n".join(str(output / name) for name in files))
     else:
         for name, text in files.items():
             click.echo(f"# {name}\n{text}" if len(files) > 1 else text, nl=False)
-    if left_out := ", ".join(job.name for job in jobs if job not in chosen):
-        click.echo(f"Left out, for on Databricks jobs run pipelines: {left_out}.", err=True)
 
 
-def leave_commands_out(jobs: "tuple[Job, ...]") -> "tuple[Job, ...]":
-    """Give the jobs that run pipelines; where there are none, all, so that it is refused."""
-    return tuple(job for job in jobs if not job.command) or jobs
+@schedule.command(
+    cls=OneLineErrors,
+    example="kedro schedule run daily_scoring",
+    then="kedro schedule check",
+)
+@click.argument("job")
+@clock_option
+@click.option("--program", help="What runs it; by default this Python.")
+@click.option("--quiet", is_flag=True, help="Show what it printed only if it failed.")
+def run(job: str, clock: str | None, program: str | None, quiet: bool) -> None:
+    """Run one job as a scheduler does: alone, with retries, noted, and told where it fails."""
+    from fullcircle.commands.schedule.files import Place
+    from fullcircle.commands.schedule.reading import find_project, read_jobs
+    from fullcircle.commands.schedule.running import run_job
+
+    project = find_project()
+    [declared] = read_jobs(project, [job], clock)
+    try:
+        status = run_job(declared, project, Place.find(project, program).program, quiet=quiet)
+    finally:
+        _watch(project)
+    raise click.exceptions.Exit(status)
+
+
+@schedule.command(
+    cls=OneLineErrors,
+    example='kedro schedule report daily_scoring failed --why "out of memory"',
+    then="kedro schedule check",
+)
+@click.argument("job")
+@click.argument("state", type=click.Choice(["succeeded", "failed"]))
+@click.option("--why", help="What a failed job said.")
+@click.option("--exit-code", is_flag=True, help="End with 1 for a failed job.")
+def report(
+    job: str, state: Literal["succeeded", "failed"], why: str | None, exit_code: bool
+) -> None:
+    """Note how a job ended that a scheduler ran by itself, and tell the channels of a failure."""
+    from datetime import UTC, datetime
+
+    from fullcircle.commands.schedule.reading import find_project, read_jobs
+    from fullcircle.commands.schedule.reporting import Environment
+
+    project = find_project()
+    [declared] = read_jobs(project, [job])
+    environment = Environment.find(declared, project)
+    reason = environment.conceal(" ".join((why or "").split())) or None
+    environment.heartbeats.report(job, state, datetime.now(UTC), reason)
+    _watch(project)
+    raise click.exceptions.Exit(int(exit_code and state == "failed"))
+
+
+@schedule.command(
+    cls=OneLineErrors,
+    example=("kedro schedule check", "kedro schedule check --exit-code  # for a watcher elsewhere"),
+    then="kedro schedule run JOB  # makes up for one",
+)
+@click.option("--exit-code", is_flag=True, help="End with 1 where something is wrong.")
+@json_option
+def check(exit_code: bool, as_json: bool) -> None:
+    """Find jobs that failed, were killed, or are late, and tell the channels."""
+    from fullcircle.commands.schedule.reading import find_project
+
+    wrong = _watch(find_project())
+    rows = [{name: each[name] for name in ("what", "since", "how_much")} for each in wrong]
+    if wrong or as_json:
+        answer(rows, as_json=as_json, show=as_table)
+    else:
+        click.echo("Every job ran in time.")
+    raise click.exceptions.Exit(int(exit_code and bool(wrong)))
+
+
+def _watch(project: Path) -> list[dict[str, Any]]:
+    """Look at every declared job, so that each run notices another that did not come."""
+    from datetime import UTC, datetime
+
+    from fullcircle.commands.schedule.reading import read_jobs
+    from fullcircle.commands.schedule.reporting import find_environments
+
+    now = datetime.now(UTC)
+    return [
+        each
+        for environment, jobs in find_environments(read_jobs(project), project)
+        for each in environment.watch(jobs, now)
+    ]

@@ -5,7 +5,6 @@ from typing import Any
 
 from fullcircle.commands.schedule.jobs import TODAY, Job
 from fullcircle.commands.schedule.moments import as_quartz
-from fullcircle.core.errors import ConfigurationError
 
 _HEAD = """\
 # Written by `kedro schedule write databricks`; conf/base/schedules.yml is where to change it.
@@ -27,6 +26,7 @@ _VARIABLES: dict[str, dict[str, str]] = {
         "default": "16.4.x-scala2.12",
     },
     "node_type_id": {"description": "Kind of machine; one runs the whole job."},
+    "alert_email": {"description": "Who is mailed of a job that failed, or takes too long."},
 }
 
 # Environment variables of the cluster. Secrets are references, which the platform fills in.
@@ -43,7 +43,7 @@ def write_bundle(jobs: Sequence[Job]) -> dict[str, str]:
     """Give ``databricks.yml`` and the jobs' file, for a bundle at the project's root.
 
     Raises:
-        ConfigurationError: A job is a command, or comes at moments that Quartz cannot name.
+        ConfigurationError: A job comes at moments that Quartz cannot name.
     """
     import yaml
 
@@ -78,14 +78,22 @@ def _describe_bundle() -> dict[str, Any]:
 
 
 def _describe_job(job: Job) -> dict[str, Any]:
-    if job.command:
-        raise ConfigurationError(
-            f"Job {job.name!r} is a command; on Databricks jobs run pipelines. Choose others by "
-            "--job."
-        )
     return {
         "name": f"fullcircle {job.name}",
         "max_concurrent_runs": 1,
+        "email_notifications": {
+            "on_failure": ["${var.alert_email}"],
+            "on_duration_warning_threshold_exceeded": ["${var.alert_email}"],
+        },
+        "health": {
+            "rules": [
+                {
+                    "metric": "RUN_DURATION_SECONDS",
+                    "op": "GREATER_THAN",
+                    "value": round(job.deadline.total_seconds()),
+                }
+            ]
+        },
         "schedule": {
             "quartz_cron_expression": as_quartz(job.cron),
             "timezone_id": "UTC",
@@ -113,25 +121,40 @@ def _describe_cluster(job: Job) -> dict[str, Any]:
 
 
 def _describe_tasks(job: Job) -> list[dict[str, Any]]:
-    """Describe a task per pipeline, each after the one before."""
+    """Describe a task per pipeline, each after the one before, and the two that tell how it went.
+
+    The task that tells of a failure fails as well: a run counts as what its last tasks came to.
+    """
+    retries = {
+        "max_retries": job.retries,
+        "min_retry_interval_millis": round(job.retry_minutes * 60_000),
+    }
     tasks: list[dict[str, Any]] = []
     for name, words in job.steps():
-        run, *options = (word.replace(TODAY, _TODAY) for word in words)
-        task = {
-            "task_key": name,
-            "job_cluster_key": _CLUSTER,
-            "max_retries": 1,
-            "python_wheel_task": {
-                "package_name": "fullcircle",
-                "entry_point": "fullcircle",
-                "parameters": [run, "--conf-source", "${workspace.file_path}/conf", *options],
-            },
-            "libraries": [
-                {"requirements": "${workspace.file_path}/requirements.lock"},
-                {"whl": "../dist/*.whl"},
-            ],
-        }
-        if tasks:
-            task["depends_on"] = [{"task_key": tasks[-1]["task_key"]}]
-        tasks.append(task)
-    return tasks
+        before = [tasks[-1]["task_key"]] if tasks else []
+        tasks.append({**_describe_task(name, words, before), **retries})
+    names = [task["task_key"] for task in tasks]
+    report = ["schedule", "report", job.name]
+    succeeded = _describe_task("report_success", [*report, "succeeded"], names[-1:])
+    failed = _describe_task("report_failure", [*report, "failed", "--exit-code"], names)
+    return [*tasks, succeeded, {**failed, "run_if": "AT_LEAST_ONE_FAILED"}]
+
+
+def _describe_task(name: str, words: list[str], before: list[str]) -> dict[str, Any]:
+    parameters = [word.replace(TODAY, _TODAY) for word in words]
+    task: dict[str, Any] = {
+        "task_key": name,
+        "job_cluster_key": _CLUSTER,
+        "python_wheel_task": {
+            "package_name": "fullcircle",
+            "entry_point": "fullcircle",
+            "parameters": ["--folder", "${workspace.file_path}", *parameters],
+        },
+        "libraries": [
+            {"requirements": "${workspace.file_path}/requirements.lock"},
+            {"whl": "../dist/*.whl"},
+        ],
+    }
+    if before:
+        task["depends_on"] = [{"task_key": each} for each in before]
+    return task

@@ -1,6 +1,7 @@
 """The files of each scheduler, made whole before the first is written."""
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from fullcircle.commands.schedule.jobs import TODAY, Job
 from fullcircle.commands.schedule.moments import as_calendar
 from fullcircle.core.errors import ConfigurationError, StorageError
 
-_SHELL_TODAY = '"$(date -u +%F)"'
+_INSTANCE = "JOB"  # letters that no quoting changes
 _AIRFLOW_TODAY = "{{ dag_run.run_after | ds }}"
 
 
@@ -24,10 +25,12 @@ class Place:
     Attributes:
         folder: The working directory, with ``conf`` in it.
         program: The words before ``run``.
+        given: Whether the program is another than this Python.
     """
 
     folder: Path
     program: tuple[str, ...]
+    given: bool = False
 
     @classmethod
     def find(cls, folder: Path, program: str | None) -> "Place":
@@ -41,25 +44,39 @@ class Place:
         words = (sys.executable, "-m", module) if program is None else tuple(shlex.split(program))
         if not words:
             raise ConfigurationError("--program is empty: leave it out, or say fullcircle.")
-        place = cls(folder.resolve(), words)
+        place = cls(folder.resolve(), words, given=program is not None)
         if any(not letter.isprintable() for letter in f"{place.folder}{' '.join(words)}"):
             raise ConfigurationError("--folder and --program may not break the line.")
         return place
 
 
-def write_files(scheduler: str, jobs: Sequence[Job], place: Place) -> dict[str, str]:
+def write_files(
+    scheduler: str,
+    jobs: Sequence[Job],
+    place: Place,
+    *,
+    clock: str | None = None,
+    mail_to: str | None = None,
+) -> dict[str, str]:
     """Give the text of each file that a scheduler takes, by its name.
+
+    Args:
+        scheduler: ``cron``, ``systemd``, ``airflow`` or ``databricks``.
+        jobs: The jobs.
+        place: Where they run.
+        clock: A day as ``as_of`` instead of the jobs' own.
+        mail_to: Where cron mails what a failed job printed.
 
     Raises:
         ConfigurationError: A job is more than the scheduler can do.
     """
-    writers: dict[str, Callable[[Sequence[Job], Place], dict[str, str]]] = {
-        "cron": _write_crontab,
-        "systemd": _write_units,
-        "airflow": _write_dags,
-        "databricks": lambda jobs, _: write_bundle(jobs),
+    writers: dict[str, Callable[[], dict[str, str]]] = {
+        "cron": lambda: _write_crontab(jobs, place, clock, mail_to),
+        "systemd": lambda: _write_units(jobs, place, clock),
+        "airflow": lambda: _write_dags(jobs, place),
+        "databricks": lambda: write_bundle(jobs),
     }
-    return writers[scheduler](jobs, place)
+    return writers[scheduler]()
 
 
 def save_files(folder: Path, files: dict[str, str]) -> None:
@@ -82,18 +99,26 @@ def save_files(folder: Path, files: dict[str, str]) -> None:
         raise StorageError(f"{folder} cannot be written to: {error.strerror}.") from error
 
 
-def _write_crontab(jobs: Sequence[Job], place: Place) -> dict[str, str]:
+def _write_crontab(
+    jobs: Sequence[Job], place: Place, clock: str | None, mail_to: str | None
+) -> dict[str, str]:
+    if mail_to is not None and not re.fullmatch(r"[\w.+@,-]+", mail_to):
+        raise ConfigurationError(f"--mail-to {mail_to!r} is no address: write team@example.com.")
     # In a crontab a bare % ends the line.
-    lines = [(job.cron, _as_line(job, place, lock=True).replace("%", r"\%")) for job in jobs]
-    return {"fullcircle.crontab": _fill("crontab.jinja", lines=lines)}
+    lines = [(job.cron, _as_line(job, place, clock, "--quiet").replace("%", r"\%")) for job in jobs]
+    return {"fullcircle.crontab": _fill("crontab.jinja", lines=lines, mail_to=mail_to)}
 
 
-def _write_units(jobs: Sequence[Job], place: Place) -> dict[str, str]:
-    files = {}
+def _write_units(jobs: Sequence[Job], place: Place, clock: str | None) -> dict[str, str]:
+    """Write a service and a timer per job, and the service that tells of those that failed."""
+    report = [*place.program, "schedule", "report", _INSTANCE, "failed"]
+    # systemd puts the job's name in the place of %i, which is no % to be doubled.
+    line = _for_systemd(_in_folder(report, place)).replace(_INSTANCE, "%i")
+    files = {"fullcircle-failed@.service": _fill("failed.service.jinja", line=line)}
     for job in jobs:
         name = f"fullcircle-{job.name.replace('_', '-')}"
-        line = _as_line(job, place, lock=False)
-        files[f"{name}.service"] = _fill("service.jinja", job=job, line=_for_systemd(line))
+        line = _for_systemd(_as_line(job, place, clock))
+        files[f"{name}.service"] = _fill("service.jinja", job=job, line=line)
         files[f"{name}.timer"] = _fill("timer.jinja", job=job, calendar=as_calendar(job.cron))
     return files
 
@@ -105,21 +130,29 @@ def _write_dags(jobs: Sequence[Job], place: Place) -> dict[str, str]:
             "job": job,
             "tasks": [
                 (name, _in_shell([*place.program, *words], _AIRFLOW_TODAY))
-                for name, words in job.steps()
+                for name, words in [*job.steps(), _report_success(job)]
             ],
         }
         for job in jobs
     ]
-    return {"fullcircle_jobs.py": _fill("dags.py.jinja", dags=dags, folder=str(place.folder))}
+    facts = {"folder": str(place.folder), "program": list(place.program)}
+    return {"fullcircle_jobs.py": _fill("dags.py.jinja", dags=dags, **facts)}
 
 
-def _as_line(job: Job, place: Place, *, lock: bool) -> str:
-    """Give the line of shell that runs a job, once at a time where the scheduler does not care."""
-    words = [*place.program, *job.arguments(job.pipelines)]
-    alone = ["flock", "--nonblock", f".{job.name}.lock"] if lock else []
-    settings = ["env", *job.settings()] if job.variables else []
-    called = _in_shell([*alone, *settings, *words], _SHELL_TODAY)
-    return f"cd {shlex.quote(str(place.folder))} && {called}"
+def _report_success(job: Job) -> tuple[str, list[str]]:
+    return "report_success", ["schedule", "report", job.name, "succeeded"]
+
+
+def _as_line(job: Job, place: Place, clock: str | None, *options: str) -> str:
+    """Give the line of shell that runs a job: alone, with retries, and told where it fails."""
+    fixed = ["--clock", clock] if clock is not None and job.pipelines else []
+    called = ["--program", shlex.join(place.program)] if place.given else []
+    words = [*place.program, "schedule", "run", job.name, *fixed, *called, *options]
+    return _in_folder(words, place)
+
+
+def _in_folder(words: Sequence[str], place: Place) -> str:
+    return f"cd {shlex.quote(str(place.folder))} && exec {shlex.join(words)}"
 
 
 def _in_shell(words: Sequence[str], today: str) -> str:

@@ -1,28 +1,19 @@
-"""What a scheduled job is, and reading those that are declared."""
+"""What a scheduled job is."""
 
-import pkgutil
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
-from importlib import import_module
-from pathlib import Path
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Annotated, Any
 
-import click
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
-
-from fullcircle.commands.project import switched
-from fullcircle.core.errors import ConfigurationError, name_missing
-from fullcircle.explain import explain_error
 
 TODAY = "<today>"
 """Stands for the day of the run until a scheduler's own words for it are known."""
@@ -56,6 +47,9 @@ class Job(BaseModel):
         engine: The engine.
         clock: ``today``, a day as 2025-04-01, or None for the problem's own ``as_of``.
         params: Further parameters, under dotted names.
+        retries: How often a failed run is tried again.
+        retry_minutes: Before the first retry; each later wait is twice as long.
+        deadline_minutes: So long after its moment the job must have succeeded, else it is late.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,6 +64,9 @@ class Job(BaseModel):
     engine: str | None = None
     clock: str | None = None
     params: dict[_Plain, _Plain] = Field(default_factory=dict)
+    retries: int = Field(default=2, ge=0, le=10)
+    retry_minutes: float = Field(default=5, ge=0, le=24 * 60)
+    deadline_minutes: float = Field(default=120, gt=0)
 
     @field_validator("clock", mode="before")
     @classmethod
@@ -91,6 +88,11 @@ class Job(BaseModel):
         if "as_of" in self.params:
             raise ValueError("give as_of as the job's clock")
         return self
+
+    @property
+    def deadline(self) -> timedelta:
+        """The time within which it must have succeeded after its moment."""
+        return timedelta(minutes=self.deadline_minutes)
 
     @property
     def variables(self) -> dict[str, str]:
@@ -121,136 +123,3 @@ class Job(BaseModel):
         if self.command:
             return [("_".join(re.sub(r"\W", "_", w) for w in self.command), self.arguments(()))]
         return [(pipeline, self.arguments([pipeline])) for pipeline in self.pipelines]
-
-
-def find_project() -> Path:
-    """Find the project around the working directory; without one, as Kedro does, stay in it."""
-    from kedro.utils import find_kedro_project
-
-    return find_kedro_project(Path.cwd()) or Path.cwd()
-
-
-def read_jobs(
-    project: Path, names: Iterable[str] = (), clock: str | None = None
-) -> tuple[Job, ...]:
-    """Read the declared jobs, or those named, and see that each can run.
-
-    Args:
-        project: The folder that holds ``conf``.
-        names: The jobs wanted; all where none is named.
-        clock: A day as ``as_of`` for all of them that run pipelines, instead of their own.
-
-    Raises:
-        ConfigurationError: A job cannot be meant, or none of that name is declared.
-    """
-    from kedro.framework.project import settings
-
-    conf = project / settings.CONF_SOURCE
-    declared = _read_declared(conf)
-    names = list(dict.fromkeys(names)) or list(declared)
-    if unknown := name_missing(names, declared):
-        raise ConfigurationError(f"There is no job {unknown}; there are: {', '.join(declared)}.")
-    jobs = tuple(_make_job(name, declared[name], clock) for name in names)
-    for job in jobs:
-        _check(job, conf)
-    return jobs
-
-
-def _read_declared(conf: Path) -> dict[str, Any]:
-    """Read ``schedules.yml`` of conf/base, and of conf/local over it, without opening a session."""
-    from kedro.config import MissingConfigException
-
-    try:
-        declared = _open_conf(conf, None)["schedules"]
-    except MissingConfigException as error:
-        raise ConfigurationError(
-            f"No schedules.yml lies in {conf / 'base'}: declare the jobs there, or go to the "
-            "folder that holds conf."
-        ) from error
-    except Exception as error:  # what YAML and OmegaConf raise shares no family
-        said = " ".join(str(error).split())
-        raise ConfigurationError(f"schedules.yml cannot be read: {said}") from error
-    if not declared:
-        raise ConfigurationError("schedules.yml declares no job.")
-    return dict(declared)
-
-
-def _open_conf(conf: Path, env: str | None) -> Any:
-    """Open the configuration of an environment as Kedro does, with the schedules in it."""
-    from kedro.config import OmegaConfigLoader
-    from kedro.framework.project import settings
-
-    given = settings.CONFIG_LOADER_ARGS
-    patterns = {**given.get("config_patterns", {}), "schedules": ["schedules*", "schedules*/**"]}
-    return OmegaConfigLoader(str(conf), env, **{**given, "config_patterns": patterns})
-
-
-def _make_job(name: str, declared: Any, clock: str | None) -> Job:
-    if not isinstance(declared, Mapping):
-        raise ConfigurationError(f"Job {name!r}: give cron, and pipelines or a command, below it.")
-    over = {"clock": clock} if clock is not None and declared.get("pipelines") else {}
-    try:
-        return Job(**{**declared, **over, "name": name})
-    except ValidationError as error:
-        said = "; ".join(_describe(found) for found in error.errors())
-        raise ConfigurationError(f"Job {name!r}: {said}.") from error
-
-
-def _describe(found: Any) -> str:
-    """Say what is wrong with one field, in its own name."""
-    place = ".".join(str(part) for part in found["loc"] if part != "[key]")
-    if found["type"] == "extra_forbidden":
-        return f"no field is called {name_missing([place], Job.model_fields)}"
-    if found["type"] == "string_pattern_mismatch":
-        allowed = (
-            "letters, digits and _" if place == "name" else "letters, digits and . : / @ + - _"
-        )
-        return f"{place}={found['input']!r} may hold only {allowed}"
-    said = found["msg"].removeprefix("Value error, ")
-    return f"{place}: {said}" if place else said
-
-
-def _check(job: Job, conf: Path) -> None:
-    """See that a job's moment is one, and that what it names is there."""
-    from fullcircle.commands.schedule.moments import read_cron
-
-    try:
-        read_cron(job.cron)
-        _check_pipelines(job)
-        _check_command(job)
-        with switched(PROBLEM=job.problem, DATA_SOURCE=job.source, ENGINE=job.engine):
-            _ = _open_conf(conf, job.env)["globals"]  # which knows the right values of each
-    except Exception as error:  # OmegaConf wraps what the switches raise
-        raise ConfigurationError(f"Job {job.name!r}: {explain_error(error)}") from error
-
-
-def _check_pipelines(job: Job) -> None:
-    from fullcircle import pipelines
-
-    known = sorted(found.name for found in pkgutil.iter_modules(pipelines.__path__))
-    if unknown := name_missing(job.pipelines, known):
-        raise ConfigurationError(f"there is no pipeline {unknown}; there are: {', '.join(known)}.")
-
-
-def _check_command(job: Job) -> None:
-    """Follow a command's words through the project's commands: each group has its own module."""
-    from fullcircle import commands
-
-    known: Mapping[str, click.Command] = {
-        name: command
-        for name in (found.name for found in pkgutil.iter_modules(commands.__path__))
-        if isinstance(command := _find_command(f"{commands.__name__}.{name}", name), click.Command)
-    }
-    for word in job.command:
-        if unknown := name_missing([word], known):
-            raise ConfigurationError(
-                f"there is no command {unknown}; there are: {', '.join(known)}."
-            )
-        command = known[word]
-        if not isinstance(command, click.Group):
-            return
-        known = command.commands
-
-
-def _find_command(module: str, name: str) -> Any:
-    return getattr(import_module(module), name, None)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from fullcircle.core.errors import ConfigurationError
@@ -83,6 +83,16 @@ def read_cron(expression: str) -> Moments:
 def find_next(expression: str, since: datetime | None = None) -> datetime:
     """Find the first moment after another, by default after now."""
     moment: datetime = _parse(expression, since or datetime.now(UTC)).dt
+    return moment
+
+
+def find_previous(expression: str, until: datetime) -> datetime:
+    """Find the last moment that is not after another."""
+    from cronsim import CronSim
+
+    # In reverse, cronsim gives what lies strictly before: begin a minute later.
+    later = until.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    moment: datetime = next(CronSim(expression, later, reverse=True))
     return moment
 
 
