@@ -1,7 +1,7 @@
 """The contract: what a problem must say of itself before any node runs."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from fullcircle.core.clock import read_moment
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.metrics import METRICS
 
@@ -34,12 +35,7 @@ class Settings(BaseModel):
         return given
 
 
-def _as_utc(value: Any) -> Any:
-    moment = datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-class Clock(RootModel[Annotated[datetime, BeforeValidator(_as_utc)]]):
+class Clock(RootModel[Annotated[datetime, BeforeValidator(read_moment)]]):
     """The moment as of which a run sees the world; a date means its first instant in UTC."""
 
     @property
