@@ -40,21 +40,11 @@ def find_findings(reports: Reports) -> list[dict[str, str]]:
         _find("labels", f"{name_source(problem, several)}{problem['told']}", "performance")
         for problem in problems
     ]
-<<<<<<< HEAD
     found += [_find("performance", told, "performance") for told in _tell_declines(reports)]
-=======
-    found += [_find("data", problem["told"], "columns") for problem in drift["problems"]]
-    found += [
-        _find("labels", problem["told"], "performance")
-        for problem in reports.performance.get("problems", [])
-    ]
-    if decline := _tell_decline(reports):
-        found.append(_find("performance", decline, "performance"))
     found += [
         _find("training", warning, "performance")
         for warning in reports.reference.get("warnings", [])
     ]
->>>>>>> main
     return found + _find_service(reports.service)
 
 
