@@ -116,8 +116,8 @@ def _tell_decline(window: dict[str, Any], reports: Reports) -> str | None:
     if window["model_version"] != reports.reference.get("version"):
         return None
     metric = METRICS[reports.performance["metric"]]
-    best, worst = ("high", "low") if metric.greater_is_better else ("low", "high")
-    if metric.gain(window.get("bound", window["score"])[best], promised[worst]) >= 0:
+    shown = window.get("bound", window["score"])
+    if not metric.is_surely_worse(shown, metric.find_worse_end(promised)):
         return None
     return (
         f"{reports.performance['metric']} of the period from {window['as_of']} is surely worse "

@@ -207,6 +207,7 @@ def _describe_newest(found: _SourceReport, problem: ProblemSpec) -> dict[str, An
     judged = [w for w in found.windows if w["score"] and w[ROLE] == CHAMPION]
     if judged:
         score = judged[-1]["score"]
+        numbers |= {name: each["value"] for name, each in judged[-1]["scores"].items()}
         numbers |= {
             problem.primary_metric: score["value"],
             f"{problem.primary_metric}_low": score["low"],
