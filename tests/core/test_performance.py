@@ -108,7 +108,7 @@ def test_a_primary_metric_of_decisions_is_judged_as_any_other(make_problem: Make
     [other] = only["beside"]
     assert other["score"]["value"] == 1
     assert other["gain"]["value"] == pytest.approx(1 - only["score"]["value"])
-    scores = {row["slice"]: row["score"]["value"] for row in report["slices"]["rows"]}
+    scores = {row["slice"]: row["score"]["value"] for row in report["slices"][0]["rows"]}
     assert scores["red"] == METRICS["f1"](truth[:40], decided[:40], 0.5)
 
 
