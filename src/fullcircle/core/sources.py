@@ -13,6 +13,7 @@ SOURCES = (BATCH, STREAM, ENDPOINT)
 CHAMPION = "champion"
 
 DEFAULT_DAYS = 7.0
+SCORED_AT = "scored_at"  # moment of a streamed row without an event time
 _RECENT = {
     "clock": "rows up to the clock",
     "newest rows": "all rows are later than the clock, so the newest ones are looked at",

@@ -1,7 +1,7 @@
 """What a run did, what it decided and why, and where to look next."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,16 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from fullcircle.core.sources import (
-    BATCH,
-    CHAMPION,
-    has_several,
-    list_windows,
-    name_source,
-    split_by_source,
-)
 from fullcircle.core.training.failures import describe_failure, list_excluded
+from fullcircle.hooks.summary_monitoring import (
+    tell_alerts,
+    tell_drift,
+    tell_performance,
+    tell_retraining,
+    tell_service,
+)
 from fullcircle.hooks.timing import RunTimer, describe_seconds
-from fullcircle.terminal import Facts, Rows, Sections, count, make_console, say_score
+from fullcircle.terminal import Facts, Rows, Sections, count, make_console, say_score, say_span
 
 _MAX_REASONS = 5
 _LOG_WIDTH = 100
@@ -137,16 +136,12 @@ def tell_decision(decision: dict[str, Any]) -> RenderableType:
             Text(
                 f"challenger's {decision['metric']} on {decision['gate_rows']:,} gate rows: "
                 f"{say_score(score['value'])}, {score['confidence']:.0%} interval "
-                f"{_say_span(score)}"
+                f"{say_span(score)}"
             )
         )
     if decision["promote"]:
         lines.append(Text(f"all {len(decision['checks'])} checks passed; among them"))
     return Group(*lines, *(Text(f"- {reason}") for reason in _choose_reasons(decision)))
-
-
-def _say_span(score: dict[str, float]) -> str:
-    return " to ".join(say_score(score[end], score["value"]) for end in ("low", "high"))
 
 
 def _choose_reasons(decision: dict[str, Any]) -> list[str]:
@@ -169,104 +164,6 @@ def tell_scoring(report: dict[str, Any]) -> RenderableType:
     if report["stale_share"]:
         lines.append(f"{report['stale_share']:.1%} of them with a feature too old to count")
     lines += [f"set aside {n:,}: {why}" for why, n in report["reasons"].items()][:_MAX_REASONS]
-    return Text("\n".join(lines))
-
-
-def tell_drift(report: dict[str, Any]) -> RenderableType:
-    """Say of each source what drifted, and what was wrong with the rows."""
-    windows = list_windows(report)
-    several = has_several(windows)
-    parts = [_tell_drift_of(report, window, several) for window in windows]
-    wrong = any(len(lines) > 1 for lines in parts)
-    told = "\n".join(line for lines in parts for line in lines)
-    return Text(told, style="yellow") if wrong else told
-
-
-def _tell_drift_of(report: dict[str, Any], window: Mapping[str, Any], several: bool) -> list[str]:
-    """Say what one window showed: its rows, then a line for each thing to look at."""
-    scored = f"{name_source(window, several)}{count(window['rows'], 'row')} scored"
-    named = [*window["drifted"], *(["the predictions"] if window["prediction_drifted"] else [])]
-    lines = [
-        *([f"drifted: {', '.join(named)}"] if named else []),
-        *(a["told"] for a in report["alarms"] if a["column"] is None and _is_of(a, window)),
-        *(problem["told"] for problem in report["problems"] if _is_of(problem, window)),
-    ]
-    if private := window.get("unwatched"):
-        scored += f" (not watched, since private: {', '.join(private)})"
-    if lines:
-        return [scored, *(f"  {line}" if several else line for line in lines)]
-    if not window["judged"]:
-        return [f"{scored}, too few to judge"]
-    columns = window["columns"]
-    number = columns if isinstance(columns, int) else len(columns)
-    return [f"{scored}, no drift in {count(number, 'column')}"]
-
-
-def _is_of(part: Mapping[str, Any], window: Mapping[str, Any]) -> bool:
-    """Return whether a part of the report is of this source and role."""
-    return all(
-        part.get(name, usual) == window.get(name, usual)
-        for name, usual in (("source", BATCH), ("role", CHAMPION))
-    )
-
-
-def tell_performance(report: dict[str, Any]) -> RenderableType:
-    """Say how past periods of each source did."""
-    several = has_several(report["windows"])
-    by_source = split_by_source(report["windows"])
-    lines = []
-    for window in (each for windows in by_source.values() for each in windows[-3:]):
-        score = window["score"]
-        said = (
-            f"{report['metric']} {say_score(score['value'])} ({_say_span(score)})"
-            if score
-            else "waits for labels"
-        )
-        lines.append(
-            f"{name_source({**window, 'role': CHAMPION}, several)}period from {window['as_of']}, "
-            f"{_name_role(window)}v{window['model_version']}: "
-            f"{1 - window['unlabelled_share']:.0%} labelled, {said}"
-        )
-    lines += [problem["told"] for problem in report.get("problems", [])]
-    return "\n".join(lines) or "no predictions yet"
-
-
-def _name_role(window: Mapping[str, Any]) -> str:
-    role = window.get("role", CHAMPION)
-    return "" if role == CHAMPION else f"{role} "
-
-
-def tell_service(report: dict[str, Any]) -> RenderableType:
-    """Say how the endpoint served, and which objective it missed."""
-    if not report["present"]:
-        return f"{report['told']}"
-    slow = report["latency_ms"]["p95"]
-    said = "unknown" if slow is None else f"{slow:,.0f} ms"
-    missed = [each["name"] for each in report["objectives"] if each["met"] is False]
-    lines = [
-        f"{count(report['requests'], 'request')} in {count(report['days'], 'day')}, p95 {said}, "
-        f"{report['error_share']:.2%} failed",
-        *([f"missed: {', '.join(missed)}"] if missed else []),
-        *(problem["told"] for problem in report["problems"]),
-    ]
-    return Text("\n".join(lines), style="yellow" if len(lines) > 1 else "")
-
-
-def tell_retraining(decision: dict[str, Any]) -> RenderableType:
-    """Say whether to train again, why, and how."""
-    said = f"{'yes' if decision['retrain'] else 'no'}: {'; '.join(decision['reasons'])}"
-    return f"{said}\nkedro retrain acts on it" if decision["retrain"] else said
-
-
-def tell_alerts(report: dict[str, Any]) -> RenderableType:
-    """Say what was told, what is still wrong, and which channels did not take it."""
-    how = "would be sent (dry run)" if report["dry_run"] else "sent"
-    lines = [f"{len(report['sent'])} {how}, {len(report['open'])} open"]
-    lines += [
-        f"  {notice['severity']}, {notice['state']}: {notice['what']}, since {notice['since'][:10]}"
-        for notice in report["sent"][:_MAX_REASONS]
-    ]
-    lines += [f"  channel {name}: {told}" for name, told in report["channels"].items()]
     return Text("\n".join(lines))
 
 

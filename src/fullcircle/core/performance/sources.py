@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.drift.sources import NOTHING_SCORED, SCORED_AT, Scored
+from fullcircle.core.drift.sources import NOTHING_SCORED, Scored
 from fullcircle.core.endpoint_log import ANSWERED_AT, read_answers
 from fullcircle.core.errors import DataError
 from fullcircle.core.performance.joining import join_labels
@@ -19,6 +19,7 @@ from fullcircle.core.sources import (
     BATCH,
     DEFAULT_DAYS,
     ENDPOINT,
+    SCORED_AT,
     STREAM,
     Span,
     find_span,
