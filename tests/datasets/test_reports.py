@@ -6,8 +6,15 @@ from pathlib import Path
 import mlflow
 import pytest
 from kedro.io import DatasetError
+from tests.serving.stage import NAME, Stage
 
-from fullcircle.datasets import CandidateRunsDataset, ReportDataset
+from fullcircle.datasets import (
+    CandidateRunsDataset,
+    PredictionsDataset,
+    ReportDataset,
+    RoleProfilesDataset,
+    StreamTableDataset,
+)
 
 pytestmark = pytest.mark.usefixtures("tracked")
 
@@ -82,3 +89,44 @@ def test_the_documented_report_of_ones_own_becomes_metrics(tracked: Path) -> Non
     assert logged == {"long_contracts.rows": 7, "long_contracts.share": 0.25}
     found = {each.path for each in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
     assert found == {"long_contracts.json", "long_contracts_table.json"}
+
+
+def test_all_numbers_below_a_name_become_metrics(tmp_path: Path) -> None:
+    """A path that ends in a star logs each number below it, and nothing that begins alike."""
+    report = ReportDataset(filepath=str(tmp_path / "facts.json"), metrics=["a.*"])
+    with mlflow.start_run() as run:
+        report.save({"a": {"b": {"c": 1.5, "d": "text"}, "e": 2}, "ab": 3})
+    assert mlflow.get_run(run.info.run_id).data.metrics == {"facts.a.b.c": 1.5, "facts.a.e": 2.0}
+
+
+@pytest.mark.parametrize(
+    "kind", [PredictionsDataset, StreamTableDataset], ids=["batch", "stream and endpoint"]
+)
+def test_a_source_that_nobody_uses_is_none(tmp_path: Path, kind: type) -> None:
+    """An optional table that is not there is None; one that must be there says what makes it."""
+    assert kind(filepath=str(tmp_path), optional=True).load() is None
+    with pytest.raises(DatasetError, match="There is no table"):
+        kind(filepath=str(tmp_path)).load()
+
+
+def test_profiles_of_roles_are_read_without_their_models(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A challenger's profile is read with its version; the champion's, or a broken one, is not."""
+    profiles = RoleProfilesDataset(model_name=NAME, aliases=["challenger", "shadow"])
+    assert profiles.load() == {}
+    stage = Stage(tmp_path)
+    version = stage.crown()
+    assert profiles.load() == {}
+    stage.register("challenger")
+    assert profiles.load() == {}  # a model without a profile is left out
+    own = {"columns": {"predicted": {}}, "history": None}
+    other = stage.register("challenger", profile=own)
+    found = profiles.load()
+    assert list(found) == ["challenger"]
+    assert found["challenger"]["version"] == other != version
+    assert found["challenger"]["profile"] == own
+    for file in tmp_path.rglob("fullcircle.json"):
+        file.write_text("{}", encoding="utf-8")
+    assert profiles.load() == {}
+    assert "cannot be read" in caplog.text
