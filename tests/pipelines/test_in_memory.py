@@ -177,6 +177,7 @@ def trained(values: dict[str, Any]) -> dict[str, Any]:
 def judge(values: dict[str, Any], *wanted: str) -> Any:
     """Run the registry's pipeline with a registry's copy that is as the challenger was."""
     given = {"intake_report": INTAKE, "challenger_probe": probe_of(values["challenger"])}
+    given["rolled_back"] = []
     return turn("registry", {**given, **values}, *wanted)
 
 

@@ -94,6 +94,28 @@ def test_what_was_rolled_back_needs_the_gate_again(registry: Registry) -> None:
         registry.promote("3")
 
 
+def test_a_rollback_is_remembered_until_a_person_allows_it(registry: Registry) -> None:
+    """What was rolled back stands against every later challenger, until one act of a person."""
+    crown(registry, "1", "2", "3")
+    assert registry.list_rolled_back() == {}
+    registry.rollback("too many errors")
+    registry.rollback("complaints")
+    registry.move_alias("challenger", "4")
+    assert registry.list_rolled_back() == {"3": "too many errors", "2": "complaints"}
+    registry.allow("2", "the complaints were about prices")
+    assert registry.list_rolled_back() == {"3": "too many errors"}
+    registry.allow("4", "another cause")
+    assert registry.list_rolled_back() == {}
+    crown(registry, "4")
+    registry.rollback("bad")
+    assert registry.list_rolled_back() == {"4": "bad"}
+    assert [entry.why for entry in registry.history() if entry.act == "allow"] == [
+        "the complaints were about prices",
+        "another cause",
+    ]
+    assert registry.verify() == []
+
+
 def test_two_promotions_at_once_make_one_champion(registry: Registry) -> None:
     """Of many who promote at the same moment one succeeds; the others learn who won."""
     crown(registry, "1")

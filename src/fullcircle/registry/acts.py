@@ -11,6 +11,7 @@ from fullcircle.registry.facts import gather_facts, introduce
 from fullcircle.registry.journal import Journal
 from fullcircle.registry.rules import (
     AGAINST,
+    CHALLENGER,
     CHAMPION,
     DECISION,
     GATED,
@@ -155,6 +156,28 @@ class Registry:
             and sealed is not None
             and entry.evidence.get(SEAL) == sealed
         ]
+
+    def allow(self, version: str, why: str) -> Entry:
+        """Write down that a rolled-back version, or one that is like it, may be champion again."""
+        sealed = self._find(version).tags.get(SEAL)
+        return self._act("allow", version, _nothing, why=why, evidence={SEAL: sealed})
+
+    def list_rolled_back(self, alias: str = CHALLENGER) -> dict[str, str]:
+        """Return the reason by version that was rolled back and not allowed since.
+
+        Args:
+            alias: A role; where its version was allowed since, nothing stands against it.
+        """
+        challenger = list_aliases(self.model).get(alias)
+        found: dict[str, str] = {}
+        for entry in self.history():
+            if entry.act == "rollback":
+                found[str(entry.moves[CHAMPION][0])] = entry.why
+            elif entry.act == "allow" and entry.version == challenger:
+                found.clear()
+            elif entry.act == "allow":
+                found.pop(str(entry.version), None)
+        return found
 
     def tag(self, version: str, tags: Mapping[str, str | None], why: str = "") -> Entry:
         """Set tags of a version, or take those away that are None.

@@ -16,7 +16,7 @@ needed_why_option = click.option("--why", required=True, help="The reason, for t
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-def _tell(entry: Any, *, as_json: bool, then: str = "") -> None:
+def tell_act(entry: Any, *, as_json: bool, then: str = "") -> None:
     """Say what was done and how the roles stand now."""
     from fullcircle.registry.addresses import list_aliases
 
@@ -48,7 +48,7 @@ def _tell(entry: Any, *, as_json: bool, then: str = "") -> None:
 @json_option
 def promote(version: str, as_of: str | None, why: str, place: Place, as_json: bool) -> None:
     """Let the gate compare a version with the champion, and promote it if it passes."""
-    from fullcircle.registry.addresses import list_aliases, list_versions
+    from fullcircle.registry.addresses import list_aliases
 
     found = place.find(version)
     number, registry = str(found.version), place.registry
@@ -57,17 +57,29 @@ def promote(version: str, as_of: str | None, why: str, place: Place, as_json: bo
         raise click.ClickException(f"{registry.model} v{number} is the champion already.")
     if why or roles.get("challenger") != number:
         registry.move_alias("challenger", number, why=why or "to be promoted")
+    run_gate(place, found, as_of, as_json=as_json)
+    tell_act(registry.history()[-1], as_json=as_json, then="kedro model rollback  # takes it back")
+
+
+def run_gate(place: Place, version: Any, as_of: str | None, *, as_json: bool) -> None:
+    """Let the gate compare a version, which must be the challenger, with the champion.
+
+    Raises:
+        ClickException: The gate refused it.
+    """
+    from fullcircle.registry.addresses import list_aliases, list_versions
+
+    registry, number = place.registry, str(version.version)
     newest = list_versions(registry.model)[0].tags
-    clock = as_of or max(tags.get("trained.as_of", "") for tags in (newest, found.tags))
+    clock = as_of or max(tags.get("trained.as_of", "") for tags in (newest, version.tags))
     talk = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
     with talk, place.session(as_of=clock) as session:
         session.run(pipeline_names=["registry"])
-    if list_aliases(registry.model).get("champion") != number:
+    if (champion := list_aliases(registry.model).get("champion")) != number:
         reasons = "; ".join(place.load("promotion_decision")["reasons"])
         raise click.ClickException(
-            f"The gate refused v{number}; the champion stays v{roles.get('champion')}. {reasons}."
+            f"The gate refused v{number}; the champion stays v{champion}. {reasons}."
         )
-    _tell(registry.history()[-1], as_json=as_json, then="kedro model rollback  # takes it back")
 
 
 @click.command(
@@ -83,7 +95,23 @@ def approve(version: str, why: str, place: Place, as_json: bool) -> None:
     """Approve of a version, as a person; the gate then may promote it where it asks for that."""
     number = str(place.find(version).version)
     entry = place.registry.approve(number, why)
-    _tell(entry, as_json=as_json, then=f"kedro model promote {number}")
+    tell_act(entry, as_json=as_json, then=f"kedro model promote {number}")
+
+
+@click.command(
+    cls=OneLineErrors,
+    example='kedro model allow 3 --why "the complaints were about prices"',
+    then="kedro model promote 3",
+)
+@version_argument
+@needed_why_option
+@place_options
+@json_option
+def allow(version: str, why: str, place: Place, as_json: bool) -> None:
+    """Allow a version that was rolled back, or is like one that was, to be champion again."""
+    number = str(place.find(version).version)
+    entry = place.registry.allow(number, why)
+    tell_act(entry, as_json=as_json, then=f"kedro model promote {number}")
 
 
 @click.command(
@@ -106,7 +134,7 @@ def rollback(why: str, place: Place, as_json: bool) -> None:
     entry = registry.rollback(why)
     profile = take_reference_profile(model, catalog.load("params:problem"))
     catalog.save("reference_profile", profile)
-    _tell(entry, as_json=as_json, then="monitoring compares with its profile again")
+    tell_act(entry, as_json=as_json, then="monitoring compares with its profile again")
 
 
 @click.command(
@@ -127,7 +155,7 @@ def alias(
     if (version is None) != delete:
         raise click.UsageError("Give either a version or --delete.")
     number = str(place.find(version).version) if version else None
-    _tell(place.registry.move_alias(alias, number, why), as_json=as_json)
+    tell_act(place.registry.move_alias(alias, number, why), as_json=as_json)
 
 
 @click.command(
@@ -147,7 +175,7 @@ def tag(version: str, tags: tuple[str, ...], why: str, place: Place, as_json: bo
         raise click.UsageError(f"A tag is NAME=VALUE, which {wrong[0]!r} is not.")
     number = str(place.find(version).version)
     given = {name: value for name, _, value in pairs}
-    _tell(place.registry.tag(number, given, why), as_json=as_json)
+    tell_act(place.registry.tag(number, given, why), as_json=as_json)
 
 
 @click.command(
@@ -161,7 +189,7 @@ def tag(version: str, tags: tuple[str, ...], why: str, place: Place, as_json: bo
 def untag(version: str, names: tuple[str, ...], why: str, place: Place, as_json: bool) -> None:
     """Take tags off a version."""
     number = str(place.find(version).version)
-    _tell(place.registry.tag(number, dict.fromkeys(names), why), as_json=as_json)
+    tell_act(place.registry.tag(number, dict.fromkeys(names), why), as_json=as_json)
 
 
 @click.command(
@@ -176,7 +204,7 @@ def untag(version: str, names: tuple[str, ...], why: str, place: Place, as_json:
 def describe(version: str, text: str, place: Place, as_json: bool) -> None:
     """Write a version's description."""
     number = str(place.find(version).version)
-    _tell(place.registry.describe(number, text), as_json=as_json)
+    tell_act(place.registry.describe(number, text), as_json=as_json)
 
 
 @click.command(
@@ -194,4 +222,4 @@ def retire(version: str, why: str, yes: bool, place: Place, as_json: bool) -> No
     number, registry = str(place.find(version).version), place.registry
     if not yes:
         click.confirm(f"Retire {registry.model} v{number}? It can get no role again.", abort=True)
-    _tell(registry.retire(number, why), as_json=as_json)
+    tell_act(registry.retire(number, why), as_json=as_json)
