@@ -253,6 +253,14 @@ def test_a_decline_is_something_to_look_at() -> None:
     assert told not in draw(QUIET, performance=performance, reference={**REFERENCE, "version": "1"})
 
 
+def test_a_warning_of_the_training_is_something_to_look_at() -> None:
+    """What went wrong when the champion was chosen is told on the page, and counted."""
+    warning = "The champion was chosen without forest: forest failed in all 3 trials: no bins"
+    page = draw(reference={**REFERENCE, "warnings": [warning]})
+    assert warning in page
+    assert warning not in draw()
+
+
 def test_a_page_without_any_score_can_be_drawn() -> None:
     """Before the first labels arrive, the page shows the promise alone."""
     promise = {"promised": {"value": 0.8, "low": 0.8, "high": 0.8, "confidence": 0.95}}

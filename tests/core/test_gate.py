@@ -52,6 +52,7 @@ FIRST_MODEL = [
     "clean_data",
 ]
 AGAINST_A_CHAMPION = {"better_than_champion", "no_slice_harmed"}
+OF_A_SNAPSHOT = {"no_shared_entity", "few_repeated_rows"}
 OF_A_HISTORY = {"steady_over_time", "fresh_data"}
 
 
@@ -147,7 +148,9 @@ def test_only_questions_that_the_contract_voids_are_not_asked() -> None:
     assert list(passed(first)) == FIRST_MODEL
     snapshot = decide_promotion(snapshot_case(), SETTINGS)
     assert snapshot.promote is True
-    assert set(passed(snapshot)) == {*FIRST_MODEL, *AGAINST_A_CHAMPION} - OF_A_HISTORY
+    assert set(passed(snapshot)) == (
+        {*FIRST_MODEL, *AGAINST_A_CHAMPION, *OF_A_SNAPSHOT} - OF_A_HISTORY
+    )
     whole = PROBLEM.model_copy(update={"slices": []})
     unsliced = decide_promotion(clear_case(problem=whole), SETTINGS)
     assert "no_slice_harmed" not in passed(unsliced)
@@ -651,3 +654,34 @@ def test_the_reasons_are_those_behind_the_answer() -> None:
     refused = decide_promotion(clear_case(champion=GOOD.challenger), SETTINGS)
     assert len(refused.reasons) == 1
     assert refused.reasons[0].startswith("better_than_champion: roc_auc better by 0.0000")
+
+
+def test_a_feature_that_names_entities_fails_where_rows_are_divided_by_another_key() -> None:
+    """A text that repeats and fixes the label is no feature of a snapshot; by time it may be."""
+    case = snapshot_case()
+    who = np.arange(ROWS) // 4
+    named = case.rows.assign(colour=[f"p{n}" for n in who])
+    truth = (who % 3 == 0).astype(int)
+    same = {"rows": named, "truth": truth, "challenger": truth * 0.8 + 0.1}
+    decision = decide_promotion(replace(case, **same), SETTINGS)
+    assert "no_shared_entity" in failed(decision)
+    assert any("colour repeats in 100% of the gate rows" in reason for reason in decision.reasons)
+    ordered = replace(
+        clear_case(), **{**same, "rows": clear_case().rows.assign(colour=named.colour)}
+    )
+    assert "no_shared_entity" not in {c.name for c in decide_promotion(ordered, SETTINGS).checks}
+
+
+def test_copies_of_rows_fail_the_gate_unless_they_are_allowed() -> None:
+    """Rows that stand several times with one label fail; equal features of mixed labels do not."""
+    case = snapshot_case()
+    first = np.arange(ROWS) // 3 * 3  # each row three times
+    copied = case.rows.iloc[first].assign(
+        order_id=case.rows["order_id"].to_numpy(), buyer=case.rows["buyer"].to_numpy()
+    )
+    same = {"rows": copied.reset_index(drop=True), "truth": case.truth[first]}
+    assert "few_repeated_rows" in failed(decide_promotion(replace(case, **same), SETTINGS))
+    allowed = decide_promotion(replace(case, **same), demand(max_repeated_share=1.0))
+    assert "few_repeated_rows" not in failed(allowed)
+    mixed = {**same, "truth": case.truth}
+    assert "few_repeated_rows" not in failed(decide_promotion(replace(case, **mixed), SETTINGS))

@@ -42,7 +42,7 @@ def test_summary_shows_the_leaderboard_with_intervals() -> None:
     facts = {"confidence": 0.9, "cv_score": 2.1, "standard_error": 0.2}
     best = {**row, **facts, "chosen": False, "shortlisted": True, "behind": 0.0}
     chosen = {**best, "candidate": "b", "chosen": True, "behind": 0.05}
-    text = shown(tell_leaderboard([best, chosen]))
+    text = shown(tell_leaderboard([best, chosen], {"failures": []}))
     assert "rmse" in text
     assert "90% interval" in text
     assert "1.5000 to 2.5000" in text

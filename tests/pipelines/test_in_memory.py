@@ -13,6 +13,8 @@ import pyarrow as pa
 import pytest
 from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from rich.console import Console
+from sklearn.linear_model import LogisticRegression
 from tests.core.gate_cases import INTAKE, probe_of
 
 from fullcircle.core.alerts import AlertSettings
@@ -28,8 +30,11 @@ from fullcircle.core.retraining import RetrainingSettings
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.service import ServiceSettings
+from fullcircle.core.training.candidates import CANDIDATES, Candidate
+from fullcircle.core.training.failures import describe_failure
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training.trials import NoJournal
+from fullcircle.hooks.summary import tell_leaderboard, tell_search
 from fullcircle.problems.telco_churn.simulator import ChurnSimulator
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -504,3 +509,66 @@ def test_other_tasks_are_trained_assessed_and_gated(values: dict[str, Any], task
     assert "surely worse" in card
     assert "The gate promoted it" in page
     assert decision["promote"] is True
+
+
+class Broken(LogisticRegression):
+    """Cannot be fitted with a strong penalty."""
+
+    def fit(self, inputs: Any, label: Any) -> "Broken":
+        """Refuse a strong penalty."""
+        if self.C < 0.1:
+            raise ValueError("it takes\nno strong penalty")
+        super().fit(inputs, label)
+        return self
+
+
+def refuse(task: str, seed: int, parameters: dict[str, Any]) -> Any:
+    """Give a family that nothing can be fitted with."""
+    raise ValueError(f"no bins for {parameters.get('seed', seed)}")
+
+
+def test_a_family_that_fails_is_told_wherever_candidates_are(
+    values: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each failed family is named with its trials and reason; one that never came through warns.
+
+    In the summary, on the leaderboard's figure, on the card and its page, and in monitoring.
+    """
+    monkeypatch.setitem(CANDIDATES, "never", Candidate(refuse, variants=[{}, {}]))
+    sometimes = Candidate(
+        lambda _, seed, given: Broken(**given), preparation="linear", variants=[{}, {"C": 0.01}]
+    )
+    monkeypatch.setitem(CANDIDATES, "sometimes", sometimes)
+    families = {
+        "candidates": ["baseline", "never", "sometimes"],
+        "search": SearchSettings(trials=0),
+    }
+    training = values["params:training"].model_copy(update=families)
+    given = {**values, "training_set": _training_set(values), "params:training": training}
+    names = ("search_report", "leaderboard", "evaluation_figures", "challenger", "gate_set")
+    search, board, figures, challenger, gate_set = turn("training", given, *names)
+    never = "never failed in all 2 trials: no bins for 1"
+    sometimes_said = "sometimes failed in 1 of 2 trials: it takes"
+    assert [describe_failure(failure) for failure in search["failures"]] == [never, sometimes_said]
+    assert search["families_excluded"] == 1
+    assert "(without never: every trial failed)" in figures["leaderboard"].layout.title.text
+    told = "\n".join(
+        _print(told) for told in (tell_search(search), tell_leaderboard(board, search))
+    )
+    for line in (never, sometimes_said, "never is missing: every trial failed (see Search)"):
+        assert line in told
+    found = {"challenger": challenger, "gate_set": gate_set, "incumbent": None}
+    card, page, reference = judge(
+        {**given, **found}, "model_card", "model_card_page", "reference_profile"
+    )
+    assert f"It was chosen without never: {never}." in card
+    assert f"It was chosen without never: {never}." in page
+    assert "without sometimes" not in card
+    assert reference["warnings"] == [f"The champion was chosen without never: {never}"]
+
+
+def _print(told: Any) -> str:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(told)
+    return capture.get()

@@ -245,7 +245,7 @@ def test_roles_of_the_gate_are_not_given_by_hand(registry: Registry) -> None:
             registry.move_alias(alias, "1")
         with pytest.raises(ModelError, match="moves by the gate alone"):
             registry.move_alias(alias, None)
-    for odd in ("sha/dow", "my alias", "5", "v5", ""):
+    for odd in ("sha/dow", "my alias", "5", "v5", "latest", ""):
         with pytest.raises(ConfigurationError, match="cannot be an alias"):
             registry.move_alias(odd, "1")
     registry.move_alias("shadow", "2", why="watch it")
@@ -284,6 +284,19 @@ def test_tags_and_descriptions_are_logged(registry: Registry) -> None:
             registry.tag("1", {own: "x"})
     with pytest.raises(ModelError, match="has no tag: team"):
         registry.tag("1", {"team": None})
+
+
+def test_the_model_itself_has_tags(registry: Registry) -> None:
+    """Tags of the registered model are set, logged and taken away as those of a version are."""
+    registry.tag(None, {"domain": "churn"}, why="for the catalog")
+    assert MlflowClient().get_registered_model(NAME).tags == {"domain": "churn"}
+    registry.tag(None, {"domain": None})
+    assert MlflowClient().get_registered_model(NAME).tags == {}
+    with pytest.raises(ModelError, match=f"{NAME} has no tag: domain"):
+        registry.tag(None, {"domain": None})
+    assert [entry.version for entry in registry.history()] == [None, None]
+    assert MlflowClient().get_model_version(NAME, "1").tags == {"digest": "d1"}
+    assert registry.verify() == []
 
 
 def test_what_serves_is_not_retired(registry: Registry) -> None:

@@ -50,6 +50,7 @@ class AutoMLResult:
             "set_aside": self.set_aside,
             "run_id": self.run_id,
             "notebook": self.notebook,
+            "failures": self.search["failures"],
             "seconds": self.search["seconds"],
         }
 

@@ -69,7 +69,7 @@ def _as_panel(result: Any) -> Any:
     parts: list[tuple[str, Any]] = [
         ("Columns", tell_preparation(plan)),
         ("Search", tell_search(result.search)),
-        ("Leaderboard", tell_leaderboard(result.leaderboard.to_dict("records"))),
+        ("Leaderboard", tell_leaderboard(result.leaderboard.to_dict("records"), result.search)),
         ("Score", Text(f"{result.search['metric']} {result.score} on rows that chose nothing")),
     ]
     if result.set_aside:

@@ -56,6 +56,18 @@ class Teaching(click.Command):
                     formatter.write("".join(f"  {line}\n" for line in lines))
 
 
+def confirm(question: str) -> None:
+    """Ask a person whether to go on.
+
+    Raises:
+        UsageError: There is no terminal to ask at; names the option that answers.
+        Abort: The answer is no.
+    """
+    if not click.get_text_stream("stdin").isatty():
+        raise click.UsageError(f"{question} There is no terminal to ask at: answer with --yes.")
+    click.confirm(question, abort=True)
+
+
 class Commands(Teaching, click.Group):
     """A group of commands."""
 

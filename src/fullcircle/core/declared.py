@@ -135,6 +135,22 @@ def _or_zeros(digits: ir.StringValue) -> ir.StringValue:
     return ibis.ifelse(digits.length() > 0, digits.lpad(2, "0"), ibis.literal("00")).fill_null("00")
 
 
+def read_class(
+    column: ir.Column, missing: tuple[str, ...], spellings: Mapping[str, str]
+) -> ir.StringColumn:
+    """Read a target as the texts of its classes; null where the label is not known.
+
+    Args:
+        column: The target's column of the raw table.
+        missing: Words that mean that the label is not known.
+        spellings: ``{text: class}`` of texts that are written otherwise than their class.
+    """
+    text = as_text(column)
+    if missing:
+        text = ibis.ifelse(text.isin(missing), ibis.null("string"), text)
+    return text.substitute(dict(spellings)) if spellings else text
+
+
 def as_class(text: ir.StringColumn, classes: tuple[str, ...]) -> ir.IntegerColumn:
     """Give the place of a text among the classes, from 0; null for any other text."""
     return text.cases(*((name, place) for place, name in enumerate(classes))).cast("int64")

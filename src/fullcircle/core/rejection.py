@@ -1,5 +1,6 @@
 """Setting bad rows aside, each with its reason, so that nothing is lost in silence."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import ibis
@@ -72,6 +73,26 @@ def reject_repeated(table: ir.Table, row_id: str) -> ir.Table:
     repeated = good & (table[SOURCE_ROW] != first)
     reason = ibis.literal("same row id as row ") + first.cast("string")
     return table.mutate(**{REASON: ibis.ifelse(repeated, reason, table[REASON])})
+
+
+def reject_later(
+    table: ir.Table, case: Sequence[ir.Value], known: ir.Value | None, what: str
+) -> ir.Table:
+    """Mark all but the first of the rows that are states of one case, as a change log has them.
+
+    Args:
+        table: Rows with ``source_row`` and a reason.
+        case: Columns that say which case a row is of.
+        known: Moment at which a state was known; None for the order of the source.
+        what: What a case is, for the reason.
+    """
+    good = table[REASON].isnull()
+    order = [*([] if known is None else [known]), table[SOURCE_ROW]]
+    within = ibis.window(group_by=[*case, good], order_by=order)
+    first = table[SOURCE_ROW].first().over(within)
+    later = good & (table[SOURCE_ROW] != first)
+    reason = ibis.literal(f"a later state of {what}, first in row ") + first.cast("string")
+    return table.mutate(**{REASON: ibis.ifelse(later, reason, table[REASON])})
 
 
 def summarise_intake(rows: int, reasons: dict[str, int]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from fullcircle.core.training.failures import describe_failure, list_excluded
 from fullcircle.hooks.timing import RunTimer, describe_seconds
 from fullcircle.terminal import Facts, Rows, Sections, count, make_console, say_score
 
@@ -30,7 +31,7 @@ class SummaryHook:
         """Print one section for each report that this run made."""
         made = pipeline.all_outputs()
         parts = [
-            (title, tell(catalog.load(name)))
+            (title, tell(*(catalog.load(each) for each in (name, *_BESIDE.get(name, [])))))
             for name, (title, tell) in SECTIONS.items()
             if name in made
         ]
@@ -77,14 +78,16 @@ def tell_search(report: dict[str, Any]) -> RenderableType:
     told = ", ".join(f"{count} {state}" for state, count in states.items())
     seconds = report["seconds"]
     spent = f"{seconds['wall']:.1f} s, {seconds['outside_fitting']:.0%} of them outside fitting"
-    return (
+    head = (
         f"{len(report['trials'])} trials on {report['rows']:,} rows in {report['folds']} folds "
         f"({told}), {spent if seconds['fitting'] else 'remembered from an earlier run'}"
     )
+    failures = [describe_failure(failure) for failure in report.get("failures", [])]
+    return Group(Text(head), *(Text(failure, style="yellow") for failure in failures))
 
 
-def tell_leaderboard(rows: list[dict[str, Any]]) -> RenderableType:
-    """Show the candidates, best first, and say why the chosen one was."""
+def tell_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> RenderableType:
+    """Show the candidates, best first, say why the chosen one was, and who could not compete."""
     [place] = [place for place, row in enumerate(rows) if row["chosen"]]
     metric, best, chosen = rows[0]["metric"], rows[0]["value"], rows[place]
     interval = f"{rows[0]['confidence']:.0%} interval"
@@ -100,11 +103,16 @@ def tell_leaderboard(rows: list[dict[str, Any]]) -> RenderableType:
     ]
     right = frozenset({metric, interval, "search"})
     table = Rows(listed, right=right, bold=frozenset({place}))
-    if not chosen["behind"]:
-        return table
-    behind, error = (say_score(chosen[name], best) for name in ("behind", "standard_error"))
-    tie = f"{chosen['candidate']} ties with the best and is simpler: {behind} ± {error}"
-    return Group(table, Text(tie))
+    remarks = []
+    if chosen["behind"]:
+        behind, error = (say_score(chosen[name], best) for name in ("behind", "standard_error"))
+        tie = f"{chosen['candidate']} ties with the best and is simpler: {behind} ± {error}"
+        remarks.append(Text(tie))
+    remarks += [
+        Text(f"{failure['family']} is missing: every trial failed (see Search)", style="yellow")
+        for failure in list_excluded(search.get("failures", []))
+    ]
+    return Group(table, *remarks)
 
 
 def tell_decision(decision: dict[str, Any]) -> RenderableType:
@@ -224,7 +232,7 @@ def tell_alerts(report: dict[str, Any]) -> RenderableType:
     return Text("\n".join(lines))
 
 
-SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
+SECTIONS: dict[str, tuple[str, Callable[..., RenderableType]]] = {
     "intake_report": ("Intake", tell_intake),
     "training_rows": ("Training set", tell_training_rows),
     "preparation_report": ("Columns", tell_preparation),
@@ -238,6 +246,10 @@ SECTIONS: dict[str, tuple[str, Callable[[Any], RenderableType]]] = {
     "retrain_decision": ("Train again?", tell_retraining),
     "alerts": ("Alerts", tell_alerts),
 }
+
+
+# What a section reads beside the dataset that it is of.
+_BESIDE = {"leaderboard": ["search_report"]}
 
 
 def next_steps(catalog: DataCatalog, made: set[str], problem: str) -> Facts:

@@ -6,7 +6,7 @@ from typing import Any
 from fullcircle.core.audit import Entry, Moves, find_faults, follow_role, last_moves
 from fullcircle.core.errors import ConfigurationError, ModelError
 from fullcircle.core.model import Model, Registration
-from fullcircle.registry.addresses import find_by_number, list_aliases
+from fullcircle.registry.addresses import find_by_number, find_model, list_aliases
 from fullcircle.registry.facts import gather_facts, introduce
 from fullcircle.registry.journal import Journal
 from fullcircle.registry.rules import (
@@ -179,8 +179,8 @@ class Registry:
                 found.pop(str(entry.version), None)
         return found
 
-    def tag(self, version: str, tags: Mapping[str, str | None], why: str = "") -> Entry:
-        """Set tags of a version, or take those away that are None.
+    def tag(self, version: str | None, tags: Mapping[str, str | None], why: str = "") -> Entry:
+        """Set tags of a version, or of the model itself (None), or take away those that are None.
 
         Raises:
             ConfigurationError: A tag is the registry's own.
@@ -270,29 +270,45 @@ class Registry:
     def _carry_out(self, entry: Entry) -> None:
         """Do what an entry says; a crash in between leaves the champion last to be moved."""
         for name, (_, after) in entry.changes.items():
-            self._change(str(entry.version), name, after)
+            self._change(entry.version, name, after)
         for alias, (before, after) in entry.moves.items():
             if after is not None:
                 self._client.set_registered_model_alias(self.model, alias, after)
             elif before is not None:
                 self._client.delete_registered_model_alias(self.model, alias)
 
-    def _change(self, version: str, name: str, after: str | None) -> None:
-        if name == _DESCRIPTION:
+    def _change(self, version: str | None, name: str, after: str | None) -> None:
+        if version is None:
+            self._change_model(name, after)
+        elif name == _DESCRIPTION:
             self._client.update_model_version(self.model, version, after)
         elif after is None:
             self._client.delete_model_version_tag(self.model, version, name)
         else:
             self._client.set_model_version_tag(self.model, version, name, after)
 
-    def _retag(self, version: str, tags: Mapping[str, str | None]) -> Change:
+    def _change_model(self, name: str, after: str | None) -> None:
+        if after is None:
+            self._client.delete_registered_model_tag(self.model, name)
+        else:
+            self._client.set_registered_model_tag(self.model, name, after)
+
+    def _retag(self, version: str | None, tags: Mapping[str, str | None]) -> Change:
         def change(_: dict[str, str]) -> tuple[Moves, Moves]:
-            before = self._find(version).tags
+            before = self._read_tags(version)
             if absent := [n for n, value in tags.items() if value is None and n not in before]:
-                raise ModelError(f"{self.model} v{version} has no tag: {', '.join(absent)}.")
+                named = self.model if version is None else f"{self.model} v{version}"
+                raise ModelError(f"{named} has no tag: {', '.join(absent)}.")
             return {}, {name: [before.get(name), value] for name, value in tags.items()}
 
         return change
+
+    def _read_tags(self, version: str | None) -> dict[str, str]:
+        if version is not None:
+            return dict(self._find(version).tags)
+        if (found := find_model(self.model)) is None:
+            raise ModelError(f"The registry has no {self.model} yet. Train one first: kedro run.")
+        return dict(found.tags)
 
     def _find(self, version: str) -> Any:
         found = find_by_number(self.model, version)

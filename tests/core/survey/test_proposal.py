@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.core.rejection import SOURCE_ROW
 from fullcircle.core.survey import Proposal, Wishes, propose_problem
-from fullcircle.core.survey.dangers import _find_sum as find_sum
 from fullcircle.core.survey.shares import GATE_ROWS, TRAINING_ROWS, choose_split
 
 ROWS = 400
@@ -190,11 +189,3 @@ def test_shares_add_up_and_give_the_gate_its_rows(rows: int, *, history: bool) -
     assert (split.by == "time") == history
     assert (split.gate * rows >= GATE_ROWS) != any(f.level == "edit" for f in findings)
     assert (rows > TRAINING_ROWS) == any(f.what == "sample" for f in findings)
-
-
-def test_a_sum_is_found_among_many_rows() -> None:
-    """A label that columns add up to is found in a table larger than what is looked at."""
-    rng = np.random.default_rng(0)
-    numbers = pd.DataFrame({name: rng.normal(size=5_000) for name in ("a", "b", "c")})
-    assert find_sum(numbers, 2 * numbers["a"] + numbers["c"]) == ["a", "c"]
-    assert find_sum(numbers, pd.Series(rng.normal(size=5_000))) == []

@@ -7,12 +7,15 @@ from typing import Any
 import click
 
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, confirm, json_option
 from fullcircle.terminal import as_facts
 
 version_argument = click.argument("version", metavar="VERSION")
 why_option = click.option("--why", default="", help="The reason, for the log.")
 needed_why_option = click.option("--why", required=True, help="The reason, for the log.")
+on_model_option = click.option(
+    "--on-model", is_flag=True, help="Tags of the registered model, instead of one version's."
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -23,10 +26,7 @@ def tell_act(entry: Any, *, as_json: bool, then: str = "") -> None:
     facts = {
         "did": f"{entry.act} {f'v{entry.version}' if entry.version else ''}".strip(),
         "model": entry.model,
-        "changed": {
-            name: f"{before or 'nobody'} → {after or 'nobody'}"
-            for name, (before, after) in {**entry.moves, **entry.changes}.items()
-        },
+        "changed": {**_as_changes(entry.moves, "nobody"), **_as_changes(entry.changes, "not set")},
         "roles": {alias: f"v{v}" for alias, v in sorted(list_aliases(entry.model).items())},
         "why": entry.why,
         "log": f"entry {entry.number}",
@@ -59,6 +59,14 @@ def promote(version: str, as_of: str | None, why: str, place: Place, as_json: bo
         registry.move_alias("challenger", number, why=why or "to be promoted")
     run_gate(place, found, as_of, as_json=as_json)
     tell_act(registry.history()[-1], as_json=as_json, then="kedro model rollback  # takes it back")
+
+
+def _as_changes(changes: dict[str, list[str | None]], absent: str) -> dict[str, str]:
+    """Word what moved or changed; of a role that nobody has, or a tag that is not set."""
+    return {
+        name: f"{absent if before is None else before} → {absent if after is None else after}"
+        for name, (before, after) in changes.items()
+    }
 
 
 def run_gate(place: Place, version: Any, as_of: str | None, *, as_json: bool) -> None:
@@ -160,36 +168,49 @@ def alias(
 
 @click.command(
     cls=OneLineErrors,
-    example="kedro model tag champion team=sales",
+    example=("kedro model tag champion team=sales", "kedro model tag --on-model domain=churn"),
     then="kedro model show champion",
 )
-@version_argument
-@click.argument("tags", metavar="NAME=VALUE...", nargs=-1, required=True)
+@click.argument("words", metavar="[VERSION] NAME=VALUE...", nargs=-1, required=True)
+@on_model_option
 @why_option
 @place_options
 @json_option
-def tag(version: str, tags: tuple[str, ...], why: str, place: Place, as_json: bool) -> None:
-    """Tag a version: kedro model tag champion team=sales."""
+def tag(words: tuple[str, ...], on_model: bool, why: str, place: Place, as_json: bool) -> None:
+    """Tag a version, or the registered model that all versions belong to."""
+    version, tags = _split_words(words, on_model=on_model)
     pairs = [text.partition("=") for text in tags]
     if wrong := [name for name, sign, _ in pairs if not (name and sign)]:
         raise click.UsageError(f"A tag is NAME=VALUE, which {wrong[0]!r} is not.")
-    number = str(place.find(version).version)
-    given = {name: value for name, _, value in pairs}
+    given: dict[str, str | None] = {name: value for name, _, value in pairs}
+    number = None if version is None else str(place.find(version).version)
     tell_act(place.registry.tag(number, given, why), as_json=as_json)
 
 
 @click.command(
-    cls=OneLineErrors, example="kedro model untag champion team", then="kedro model show champion"
+    cls=OneLineErrors,
+    example=("kedro model untag champion team", "kedro model untag --on-model domain"),
+    then="kedro model show champion",
 )
-@version_argument
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("words", metavar="[VERSION] NAME...", nargs=-1, required=True)
+@on_model_option
 @why_option
 @place_options
 @json_option
-def untag(version: str, names: tuple[str, ...], why: str, place: Place, as_json: bool) -> None:
-    """Take tags off a version."""
-    number = str(place.find(version).version)
+def untag(words: tuple[str, ...], on_model: bool, why: str, place: Place, as_json: bool) -> None:
+    """Take tags off a version, or off the registered model."""
+    version, names = _split_words(words, on_model=on_model)
+    number = None if version is None else str(place.find(version).version)
     tell_act(place.registry.tag(number, dict.fromkeys(names), why), as_json=as_json)
+
+
+def _split_words(words: tuple[str, ...], *, on_model: bool) -> tuple[str | None, tuple[str, ...]]:
+    """Take the version from before the tags, where a version is tagged."""
+    if on_model:
+        return None, words
+    if len(words) < 2:
+        raise click.UsageError("Give a version and its tags, or --on-model and those of the model.")
+    return words[0], words[1:]
 
 
 @click.command(
@@ -221,5 +242,5 @@ def retire(version: str, why: str, yes: bool, place: Place, as_json: bool) -> No
     """Take a version out of use for good; its files stay."""
     number, registry = str(place.find(version).version), place.registry
     if not yes:
-        click.confirm(f"Retire {registry.model} v{number}? It can get no role again.", abort=True)
+        confirm(f"Retire {registry.model} v{number}? It can get no role again.")
     tell_act(registry.retire(number, why), as_json=as_json)

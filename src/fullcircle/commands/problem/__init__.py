@@ -46,9 +46,30 @@ def problem() -> None:
 @click.option(
     "--key", "keys", multiple=True, help="Column that says what a row is about; again for more."
 )
+@click.option(
+    "--no-key", is_flag=True, help="Each row is about something of its own, whatever repeats."
+)
+@click.option(
+    "--states",
+    type=click.Choice(["first", "all"]),
+    help="Which rows of one key and time are kept, as in a change log: the first if not given.",
+)
 @click.option("--snapshot", is_flag=True, help="No column is the time, whatever it looks like.")
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]))
 @click.option("--positive", help="Of two classes, the one whose probability is wanted.")
+@click.option(
+    "--label-missing",
+    multiple=True,
+    help="Word of the target that means that it is not known; again for more. '' for none.",
+)
+@click.option(
+    "--keep-spellings", is_flag=True, help="Yes and yes are two classes of the target, not one."
+)
+@click.option(
+    "--rare",
+    type=click.Choice(["leave-out", "join"]),
+    help="What becomes of classes with too few rows: their rows are rejected, or one class.",
+)
 @click.option(
     "--label-delay-days", type=float, help="Days after which a label is known; 1 if not given."
 )

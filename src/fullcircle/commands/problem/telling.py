@@ -26,6 +26,8 @@ def settle_wishes(name: str, given: dict[str, Any]) -> Wishes:
     as_of = given.pop("as_of", None)
     keys = tuple(given.pop("keys", ()))
     settled = {**given, "keys": keys, "as_of": as_of and as_of.date()}
+    settled["rare"] = (given.get("rare") or "").replace("-", "_") or None
+    settled["label_missing"] = tuple(given.get("label_missing") or ()) or None
     try:
         return Wishes(name=name, today=datetime.now(UTC).date(), **settled)
     except ValidationError as error:

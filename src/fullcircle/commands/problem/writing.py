@@ -1,6 +1,7 @@
 """The files of a new problem, made whole before the first is written."""
 
 import json
+import math
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +12,8 @@ import yaml
 import fullcircle
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.survey import Proposal
-from fullcircle.core.survey.shares import GATE_ROWS, TRAINING_ROWS
+from fullcircle.core.survey.shares import GATE_ROWS, MAX_REJECTED_SHARE, TRAINING_ROWS
+from fullcircle.core.survey.states import States
 
 _WIDTH = 100
 _PACKAGE = fullcircle.__name__
@@ -75,6 +77,10 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
         "label": proposal.label_name,
         "label_source": proposal.label.source,
         "classes": _as_tuple("CLASSES", classes) if classes else "",
+        "label_missing": _as_tuple("", proposal.label.unknown),
+        "spellings": [
+            (as_python(text), as_python(name)) for text, name in proposal.label.spellings.items()
+        ],
         "named": named,
         "row_id": spec.row_id,
         "time": spec.event_time,
@@ -82,13 +88,7 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
         "label_time": spec.label_time,
         "delay": _plain(identity.label_delay_days),
         "never_blank": _as_tuple("", never_blank) if never_blank else "",
-        "imported": ", ".join(
-            [
-                "Reading",
-                *(["as_class"] if classes else []),
-                *(["name_rows"] if named else []),
-            ]
-        ),
+        "imported": ", ".join(_name_imports(proposal)),
         "mappings": list(_list_mappings(proposal)),
         "missing": _as_tuple("", reading.missing) if reading.missing else "",
         "decimal": reading.decimal,
@@ -96,8 +96,38 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
         "gate_min_rows": GATE_ROWS if gate_rows < GATE_ROWS else None,
         "gate_rows": gate_rows,
         "training_rows": TRAINING_ROWS if proposal.label.rows > TRAINING_ROWS else None,
+        "states": proposal.states,
+        "case": _as_tuple("", proposal.states.case) if proposal.states else "",
+        "known": _write_known(proposal.states),
+        "max_rejected_share": _allow_rejected(proposal.rejected_share),
         "left_out": list(_tell_left_out(proposal.left_out)),
     }
+
+
+def _name_imports(proposal: Proposal) -> list[str]:
+    """Name what the cleaning takes from core.declared, in the order of the formatter."""
+    classes = bool(proposal.label.classes)
+    wanted = {
+        "Reading": True,
+        "as_class": classes,
+        "as_moment": proposal.states is not None and proposal.states.known is not None,
+        "name_rows": proposal.identity.row_source is None,
+        "read_class": classes,
+    }
+    return [name for name, is_wanted in wanted.items() if is_wanted]
+
+
+def _write_known(states: States | None) -> str:
+    """Return the expression of the moment at which a state was known, as Python writes it."""
+    if states is None or states.known is None:
+        return "None"
+    source, layout = map(as_python, states.known)
+    return f"as_moment(READING.text(judged, {source}), {layout})"
+
+
+def _allow_rejected(share: float) -> float | None:
+    """Return the share of rejected rows to allow, where what was chosen takes up the default."""
+    return math.ceil(100 * share + 2) / 100 if share > MAX_REJECTED_SHARE / 2 else None
 
 
 def _list_mappings(proposal: Proposal) -> Iterable[tuple[str, list[tuple[str, str]]]]:
@@ -186,6 +216,7 @@ def _fill(template: str, **values: Any) -> str:
         "yaml": _as_yaml,
         "quoted": lambda text: json.dumps(text, ensure_ascii=False),
         "plain": _plain,
+        "oneline": _one_line,
         "long": _mark_long,
     }
     return environment.get_template(template).render(**values)

@@ -19,6 +19,7 @@ from fullcircle.core.card.quality import judge_calibration, sort_slices
 from fullcircle.core.card.verdict import Verdict
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.model import Model
+from fullcircle.core.training.failures import describe_failure, list_excluded
 
 MANY_MISSING = 0.3  # share of rows without a value that is worth a line
 LARGE_GAP = 0.2  # difference between the shares of two slices that is worth one
@@ -29,6 +30,7 @@ def describe_limits(model: Model, verdict: Verdict, facts: dict[str, str]) -> Se
     """List what speaks against trusting the model, the gravest first."""
     grave = [
         *_find_failed(verdict),
+        *_find_excluded_families(model),
         *_find_worse_slices(model),
         *_find_gaps(model),
         *_find_miscalibration(model),
@@ -52,6 +54,14 @@ def _find_failed(verdict: Verdict) -> list[str]:
         return []
     failed = [check for check in verdict.checks if not check["passed"]]
     return [f"It failed the check {check['name']}: {check['evidence']}." for check in failed]
+
+
+def _find_excluded_families(model: Model) -> list[str]:
+    failures = (model.report or {}).get("failures") or []
+    return [
+        f"It was chosen without {failure['family']}: {describe_failure(failure)}."
+        for failure in list_excluded(failures)
+    ]
 
 
 def _find_worse_slices(model: Model) -> list[str]:

@@ -36,6 +36,10 @@ def find_findings(reports: Reports) -> list[dict[str, str]]:
     ]
     if decline := _tell_decline(reports):
         found.append(_find("performance", decline, "performance"))
+    found += [
+        _find("training", warning, "performance")
+        for warning in reports.reference.get("warnings", [])
+    ]
     return found + _find_service(reports.service)
 
 

@@ -23,6 +23,7 @@ from fullcircle.core.figures import (
 from fullcircle.core.metrics import Vector
 from fullcircle.core.statistics import take_head
 from fullcircle.core.training.estimators import as_inputs, fit, predict
+from fullcircle.core.training.failures import list_excluded
 from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.winner import Winner
 from fullcircle.core.training.workshop import Workshop
@@ -149,8 +150,9 @@ def draw_figures(
     """Draw what the report, the leaderboard and the search say; what cannot be drawn is absent."""
     [chosen] = [row["candidate"] for row in leaderboard if row["chosen"]]
     metric = report["metric"]
+    excluded = [failure["family"] for failure in list_excluded(report.get("failures", []))]
     drawn = {
-        "leaderboard": leaderboard_figure(leaderboard, chosen),
+        "leaderboard": leaderboard_figure(leaderboard, chosen, excluded),
         **evaluation_figures(task, truth, predicted, decide(task, predicted, report["threshold"])),
         "importance": importance_figure(report["importance"]) if report["importance"] else None,
         "learning_curve": learning_curve_figure(report["learning_curve"], metric),

@@ -1,5 +1,6 @@
 """Figures that compare: candidates, slices, columns, numbers of rows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,12 +21,17 @@ from fullcircle.core.metrics import METRICS
 _MAX_COLUMNS = 30
 
 
-def leaderboard_figure(leaderboard: list[dict[str, Any]], chosen: str | None = None) -> go.Figure:
+def leaderboard_figure(
+    leaderboard: list[dict[str, Any]],
+    chosen: str | None = None,
+    excluded: Sequence[str] = (),
+) -> go.Figure:
     """Draw the candidates' scores with their intervals, the best on top, the chosen one marked.
 
     Args:
         leaderboard: Each with ``candidate``, ``metric``, ``value``, ``low`` and ``high``.
         chosen: Name of the chosen candidate; None takes the row that says ``chosen``.
+        excluded: Families that could not be fitted, which the title names.
     """
     metric = leaderboard[0]["metric"]
     sign = -1 if METRICS[metric].greater_is_better else 1
@@ -33,7 +39,10 @@ def leaderboard_figure(leaderboard: list[dict[str, Any]], chosen: str | None = N
     is_chosen = [row["candidate"] == chosen if chosen else row.get("chosen", False) for row in rows]
     named = [{**row, "name": row["candidate"]} for row in rows]
     colours = [ORANGE if marked else BLUE for marked in is_chosen]
-    figure = forest_figure("Candidates on the selection set", name_metric(metric), named, colours)
+    title = "Candidates on the selection set"
+    if excluded:
+        title += f" (without {', '.join(excluded)}: every trial failed)"
+    figure = forest_figure(title, name_metric(metric), named, colours)
     if any(is_chosen):
         add_legend_entry(figure, "chosen", ORANGE)
     figure.update_layout(showlegend=True)

@@ -5,7 +5,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fullcircle.core.evaluation import Estimate
-from fullcircle.core.gate import calibration, comparison, data, groups, rollbacks, serving
+from fullcircle.core.gate import (
+    apart,
+    calibration,
+    comparison,
+    data,
+    groups,
+    rollbacks,
+    serving,
+)
 from fullcircle.core.gate.case import Case
 from fullcircle.core.gate.evidence import Evidence
 from fullcircle.core.gate.settings import GateSettings
@@ -16,6 +24,8 @@ QUESTIONS: tuple[Question, ...] = (
     data.complete_evidence,
     data.every_class_present,
     data.unseen_rows,
+    apart.no_shared_entity,
+    apart.few_repeated_rows,
     comparison.above_minimum,
     comparison.better_than_baseline,
     comparison.better_than_champion,
@@ -98,6 +108,8 @@ def list_questions(evidence: Evidence, settings: GateSettings) -> list[Question]
         comparison.better_than_champion: has_champion,
         rollbacks.unlike_rolled_back: bool(evidence.rolled_back),
         groups.no_slice_harmed: bool(problem.slices) and evidence.champion is not None,
+        apart.no_shared_entity: problem.split.by == "key",
+        apart.few_repeated_rows: problem.split.by == "key",
         groups.steady_over_time: problem.event_time is not None,
         data.fresh_data: problem.event_time is not None,
         serving.approved_by_a_person: settings.approval,

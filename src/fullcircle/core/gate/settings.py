@@ -37,6 +37,8 @@ class GateSettings(Settings):
         max_size_mb: Largest size of the model's files, in megabytes of 10^6 bytes.
         max_data_age_days: Oldest that the newest train row may be at ``as_of``, in days.
         max_rejected_share: Largest share of raw rows that may have been set aside.
+        max_repeated_share: Largest share of gate rows that may repeat another one's features and
+            label, where rows are divided by key.
         approval: Whether a person must have approved of the challenger.
     """
 
@@ -55,6 +57,7 @@ class GateSettings(Settings):
     max_size_mb: PositiveFloat | None = 200.0
     max_data_age_days: PositiveFloat | None = 365.0
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] | None = 0.05
+    max_repeated_share: Annotated[float, Field(ge=0, le=1)] | None = 0.05
     approval: bool = False
 
     @model_validator(mode="after")

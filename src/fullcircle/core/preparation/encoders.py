@@ -15,13 +15,21 @@ from fullcircle.core.preparation.reader import Vector
 
 _SKEWED = 1.0
 _FEW_VALUES = 10
+# HistGradientBoosting bins by 200,000 of its rows, among which it must find a value.
+_MIN_KNOWN_SHARE = 1e-4
 
 
 class ColumnGroup:
     """Choose the columns of one group in the rows to fit; a class, since skops keeps no lambda.
 
+    A column can be empty or constant in the rows of a fold although it is neither in all rows. It
+    then has nothing to teach, and some models refuse it or mistake it for their intercept; so the
+    groups are chosen anew for each fit.
+
     Attributes:
-        name: numbers, or its halves even and skewed; of the texts few, many or free.
+        name: Of the numbers: numbers (all), its halves even and skewed, its halves known and empty,
+            or gaps (known in some rows only). Of the texts: few, many or free; constant where
+            ``max_one_hot`` is given.
         high_cardinality: More distinct texts are many.
         max_one_hot: Beyond so many distinct texts in all, columns of the most count as many.
     """
@@ -38,11 +46,8 @@ class ColumnGroup:
         numbers = [
             str(name) for name, kind in frame.dtypes.items() if is_any_real_numeric_dtype(kind)
         ]
-        if self.name == "numbers":
-            return numbers
-        if self.name in ("even", "skewed"):
-            skewed = _find_skewed(frame[numbers])
-            return [name for name in numbers if (name in skewed) == (self.name == "skewed")]
+        if self.name in _NUMBER_GROUPS:
+            return _NUMBER_GROUPS[self.name](frame[numbers])
         texts = frame.columns.difference(numbers, sort=False)
         groups = self._divide(frame[texts])
         return [name for name in texts if groups[name] == self.name]
@@ -53,12 +58,54 @@ class ColumnGroup:
         groups = {}
         for name in sorted(distinct, key=lambda name: len(distinct[name])):
             width = len(distinct[name]) + 1
-            if len(distinct[name]) > self.high_cardinality:
+            if self.max_one_hot is not None and texts[name].nunique(dropna=False) < 2:
+                groups[name] = "constant"
+            elif len(distinct[name]) > self.high_cardinality:
                 groups[name] = "free" if are_sentences(list(distinct[name])) else "many"
             else:
                 groups[name] = "few" if width <= room else "many"
                 room -= width
         return groups
+
+
+def _name_all(numbers: pd.DataFrame) -> list[str]:
+    return [str(name) for name in numbers.columns]
+
+
+def _name_known(numbers: pd.DataFrame) -> list[str]:
+    """Name the columns with values enough that a sample of the rows holds some of them."""
+    share = numbers.notna().mean()
+    return [name for name in _name_all(numbers) if share[name] >= _MIN_KNOWN_SHARE]
+
+
+def _name_empty(numbers: pd.DataFrame) -> list[str]:
+    known = set(_name_known(numbers))
+    return [name for name in _name_all(numbers) if name not in known]
+
+
+def _name_gaps(numbers: pd.DataFrame) -> list[str]:
+    share = numbers.notna().mean()
+    return [name for name in _name_all(numbers) if 0 < share[name] < 1]
+
+
+def _name_even(numbers: pd.DataFrame) -> list[str]:
+    skewed = _find_skewed(numbers)
+    return [name for name in _name_all(numbers) if name not in skewed]
+
+
+def _name_skewed(numbers: pd.DataFrame) -> list[str]:
+    skewed = _find_skewed(numbers)
+    return [name for name in _name_all(numbers) if name in skewed]
+
+
+_NUMBER_GROUPS: dict[str, Callable[[pd.DataFrame], list[str]]] = {
+    "numbers": _name_all,
+    "known": _name_known,
+    "empty": _name_empty,
+    "gaps": _name_gaps,
+    "even": _name_even,
+    "skewed": _name_skewed,
+}
 
 
 def _find_skewed(numbers: pd.DataFrame) -> set[str]:

@@ -37,11 +37,17 @@ def prepare_linear(task: str, settings: PreparationSettings, *, seed: int = 0) -
         sparse_output=False,
     )
     few, many, free = _text_groups(settings, settings.max_one_hot_columns)
+    limits = (settings.high_cardinality, settings.max_one_hot_columns)
+    # A constant 1 would be a second intercept, and move when the column gets its next value.
+    zero = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=_UNSEEN, encoded_missing_value=0
+    )
     return _combine(
         ("numbers", make_pipeline(_impute(), StandardScaler()), ColumnGroup("even")),
         ("skewed", _unskew(), ColumnGroup("skewed")),
-        ("missing", _indicate(), ColumnGroup("numbers")),
+        ("missing", _indicate(), ColumnGroup("gaps")),
         ("categories", one_hot, few),
+        ("constant", zero, ColumnGroup("constant", *limits)),
         ("targets", make_pipeline(_encode_by_target(task, seed), StandardScaler()), many),
         ("texts", TextEncoder(settings.text_components, seed), free),
     )
@@ -68,10 +74,20 @@ def prepare_trees(
         min_frequency=settings.rare_category_rows,
     )
     few, many, free = _text_groups(settings, None)
-    missing = [("missing", _indicate(), ColumnGroup("numbers"))] if impute else []
+    # A column without values becomes zeros: HistGradientBoosting refuses one of NaN alone.
+    numbers = (
+        [
+            ("numbers", _impute(), ColumnGroup("numbers")),
+            ("missing", _indicate(), ColumnGroup("gaps")),
+        ]
+        if impute
+        else [
+            ("numbers", "passthrough", ColumnGroup("known")),
+            ("empty", _impute(), ColumnGroup("empty")),
+        ]
+    )
     return _combine(
-        ("numbers", _impute() if impute else "passthrough", ColumnGroup("numbers")),
-        *missing,
+        *numbers,
         ("categories", ordinal, few),
         ("targets", _encode_by_target(task, seed), many),
         ("texts", TextEncoder(settings.text_components, seed), free),

@@ -2,21 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import Task
 from fullcircle.core.declared import ISO
 from fullcircle.core.errors import DataError
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
+from fullcircle.core.survey.arithmetic import Formula, find_formulas, name_columns
 from fullcircle.core.survey.findings import Finding
 from fullcircle.core.survey.kinds import Column, read_number_texts
 
 LEFT_OUT = ("leak", "identifier", "constant", "empty", "duplicate")
 _STRONG = 0.9
-_EXACT = 1e-9
-_ROWS = 2000
-_ROWS_PER_COLUMN = 5
 _ADVICE = {
     "leak": "left out; add it to request_columns if it is known before the label",
     "identifier": "left out: it names rows and repeats in none to come",
@@ -79,11 +76,10 @@ def find_dangers(
         numbers = [e["column"] for e in plan if e["treatment"] == "number"]
         # A code of digits alone is prepared as a number, but its texts are none.
         read = features[numbers].select_dtypes("float64")
-        for names, how in _find_arithmetic(read, label):
-            told = " and ".join(sources[name] for name in names)
-            why = f"{told} {how} the label exactly"
+        for formula in find_formulas(read, label):
+            why = _describe_formula(formula, sources)
             found.append(Finding("danger", "leak", why, _ADVICE["leak"]))
-            left_out |= dict.fromkeys(names, why)
+            left_out |= dict.fromkeys(formula.columns, why)
     strong = [e for e in plan if (e["score"] or 0) > _STRONG and e["column"] not in left_out]
     for entry in strong:
         told = f"{sources[entry['column']]} alone tells {entry['score']:.0%} of the label's order"
@@ -98,38 +94,10 @@ def find_dangers(
     return left_out, found
 
 
-def _find_arithmetic(numbers: pd.DataFrame, label: pd.Series) -> list[tuple[list[str], str]]:
-    """Find columns of which the label is a sum, or a product, exactly."""
-    found = []
-    for how in ("add up to", "multiply to"):
-        frame = numbers if how == "add up to" else _logarithms(numbers)
-        target = label if how == "add up to" else _logarithm(label)
-        if target is not None and (names := _find_sum(frame, target)):
-            found.append((names, how))
-    return found
-
-
-def _logarithms(numbers: pd.DataFrame) -> pd.DataFrame:
-    read = {name: _logarithm(numbers[name]) for name in numbers}
-    return pd.DataFrame({name: column for name, column in read.items() if column is not None})
-
-
-def _logarithm(column: pd.Series) -> pd.Series | None:
-    return np.log(column) if (column > 0).all() else None
-
-
-def _find_sum(numbers: pd.DataFrame, label: pd.Series) -> list[str]:
-    """Give the columns whose weighted sum is the label, where a least-squares fit is exact."""
-    complete = numbers.loc[:, numbers.notna().all() & (numbers.std() > 0)]
-    rows = min(len(complete), _ROWS)
-    if complete.empty or rows < _ROWS_PER_COLUMN * len(complete.columns) or not label.std() > 0:
-        return []
-    chosen = np.linspace(0, len(complete) - 1, rows).astype(int)
-    matrix = complete.iloc[chosen].to_numpy()
-    matrix = (matrix - matrix.mean(axis=0)) / np.maximum(matrix.std(axis=0), 1e-300)
-    target = label.iloc[chosen].to_numpy(dtype="float64")
-    target = (target - target.mean()) / max(target.std(), 1e-300)
-    weights, *_ = np.linalg.lstsq(matrix, target, rcond=None)
-    if np.mean((matrix @ weights - target) ** 2) > _EXACT:
-        return []
-    return [name for name, w in zip(complete.columns, weights, strict=True) if abs(w) > 1e-4]
+def _describe_formula(formula: Formula, sources: Mapping[str, str]) -> str:
+    named = name_columns(sources[name] for name in formula.columns)
+    if len(formula.columns) == 1:
+        tail = "is the label" if formula.exact else "is the label, but for rounding"
+        return f"{named} {tail}, in another unit or scale"
+    tail = "exactly" if formula.exact else "but for rounding or small corrections"
+    return f"{named} {formula.how} the label {tail}"

@@ -1,7 +1,7 @@
 """A look at a table, and the problem that it proposes: contract, reading and what was found."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 import ibis.expr.types as ir
@@ -13,20 +13,24 @@ from fullcircle.core.errors import DataError
 from fullcircle.core.rejection import SOURCE_ROW, as_text
 from fullcircle.core.survey.dangers import find_dangers, read_sample
 from fullcircle.core.survey.findings import Finding
-from fullcircle.core.survey.identity import Identity, choose_identity
+from fullcircle.core.survey.identity import Identity
 from fullcircle.core.survey.kinds import (
+    MISSING_WORDS,
     Column,
     find_decimal,
     find_missing_words,
     name_columns,
     recognise,
 )
-from fullcircle.core.survey.label import Label, infer_label
+from fullcircle.core.survey.label import Label, LabelOptions, LabelValues, infer_label
+from fullcircle.core.survey.relations import relate_rows
 from fullcircle.core.survey.shares import choose_split
+from fullcircle.core.survey.states import States
 from fullcircle.core.survey.wishes import Wishes
 
 SAMPLE_ROWS = 20_000
 _DUPLICATE_ROWS = 100_000
+MANY_REPEATED = 0.2
 # Words of a column by which fairness is asked for first.
 _GROUPS = re.compile(r"(^|_)(sex|gender|age|race|ethnicity|nationality|religion|region)(_|$)")
 _MAX_SLICES = 2
@@ -44,6 +48,8 @@ class Proposal:
         label_name: The label's column.
         identity: Row id, keys and time.
         left_out: ``{source column: why}`` of the columns that no model sees.
+        states: Rows that are states of one case, of which the first alone is kept; None for none.
+        rejected_share: Share of the rows that will be rejected by what was chosen here.
         rows: Rows of the table.
         findings: What was assumed, what looks dangerous, what must be edited.
     """
@@ -54,6 +60,8 @@ class Proposal:
     label_name: str
     identity: Identity
     left_out: dict[str, str]
+    states: States | None
+    rejected_share: float
     rows: int
     findings: list[Finding]
 
@@ -76,16 +84,21 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         raise DataError(f"The table has no column to predict {wishes.target!r} from.")
     rows = int(raw.count().execute())
     sample = take_sample(raw, sources, rows)
-    columns, reading = _recognise_all(sample, sources)
+    columns, reading = _recognise_all(sample, sources, wishes.target)
     label = _look_at_label(raw, reading, wishes)
-    identity = choose_identity(raw, columns, reading, wishes)
+    relations = relate_rows(raw, columns, label, reading, wishes)
+    identity, states = relations.identity, relations.states
     named = {each.source: each for each in columns}
     features = [each for each in columns if each.source not in {*identity.sources, wishes.target}]
     dangers, found = _look_for_dangers(sample, features, label, reading.decimal)
     kept = [each for each in features if each.name not in dangers]
     left_out = {each.source: dangers[each.name] for each in features if each.name in dangers}
-    split, notes = choose_split(label.rows, history=identity.time is not None)
+    rejected = _share_rejected(label, states, rows)
+    usable = round(label.rows * (1 - rejected)) if states else label.rows
+    split, notes = choose_split(usable, history=identity.time is not None)
     label_name = named[wishes.target].name
+    if label.task == "regression":
+        reading = replace(reading, missing=tuple(dict.fromkeys([*reading.missing, *label.unknown])))
     spec = ProblemSpec(
         name=wishes.name,
         description=f"{_say(label, label_name)} One row is one row of the source.",
@@ -110,9 +123,17 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         label_name=label_name,
         identity=identity,
         left_out=left_out,
+        states=states,
+        rejected_share=rejected,
         rows=rows,
-        findings=[*_tell_label(label), *identity.findings, *notes, *found, *looks],
+        findings=[*_tell_label(label), *relations.findings, *notes, *found, *looks],
     )
+
+
+def _share_rejected(label: Label, states: States | None, rows: int) -> float:
+    """Return the share of the rows that what was chosen here rejects."""
+    rare = label.rows_left_out / rows
+    return rare + (1 - states.cases / states.rows if states else 0.0)
 
 
 def take_sample(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
@@ -125,8 +146,11 @@ def take_sample(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
     return frame.where(frame.notna(), None).set_axis(sources, axis=1)
 
 
-def _recognise_all(sample: pd.DataFrame, sources: list[str]) -> tuple[list[Column], Reading]:
-    missing = find_missing_words(sample)
+def _recognise_all(
+    sample: pd.DataFrame, sources: list[str], target: str
+) -> tuple[list[Column], Reading]:
+    # What means nothing in the target is a question of its own: "None" may be a class.
+    missing = find_missing_words(sample.drop(columns=target))
     known = sample.mask(sample.isin(missing), None) if missing else sample
     decimal = find_decimal(known)
     names = name_columns(sources)
@@ -135,22 +159,28 @@ def _recognise_all(sample: pd.DataFrame, sources: list[str]) -> tuple[list[Colum
 
 
 def _look_at_label(raw: ir.Table, reading: Reading, wishes: Wishes) -> Label:
-    text = reading.text(raw, wishes.target)
+    text = as_text(raw[wishes.target])
     counted = raw.select(value=text).group_by("value").aggregate(rows=lambda t: t.count())
     ordered = counted.order_by(ibis.desc("rows"), "value").limit(SAMPLE_ROWS).to_pandas()
     known = ordered[ordered["value"].notna()]
     counts = dict(zip(known["value"], known["rows"].astype(int), strict=True))
     [facts] = raw.aggregate(rows=raw.count(), known=text.count()).to_pyarrow().to_pylist()
-    blanks = facts["rows"] - facts["known"]
-    return infer_label(
-        wishes.target,
-        counts,
-        facts["known"],
-        blanks,
-        reading.decimal,
+    values = LabelValues(
+        source=wishes.target,
+        counts=counts,
+        rows=facts["known"],
+        blanks=facts["rows"] - facts["known"],
+        decimal=reading.decimal,
+        missing=MISSING_WORDS,
+    )
+    options = LabelOptions(
         task=wishes.task,
         positive=wishes.positive,
+        missing=wishes.label_missing,
+        keep_spellings=wishes.keep_spellings,
+        rare=wishes.rare,
     )
+    return infer_label(values, options)
 
 
 def _look_for_dangers(
@@ -171,6 +201,7 @@ def read_label(texts: pd.Series, label: Label, decimal: str) -> pd.Series:
         column = Column(label.source, "label", "number", 0, 0.0)
         return read_sample(texts.to_frame(), [column], decimal)["label"]
     places = {name: place for place, name in enumerate(label.classes)}
+    places |= {text: places[name] for text, name in label.spellings.items()}
     return texts.map(places).astype("float64")
 
 
@@ -260,4 +291,6 @@ def _tell_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Findi
         return []
     told = f"{repeated} of the first {looked} rows repeat an earlier one in every column"
     do = "they may stand on both sides of the split: drop them if they are one case"
+    if repeated > MANY_REPEATED * looked:
+        told += f" ({repeated / looked:.0%}): every score will be better than on new rows"
     return [Finding("danger", "duplicates", told, do)]

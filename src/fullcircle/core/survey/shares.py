@@ -5,6 +5,7 @@ from fullcircle.core.survey.findings import Finding
 
 TRAINING_ROWS = 100_000  # what two cores learn from in minutes; a first look needs no more
 GATE_ROWS = 200  # gate.min_rows in conf/base/parameters_registry.yml
+MAX_REJECTED_SHARE = 0.05  # intake.max_rejected_share in conf/base/parameters_data_processing.yml
 _WITH_CHANCE = 1.15  # a digest deals rows by chance
 _MOST_GATE, _FEW_GATE, _LEAST_GATE = 0.4, 0.3, 0.2
 _MOST_SCORING, _LEAST_SCORING = 0.16, 0.1

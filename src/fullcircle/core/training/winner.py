@@ -21,7 +21,16 @@ from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training.workshop import Workshop
 
-_REPORTED = ("metric", "rows", "slices", "gaps", "calibration", "importance", "learning_curve")
+_REPORTED = (
+    "metric",
+    "rows",
+    "slices",
+    "gaps",
+    "calibration",
+    "importance",
+    "learning_curve",
+    "failures",
+)
 _FULL_FACTS = ("rows", "first", "last")
 _PLAN_FACTS = ("column", "kind", "action", "why", "missing")
 

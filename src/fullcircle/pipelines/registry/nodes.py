@@ -18,6 +18,7 @@ from fullcircle.core.gate import (
 )
 from fullcircle.core.model import Model
 from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.training.failures import describe_failure, list_excluded
 
 
 def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
@@ -130,12 +131,17 @@ def crown_champion(
 
 
 def take_reference_profile(champion: Model, problem: ProblemSpec) -> dict[str, Any]:
-    """Give what monitoring compares with: the champion's profile, promise and age."""
+    """Give what monitoring compares with: the champion's profile, promise, age and warnings."""
+    failures = (champion.report or {}).get("failures") or []
     return {
         "model": str(champion),
         "version": champion.registration.version if champion.registration else "none",
         "promised": champion.scores[problem.primary_metric],
         "trained_at": champion.trained_on["as_of"],
+        "warnings": [
+            f"The champion was chosen without {failure['family']}: {describe_failure(failure)}"
+            for failure in list_excluded(failures)
+        ],
         **champion.profile,
     }
 

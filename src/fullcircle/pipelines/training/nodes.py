@@ -16,6 +16,7 @@ from fullcircle.core.splits import split_rows
 from fullcircle.core.statistics import describe_columns, take_head
 from fullcircle.core.training.distributed import FullFit
 from fullcircle.core.training.estimators import as_inputs, predict, refuse_single_class
+from fullcircle.core.training.failures import find_failures, list_excluded
 from fullcircle.core.training.finalists import find_winner
 from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.settings import TrainingSettings
@@ -67,7 +68,8 @@ def search_candidates(
     """Search families and parameters under cross-validation on the train set.
 
     Returns:
-        Trials, the finalists' recipes (the simplest first), and where the seconds went.
+        Trials, which families failed and why, the finalists' recipes (the simplest first), and
+        where the seconds went.
     """
     from fullcircle.core.training.search import Search
 
@@ -79,11 +81,14 @@ def search_candidates(
     trials = search.run()
     seconds = search.account_for_time()
     finalists = name_finalists(trials, validation, training)
+    failures = find_failures([asdict(trial) for trial in trials])
     return {
         "rows": len(workshop.rows),
         "folds": validation.count,
         "metric": problem.primary_metric,
         "trials": [asdict(trial) for trial in trials],
+        "failures": failures,
+        "families_excluded": len(list_excluded(failures)),
         "finalists": [recipe.as_dict() for recipe in finalists],
         "seconds": seconds,
     }
@@ -204,6 +209,7 @@ def assess_winner(
 
     workshop = Workshop(train_set, problem, training, preparation_report).bounded()
     report = assess(workshop, winner, selection_set)
+    report["failures"] = search_report.get("failures", [])
     inputs = as_inputs(selection_set, problem.features)
     figures = draw_figures(
         report,
