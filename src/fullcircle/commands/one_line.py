@@ -1,6 +1,7 @@
 """Commands whose errors are one line, and whose answers are for people or for machines."""
 
 import json
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -63,7 +64,7 @@ def confirm(question: str) -> None:
         UsageError: There is no terminal to ask at; names the option that answers.
         Abort: The answer is no.
     """
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise click.UsageError(f"{question} There is no terminal to ask at: answer with --yes.")
     click.confirm(question, abort=True)
 
