@@ -169,9 +169,9 @@ def test_a_model_made_by_hand_is_adopted_and_used_like_ours(
     assert facts(ask("compare", "champion", before, "--json"))["gate_rows"] > 100
     project.run("scoring", as_of="2025-04-01")
     rows = project.catalog().load("predictions").to_pandas()
-    assert version.version in set(rows["model_version"].astype(str))
+    assert str(version.version) in set(rows["model_version"].astype(str))
     entry = {
-        "name": MODEL, "version": version.version, "run_id": "r", "facts": version.tags,
+        "name": MODEL, "version": str(version.version), "run_id": "r", "facts": version.tags,
         "digest": version.tags["digest"], "folder": str(fetch_version(version, str(place / "f"))),
     }  # fmt: skip
     seat = take_seat(entry, Contract("telco_churn", "row_id", ["customer_id"], None, []), 0)
