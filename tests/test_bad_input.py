@@ -75,9 +75,13 @@ def test_wrong_switch_lists_the_right_values(
 @pytest.mark.parametrize(
     ("parameter", "wanted"),
     [
-        ("as_of=yesterday", "as_of: Invalid isoformat string"),
+        ("as_of=yesterday", "as_of: 'yesterday' is no moment: write 2025-03-01"),
+        ("as_off=2024-06-01", "there is no 'as_off' (nearest: 'as_of')"),
+        ("as_of=", "as_of: no moment is given: write 2025-03-01"),
+        ("as_of:2024-06-01", "write as_of=2024-06-01"),
+        ("as_of=2025-03-01,as_of=2025-04-01", "gives as_of twice"),
         ("gate.min_rows=many", "gate.min_rows: Input should be a valid integer"),
-        ("gate.min_row=3", "gate: there is no 'min_row' (nearest: 'min_rows')"),
+        ("gate.min_row=3", "gate.min_row: there is no 'min_row' (nearest: 'min_rows')"),
         ("training.candidates=[xgbost]", "unknown candidate 'xgbost' (nearest: 'xgboost')"),
         ("problem.primary_metric=rmse", "primary_metric 'rmse' is not one of: roc_auc"),
         ("problem.split.gate=0.9", "the shares add up to 1.7, not to 1"),

@@ -12,6 +12,8 @@ import click
 import pytest
 import yaml
 
+from fullcircle.core.metrics import METRICS
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     *sorted(ROOT.glob("*.md")),
@@ -181,7 +183,8 @@ def parameters() -> dict[str, Any]:
 
 
 def is_parameter(dotted: str) -> bool:
-    if dotted in FREE_PARAMETERS:
+    by_metric, _, metric = dotted.partition(".minimum.")  # gate.minimum holds a bar by metric
+    if dotted in FREE_PARAMETERS or (by_metric == "gate" and metric in METRICS):
         return True
     level: Any = parameters()
     for part in dotted.split("."):

@@ -1,17 +1,25 @@
 """The project's commands: Kedro's own, with errors in one line, and ours."""
 
+from copy import copy
+
 import click
+from kedro.framework.cli.jupyter import jupyter_cli
+from kedro.framework.cli.project import ipython
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
 from fullcircle.commands.alerts import alerts
 from fullcircle.commands.automl import automl
 from fullcircle.commands.endpoint import endpoint
+from fullcircle.commands.extras import find_absent, require_packages
 from fullcircle.commands.features import features
+from fullcircle.commands.maintain import maintain
 from fullcircle.commands.model import model
 from fullcircle.commands.one_line import OneLineErrors
 from fullcircle.commands.package import package
+from fullcircle.commands.parameters import split_parameters
 from fullcircle.commands.problem import problem
+from fullcircle.commands.relocate import relocate
 from fullcircle.commands.rename import rename
 from fullcircle.commands.replay import replay
 from fullcircle.commands.retrain import retrain
@@ -19,16 +27,27 @@ from fullcircle.commands.schedule import schedule
 from fullcircle.commands.serve import serve
 from fullcircle.commands.stream import stream
 
+_OF_PACKAGES = {"viz": ("viz", "kedro_viz"), "airflow": ("airflow", "kedro_airflow")}
+
 
 @click.group(context_settings=CONTEXT_SETTINGS, name=__file__)
 def cli() -> None:
     """Full Circle: the whole life of a tabular model."""
 
 
+def _list_options() -> list[click.Parameter]:
+    """Return the options of Kedro's own command, of which ``--params`` is read more strictly."""
+    options = [copy(option) for option in kedro_run.params]
+    for option in options:
+        if option.name == "params":
+            option.callback = split_parameters
+    return options
+
+
 run = OneLineErrors(
     name="run",
     callback=kedro_run.callback,
-    params=kedro_run.params,
+    params=_list_options(),
     help="Run the whole circle, or the pipelines that you name.",
     example=(
         "kedro run",
@@ -38,15 +57,25 @@ run = OneLineErrors(
     then="open the page and try the commands that the run ends with",
 )
 cli.add_command(run)
+cli.add_command(
+    require_packages(
+        jupyter_cli.commands["jupyter"], "notebook", ("jupyterlab", "notebook", "ipykernel")
+    )
+)
+cli.add_command(require_packages(ipython, "notebook", ("IPython",)))
+for absent in find_absent(_OF_PACKAGES).values():
+    cli.add_command(absent)
 cli.add_command(alerts)
 cli.add_command(automl)
 cli.add_command(endpoint)
 cli.add_command(features)
+cli.add_command(maintain)
 cli.add_command(model)
 cli.add_command(package)
 cli.add_command(replay)
 cli.add_command(retrain)
 cli.add_command(problem)
+cli.add_command(relocate)
 cli.add_command(rename)
 cli.add_command(schedule)
 cli.add_command(serve)

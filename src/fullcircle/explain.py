@@ -17,7 +17,8 @@ def explain_error(error: BaseException) -> str:
         if isinstance(cause, FullCircleError):
             return str(cause)
         if isinstance(cause, ParameterValidationError):
-            return f"A parameter cannot be meant. {'; '.join(_describe_parameters(str(cause)))}."
+            named = " ".join(str(cause).partition("\n")[2].split())
+            return f"A parameter cannot be meant. {named}"
     for cause in reversed(chain):
         if type(cause).__module__.startswith(("sqlite3", "sqlalchemy")):
             return (
@@ -80,21 +81,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _describe_parameters(text: str) -> Iterator[str]:
-    """Shorten Kedro's report of pydantic's report: name, what is wrong, what was given."""
-    parameter = place = ""
-    for line in text.splitlines()[1:]:
-        if named := re.match(r"- Parameter '([^']+)'", line):
-            parameter, place = named[1], ""
-        elif line.startswith("    For further"):
-            continue
-        elif line.startswith("  "):
-            said = re.sub(r" \[type=\w+, input_value=(.*), input_type=\w+\]$", r", given \1", line)
-            yield f"{parameter}{place}: {said.strip().removeprefix('Value error, ')}"
-        elif line:
-            place = f".{line}"
 
 
 def _first_line(error: BaseException) -> str:

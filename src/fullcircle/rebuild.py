@@ -177,7 +177,7 @@ def _train(
     if search:
         found = nodes.search_candidates(train, plan, NoJournal(), problem, training)
         fitted = nodes.fit_finalists(train, plan, found, problem, training)
-        board = nodes.compare_candidates(fitted, found, selection, problem, training)
+        board = nodes.compare_candidates(fitted, found, train, selection, problem, training)
         winner = nodes.choose_winner(
             fitted, board, found, plan, train, selection, problem, training
         )

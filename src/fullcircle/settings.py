@@ -4,6 +4,7 @@ from fullcircle.quiet import quiet_libraries
 
 quiet_libraries()
 
+from fullcircle.configuration import CheckedConfigLoader  # noqa: E402
 from fullcircle.hooks import (  # noqa: E402
     EngineHook,
     ProgressHook,
@@ -30,6 +31,7 @@ HOOKS = (
 # TrackingHook is kedro-mlflow's own hook, extended; the plugin's plain one would log twice.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
 
+CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
@@ -37,6 +39,7 @@ CONFIG_LOADER_ARGS = {
     "config_patterns": {
         "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],
         "spark": ["spark*", "spark*/**"],
+        "maintenance": ["maintenance*", "maintenance*/**"],
         # Secrets lie in conf/local alone, whichever environment runs.
         "credentials": ["../local/credentials*", "../local/**/credentials*"],
     },

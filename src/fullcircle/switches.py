@@ -2,7 +2,8 @@
 
 import os
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from fullcircle import problems
@@ -47,3 +48,19 @@ def list_sources(problem: str) -> list[str]:
 def read_variable(variable: str, default: str | None = None) -> str | None:
     """Read a free environment variable, or its default where it is unset or empty."""
     return os.environ.get(variable) or default
+
+
+@contextmanager
+def switched(**switches: str | None) -> Iterator[None]:
+    """Set switches, as in the environment, for as long as the block lasts; None leaves one."""
+    chosen = {name: value for name, value in switches.items() if value is not None}
+    before = {name: os.environ.get(name) for name in chosen}
+    os.environ.update(chosen)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

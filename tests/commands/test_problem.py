@@ -299,7 +299,7 @@ def test_dry_run_and_no_write_nothing(stranger: Newcomer, tmp_path: Path) -> Non
     shown = stranger.say(*words, "--dry-run")
     assert shown.exit_code == 0, shown.output
     assert 'LABEL = "Gekauft?"' in shown.output
-    assert "Nothing was written." in shown.output
+    assert "Nothing else was written." in shown.output
     assert stranger.say(*words, answer="n\n").exit_code == 1
     assert stranger.files() == before
 

@@ -30,6 +30,7 @@ SHIPPED = {
     "daily_publishing",
     "daily_retraining",
     "hourly_check",
+    "weekly_maintenance",
     "weekly_training",
 }
 CIRCLE = ["data_processing", "feature_store", "training", "registry"]
@@ -382,7 +383,8 @@ BAD = {
     JOB + "command: features maintain\n  clock: today": "clock and params belong to pipelines",
     'a b: {cron: "0 4 * * *", pipelines: [scoring]}': "name='a b' may hold only letters",
     "a: scoring": "give cron, and pipelines or a command",
-    "a: [": "schedules.yml cannot be read",
+    JOB + "pipelines: [scoring]\n  params: {sinse: last}": "no 'sinse' (nearest: 'since')",
+    "a: [": "conf/base/schedules.yml, line 3, near 'a'",
 }
 
 

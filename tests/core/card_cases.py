@@ -69,6 +69,9 @@ CALIBRATION: dict[str, Any] = {
 REPORT: dict[str, Any] = {
     "metric": "roc_auc",
     "rows": 400,
+    "train_rows": 1200,
+    "train_scores": {"brier": 0.1, "roc_auc": 0.93},
+    "confusion": [[250, 50], [30, 70]],
     "slices": [slice_of("blue", 0.0), slice_of("red", -0.005)],
     "gaps": [
         {

@@ -121,6 +121,7 @@ def clear_case(**changes: Any) -> Evidence:
         "baseline": np.full(ROWS, 0.5),
         "challenger": see(signal, 0.0, rng),
         "champion": see(signal, 3.0, rng),
+        "champion_threshold": 0.5,
         "offered": ["price", "colour", "billed"],
         "probe": PROBE,
         "intake": INTAKE,

@@ -79,6 +79,8 @@ def test_clock_refuses_what_is_no_moment(given: Any) -> None:
         ({"request_columns": ["billed"], "feature_lookups": [BILLS]}, "more than once: billed"),
         ({"primary_metric": "rmse"}, "'rmse' is not one of: roc_auc, average_precision"),
         ({"primary_metric": "auc"}, "'auc' is not one of"),
+        ({"primary_metric": "recall"}, "gate.minimum.*choose by one of: roc_auc.*f1.*mcc"),
+        ({"primary_metric": "f1_macro"}, "'f1_macro' is not one of: .*f1, f2"),
     ],
 )
 def test_a_contract_that_cannot_be_meant_is_refused(
@@ -183,3 +185,12 @@ def test_flat_settings_keep_every_value_under_its_path(make_problem: Make) -> No
     assert flat["problem.request_columns"] == ["price", "colour"]
     assert (flat["seed"], flat["days"]) == (1, [1, 2])
     assert not [name for name, value in flat.items() if isinstance(value, dict)]
+
+
+@pytest.mark.parametrize("metric", ["f1", "f2", "f0.25", "accuracy", "balanced_accuracy", "mcc"])
+def test_a_metric_of_decisions_may_choose_models_and_thresholds(
+    make_problem: Make, metric: str
+) -> None:
+    """Each may be the primary metric, and what a threshold is best for."""
+    problem = make_problem(primary_metric=metric, threshold={"maximise": metric})
+    assert (problem.primary_metric, problem.threshold) == (metric, Threshold(maximise=metric))

@@ -31,6 +31,7 @@ from tests.core.gate_cases import (
 from fullcircle.core.edge_cases import CASES
 from fullcircle.core.gate import Evidence, GateSettings, RolledBack, decide_promotion
 from fullcircle.core.gate.case import Case
+from fullcircle.core.metrics import METRICS
 from fullcircle.core.splits import describe_split
 
 NAN, INF = float("nan"), float("inf")
@@ -390,11 +391,11 @@ def test_slices_and_windows_share_the_error_rate() -> None:
     decision = decide_promotion(clear_case(), SETTINGS)
     covered = [row["gain"]["confidence"] for row in decision.slices]
     assert covered == pytest.approx([0.975, 0.975])
-    windows = np.array_split(np.arange(ROWS), 3)
+    windows, case = np.array_split(np.arange(ROWS), 3), Case(GOOD, SETTINGS)
     gains = [
-        Case(GOOD, SETTINGS).compare_within(window, rival, 6)
+        case.compare_within(window, rival, 6)
         for window in windows
-        for rival in (GOOD.baseline, GOOD.champion)
+        for rival in (case.baseline, case.champion)
     ]
     assert gains[0].confidence == pytest.approx(1 - 0.05 / 6)
     least = min(gains, key=lambda gain: gain.value)
@@ -524,6 +525,61 @@ def test_every_declared_bar_must_be_cleared() -> None:
     assert "brier" in strict.reasons[0]
 
 
+def test_a_bar_of_decisions_is_held_at_the_challengers_threshold() -> None:
+    """F1 is that at the threshold that the model brings: the gate rows choose no better one."""
+    barred = demand(minimum={"f1": 0.6, "f3": 0.5})
+    case = Case(clear_case(), barred)
+    expected = METRICS["f1"](GOOD.truth, GOOD.challenger, MODEL.threshold)
+    assert case.scores["f1"]["value"] == expected
+    assert decide_promotion(clear_case(), barred).promote is True
+    strict = replace(MODEL, threshold=0.95)
+    decision = decide_promotion(clear_case(model=strict), barred)
+    assert failed(decision) == {"above_minimum"}
+    assert decision.scores["f1"]["value"] == METRICS["f1"](GOOD.truth, GOOD.challenger, 0.95)
+
+
+def test_a_bar_for_an_undefined_metric_closes_the_gate() -> None:
+    """Where no row is decided as class 1, precision is NaN, which no bar takes for a yes."""
+    never = clear_case(model=replace(MODEL, threshold=0.9999999))
+    decision = decide_promotion(never, demand(minimum={"precision": 0.0}))
+    assert failed(decision) == {"above_minimum"}
+    assert "precision nan" in decision.reasons[0]
+
+
+def test_each_rival_decides_at_its_own_threshold() -> None:
+    """The very same probabilities gain where only the champion's threshold is a poor one."""
+    case = clear_case(metric="f1", champion=GOOD.challenger, champion_threshold=0.95)
+    decision = decide_promotion(case, SETTINGS)
+    own, other = (METRICS["f1"](GOOD.truth, GOOD.challenger, at) for at in (0.5, 0.95))
+    assert (decision.gain or {})["value"] == pytest.approx(own - other)
+    same = decide_promotion(replace(case, champion_threshold=0.5), SETTINGS)
+    assert (same.gain or {})["value"] == 0
+
+
+def test_no_skill_in_f1_is_to_decide_always_for_class_1() -> None:
+    """A challenger that decides every row as 1 gains nothing on the baseline, and is refused."""
+    case = Case(clear_case(metric="f1"), SETTINGS)
+    always = METRICS["f1"](GOOD.truth, np.ones(ROWS), 0.5)
+    assert case.over_baseline.value == pytest.approx(case.score.value - always)
+    eager = clear_case(metric="f1", model=replace(MODEL, threshold=1e-9))
+    assert "better_than_baseline" in failed(decide_promotion(eager, SETTINGS))
+
+
+def test_the_decision_tells_the_confusion_matrix() -> None:
+    """Rows by class and decision add up, and give the accuracy that is told beside them."""
+    decision = decide_promotion(clear_case(), SETTINGS)
+    table = np.array(decision.confusion)
+    assert table.sum() == ROWS
+    assert np.trace(table) / ROWS == pytest.approx(decision.scores["accuracy"]["value"])
+
+
+def test_a_bar_of_an_f_score_may_come_from_the_command_line() -> None:
+    """--params gate.minimum.f0.5=0.6 arrives taken apart at each dot."""
+    given = {**SETTINGS.model_dump(), "minimum": {"f0": {"5": 0.6}, "recall": 0.2}}
+    taken = GateSettings.model_validate(given)
+    assert taken.minimum == {"f0.5": 0.6, "recall": 0.2}
+
+
 def test_a_bar_for_a_metric_of_another_task_is_said_and_fails() -> None:
     """No classification has a root mean squared error, and what has none clears no bar."""
     decision = decide_promotion(clear_case(), demand(minimum={"rmse": 1.0}))
@@ -628,7 +684,8 @@ def test_the_decision_is_reproducible_and_plain() -> None:
     first, again = (decide_promotion(clear_case(), SETTINGS).as_dict() for _ in range(2))
     assert first == again == json.loads(json.dumps(first))
     assert set(first) == {
-        *("promote", "checks", "score", "gain", "slices", "settings", "reasons"),
+        *("promote", "checks", "score", "gain", "scores", "confusion"),
+        *("slices", "settings", "reasons"),
     }
     assert {type(check["passed"]) for check in first["checks"]} == {bool}
     assert first["settings"]["min_rows"] == 100

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.core.gate_cases import ROWS, clear_case, demand, draw_rows, draw_signal, passed, see
 
 from fullcircle.core.gate import Evidence, decide_promotion
-from fullcircle.core.metrics import METRICS
+from fullcircle.core.metrics import METRICS, list_metrics
 
 FEW = {"bootstrap_resamples": 20}  # past the validation: no property depends on their number
 VECTORS = ("truth", "baseline", "challenger", "champion")
@@ -58,12 +58,16 @@ def test_the_order_of_rows_means_nothing(seed: int) -> None:
     assert found[0] == pytest.approx(found[1])
 
 
+# That may be a primary metric; at a threshold of 0.5 the F2 of deciding 1 always is higher.
+OPENING = [n for n in list_metrics("binary") if not METRICS[n].one_sided and n != "f2"]
+
+
 @pytest.mark.untraced
 @given(
     vector=st.sampled_from(VECTORS),
     row=st.integers(0, ROWS - 1),
     value=st.sampled_from([float("nan"), float("inf"), -float("inf")]),
-    metric=st.sampled_from([name for name, m in METRICS.items() if m.tasks == ("binary",)]),
+    metric=st.sampled_from(OPENING),
 )
 @settings(max_examples=60, deadline=None)
 def test_a_single_gap_anywhere_never_promotes(

@@ -110,7 +110,7 @@ def train(root: Path, recipe: Recipe, problem: ProblemSpec, **training: Any) -> 
     plan = nodes.diagnose_train_set(found["train_set"], problem, settings)
     report = {"finalists": [recipe.as_dict()]}
     fitted = nodes.fit_finalists(found["train_set"], plan, report, problem, settings)
-    board = nodes.compare_candidates(fitted, report, found["selection_set"], problem, settings)
+    board = nodes.compare_candidates(fitted, report, *both)
     winner = nodes.choose_winner(fitted, board, report, plan, *both)
     model = nodes.make_challenger(winner, plan, *both, AS_OF)
     model = model.registered_as(Registration("a.b.model", "3", "run"))

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.retraining import (
     Evidence,
     Retraining,
@@ -322,3 +324,39 @@ def test_waiting_for_a_person_is_no_failure(failed: list[str], *, helped: bool) 
     act = note_retraining(day(1), decision, why="old", forced=False)
     assert (act.helped, act.promoted) == (helped, not failed)
     assert Retraining.from_dict(act.as_dict()) == act
+
+
+@pytest.mark.parametrize(
+    ("limits", "asks"),
+    [
+        ({"f1": 0.55}, False),
+        ({"f1": 0.65}, True),
+        ({"log_loss": 0.5}, False),
+        ({"log_loss": 0.3}, True),
+        ({"f0": {"5": 0.9}}, True),
+        ({"f1": 0.55, "log_loss": 0.3}, True),
+    ],
+)
+def test_any_metric_may_have_a_limit(limits: dict[str, Any], *, asks: bool) -> None:
+    """A period whose better end is beyond a declared limit asks, whatever the primary metric is."""
+    performance = scored((0.80, 0.84))
+    performance["windows"][0]["scores"] = {
+        "f1": {"value": 0.58, "low": 0.5, "high": 0.6},
+        "f0.5": {"value": 0.58, "low": 0.5, "high": 0.6},
+        "log_loss": {"value": 0.45, "low": 0.4, "high": 0.5},
+    }
+    rules = RetrainingSettings(max_drifted_columns=1, score_limit=limits)
+    decision = decide(performance=performance, rules=rules)
+    assert decision["retrain"] is asks
+    assert any("is surely worse than its limit" in reason for reason in decision["reasons"]) is asks
+
+
+def test_a_limit_that_cannot_be_held_is_refused() -> None:
+    """A metric that is none, or that the report does not hold, is said and never passed over."""
+    with pytest.raises(ValidationError, match="score_limit names the metric 'acuracy'"):
+        RetrainingSettings(max_drifted_columns=1, score_limit={"acuracy": 0.7})
+    performance = scored((0.80, 0.84))
+    performance["windows"][0]["scores"] = {"f1": {"value": 0.58, "low": 0.5, "high": 0.6}}
+    rules = RetrainingSettings(max_drifted_columns=1, score_limit={"f3": 0.7})
+    with pytest.raises(ConfigurationError, match=r"score_limit names f3.*It holds: f1"):
+        decide(performance=performance, rules=rules)

@@ -12,7 +12,7 @@ from kedro.io import DatasetError
 from fullcircle.core.errors import ConfigurationError, ModelError
 from fullcircle.datasets import CandidateRunsDataset
 from fullcircle.datasets.candidate_runs_dataset import choose_trials
-from fullcircle.datasets.runs import rank_runs
+from fullcircle.datasets.runs import find_direction, rank_runs
 
 pytestmark = pytest.mark.usefixtures("tracked")
 
@@ -55,6 +55,22 @@ def test_trial_is_a_run_below_its_candidate() -> None:
     assert candidate.data.tags["calibrated"] == "no"
     assert GIVEN.items() <= one.data.tags.items()
     assert GIVEN.items() <= candidate.data.tags.items()
+
+
+def test_a_trial_holds_its_mean_by_every_metric() -> None:
+    """What the search knows of a trial is in its run, so that runs are found by any metric."""
+    more = {**trial(7), "scores": {"roc_auc": 0.5, "f1": 0.4}}
+    one = save({"metric": "roc_auc", "trials": [more]})["boost trial 7"]
+    assert one.data.metrics.items() >= {"cv_roc_auc": 0.5, "cv_f1": 0.4}.items()
+    assert names("cv_f1", all_runs=True) == ["boost trial 7"]
+
+
+@pytest.mark.parametrize(
+    "name", ["f1", "f3", "cv_f1", "train.f0.5", "gate.accuracy", "cv_log_loss"]
+)
+def test_where_a_metric_was_measured_changes_no_direction(name: str) -> None:
+    """More F1 is better on any rows, and less of a loss."""
+    assert find_direction(name) == ("min" if "loss" in name else "max")
 
 
 def test_scores_by_fold_are_steps_of_one_metric() -> None:

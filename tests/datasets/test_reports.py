@@ -36,6 +36,19 @@ def test_report_is_a_file_an_artifact_and_metrics(tmp_path: Path) -> None:
     assert mlflow.artifacts.list_artifacts(run_id=run.info.run_id)[0].path == "facts.json"
 
 
+def test_numbers_of_a_report_may_be_named_together(tmp_path: Path) -> None:
+    """A star takes each part of a path into the metric's name; what is no finite number is left."""
+    report = ReportDataset(
+        filepath=str(tmp_path / "facts.json"),
+        metrics={"scores.*.value": "gate.*", "train.*": "train.*", "rows": "rows"},
+    )
+    scores = {"f0.5": {"value": 0.7, "low": 0.6}, "precision": {"value": float("nan")}}
+    with mlflow.start_run() as run:
+        report.save({"scores": scores, "train": {"mcc": 0.9}, "rows": 3, "untrained": 1})
+    found = mlflow.get_run(run.info.run_id).data.metrics
+    assert found == {"gate.f0.5": 0.7, "train.mcc": 0.9, "rows": 3}
+
+
 def test_report_outside_a_run_is_only_a_file(tmp_path: Path) -> None:
     """Saving a report in a notebook opens no run."""
     report = ReportDataset(filepath=str(tmp_path / "facts.json"))

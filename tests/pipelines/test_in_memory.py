@@ -22,6 +22,7 @@ from fullcircle.core.contract import Clock, FeatureTable, ProblemSpec
 from fullcircle.core.drift import DriftSettings
 from fullcircle.core.errors import GateRefusedError
 from fullcircle.core.gate import GateSettings
+from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Registration
 from fullcircle.core.performance import PerformanceSettings
 from fullcircle.core.point_in_time import KeyedTable
@@ -31,6 +32,7 @@ from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.service import ServiceSettings
 from fullcircle.core.training.candidates import CANDIDATES, Candidate
+from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.failures import describe_failure
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training.trials import NoJournal
@@ -177,6 +179,16 @@ def trained(values: dict[str, Any]) -> dict[str, Any]:
     names = ("leaderboard", "challenger", "gate_set", "train_set", "selection_set")
     found = turn("training", {**values, "training_set": training_set}, *names)
     return {**values, **dict(zip(names, found, strict=True))}
+
+
+@pytest.fixture(scope="module")
+def trained_by_f1(values: dict[str, Any]) -> dict[str, Any]:
+    """Give the values after a training that chooses models and the threshold by F1."""
+    spec = SPEC.model_copy(update={"primary_metric": "f1"})
+    given = {**values, "params:problem": spec, "training_set": _training_set(values)}
+    names = ("leaderboard", "challenger", "gate_set", "train_set", "selection_set", "winner")
+    names += ("evaluation_report", "search_report", "candidate_runs")
+    return {**given, **dict(zip(names, turn("training", given, *names), strict=True))}
 
 
 def judge(values: dict[str, Any], *wanted: str) -> Any:
@@ -423,7 +435,7 @@ def monitored(trained: dict[str, Any], predictions: pd.DataFrame, as_of: str) ->
     given = {
         **trained,
         "predictions": ibis.memtable(predictions),
-        "reference_profile": take_reference_profile(model, SPEC),
+        "reference_profile": take_reference_profile(model, trained["params:problem"]),
         "params:as_of": Clock.model_validate(as_of),
         "params:service": ServiceSettings(),
         "endpoint_log": None,
@@ -572,3 +584,70 @@ def _print(told: Any) -> str:
     with console.capture() as capture:
         console.print(told)
     return capture.get()
+
+
+def test_f1_chooses_model_and_threshold_on_the_selection_rows(
+    trained_by_f1: dict[str, Any],
+) -> None:
+    """Each finalist and the winner are scored at the best F1 of the selection rows alone."""
+    selection, winner = trained_by_f1["selection_set"], trained_by_f1["winner"]
+    truth = selection["y"].to_numpy()
+    probability = predict(winner.estimator, "binary", as_inputs(selection, SPEC.features))
+    best = max(METRICS["f1"](truth, probability, step / 200) for step in range(1, 200))
+    model, board = trained_by_f1["challenger"], trained_by_f1["leaderboard"]
+    assert winner.scores["f1"]["value"] == model.scores["f1"]["value"] == best
+    assert METRICS["f1"](truth, probability, model.threshold) == best
+    assert [row["value"] for row in board] == [row["scores"]["f1"] for row in board]
+    assert {row["metric"] for row in board} == {"f1"}
+    for row in board:
+        assert row["scores"]["roc_auc"] >= 0.5
+        assert row["low"] < row["scores"]["f1"] < row["high"]
+
+
+def test_the_scores_on_the_train_rows_are_told_beside(trained_by_f1: dict[str, Any]) -> None:
+    """The report, the model and the candidates' runs hold what the fit scored on its own rows."""
+    train, winner = trained_by_f1["train_set"], trained_by_f1["winner"]
+    fitted = predict(winner.estimator, "binary", as_inputs(train, SPEC.features))
+    expected = score_all("binary", train["y"].to_numpy(), fitted, winner.threshold)
+    report = trained_by_f1["evaluation_report"]
+    assert report["train_scores"] == expected
+    assert trained_by_f1["challenger"].report["train_scores"] == expected
+    for row in trained_by_f1["leaderboard"]:
+        logged = trained_by_f1["candidate_runs"][row["candidate"]]["metrics"]
+        assert logged["train.f1"] == row["train_scores"]["f1"]
+        assert logged["f1"] == row["scores"]["f1"]
+
+
+def test_trials_hold_every_metric_of_the_task(trained_by_f1: dict[str, Any]) -> None:
+    """A trial is ranked by its mean F1 over the folds, and its other means stand beside it."""
+    trials = trained_by_f1["search_report"]["trials"]
+    assert all(trial["scores"]["f1"] == trial["score"] for trial in trials)
+    assert all({"roc_auc", "accuracy", "mcc"} <= set(trial["scores"]) for trial in trials)
+
+
+def test_the_gate_holds_f1_at_the_models_threshold(trained_by_f1: dict[str, Any]) -> None:
+    """The gate's F1 is that of the threshold from before, with an interval and a bar beside it."""
+    gate, model = trained_by_f1["gate_set"], trained_by_f1["challenger"]
+    bars = trained_by_f1["params:gate"].model_copy(update={"minimum": {"accuracy": 0.6}})
+    given = {**trained_by_f1, "incumbent": None, "params:gate": bars}
+    decision = judge(given, "promotion_decision")
+    expected = METRICS["f1"](gate["y"].to_numpy(), model.predict(gate), model.threshold)
+    assert decision["promote"] is True
+    assert decision["metric"] == "f1"
+    assert decision["score"]["value"] == decision["scores"]["f1"]["value"] == expected
+    assert any(check["evidence"].count("accuracy") for check in decision["checks"])
+
+
+def test_production_is_held_to_the_promised_f1(trained_by_f1: dict[str, Any]) -> None:
+    """Labels that come later are scored by the stored decisions, and a limit on accuracy holds."""
+    rows = scored(trained_by_f1).to_pandas()
+    strict = RetrainingSettings(max_drifted_columns=0, score_limit={"accuracy": 0.99})
+    given = {**trained_by_f1, "params:retraining": strict}
+    _, performance, retrain, page, _ = monitored(given, rows, "2024-04-20")
+    [window] = performance["windows"]
+    truth = events().set_index("id").loc[rows["id"], "y"].to_numpy()
+    expected = METRICS["f1"](truth, rows["decision"].to_numpy(), 0.5)
+    assert window["score"]["value"] == pytest.approx(expected)
+    assert window["estimate"]["holds"] is True
+    assert any("accuracy of the period" in reason for reason in retrain["reasons"])
+    assert "f1" in page

@@ -82,7 +82,9 @@ def _train(
     plan = nodes.diagnose_train_set(sets["train"], problem, training)
     search = nodes.search_candidates(sets["train"], plan, _journal(options), problem, training)
     candidates = nodes.fit_finalists(sets["train"], plan, search, problem, training)
-    board = nodes.compare_candidates(candidates, search, sets["selection"], problem, training)
+    board = nodes.compare_candidates(
+        candidates, search, sets["train"], sets["selection"], problem, training
+    )
     winner = nodes.choose_winner(
         candidates, board, search, plan, sets["train"], sets["selection"], problem, training
     )

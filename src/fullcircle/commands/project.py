@@ -1,25 +1,10 @@
 """Opening the project around the working directory, for the commands that look into it."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from fullcircle.switches import switched
 
-@contextmanager
-def switched(**switches: str | None) -> Iterator[None]:
-    """Set switches, as in the environment, for as long as the block lasts; None leaves one."""
-    chosen = {name: value for name, value in switches.items() if value is not None}
-    before = {name: os.environ.get(name) for name in chosen}
-    os.environ.update(chosen)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+__all__ = ["open_project", "switched"]
 
 
 def open_project(

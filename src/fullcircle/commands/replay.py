@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from kedro.framework.cli.utils import _split_params
 
 from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.commands.parameters import split_parameters
 from fullcircle.terminal import as_table
 
 
@@ -27,7 +27,7 @@ from fullcircle.terminal import as_table
     "--trials", type=click.IntRange(min=0), default=4, show_default=True, help="Of the one search."
 )
 @click.option("--afresh", is_flag=True, help="Begin again what was begun under this name.")
-@click.option("--params", default="", callback=_split_params, help="As in kedro run --params.")
+@click.option("--params", default="", callback=split_parameters, help="As in kedro run --params.")
 @place_options
 @json_option
 def replay(place: Place, params: dict[str, Any], as_json: bool, **asked: Any) -> None:

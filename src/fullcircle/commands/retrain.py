@@ -8,6 +8,7 @@ import click
 
 from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.commands.parameters import read_clock
 from fullcircle.terminal import as_facts
 
 PIPELINES = ["data_processing", "feature_store", "training", "registry"]
@@ -57,10 +58,7 @@ def _plan(place: Place, as_of: str | None, why: str | None) -> Any:
     from fullcircle.core.retraining import plan_retraining
     from fullcircle.registry.addresses import list_aliases
 
-    try:
-        clock = None if as_of is None else Clock.model_validate(as_of)
-    except ValueError as error:
-        raise click.UsageError(f"--as-of {as_of!r} is no moment: write 2025-03-01.") from error
+    clock = read_clock(as_of)
     catalog = place.catalog
     decided = catalog.exists("retrain_decision")
     return plan_retraining(
@@ -68,7 +66,7 @@ def _plan(place: Place, as_of: str | None, why: str | None) -> Any:
         list_aliases(place.registry.model).get("champion"),
         place.load("retrainings"),
         place.load("params:retraining"),
-        as_of=clock,
+        as_of=None if clock is None else Clock.model_validate(clock),
         force=why,
     )
 

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -12,6 +11,7 @@ import click
 
 from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.commands.parameters import read_clock
 from fullcircle.terminal import as_facts
 
 
@@ -58,7 +58,7 @@ def stream(
         raise click.UsageError("--checkpoint is Spark's; give --spark with it.")
     source = _choose_source(**named)
     changes = {} if every is None else {"poll_seconds": every}
-    clock = None if as_of is None else _read_clock(as_of)
+    clock = read_clock(as_of)
     opening = open_stream(place.context, source, clock, changes, spark=spark)
     with opening as opened, show_work(), stopping() as stop:
         summary = opened.run(stop, once=once, checkpoint=checkpoint)
@@ -90,15 +90,6 @@ def _choose_source(
     if folder is not None:
         return RecordFolderDataset(filepath=str(folder), pattern=pattern or "*")
     return None
-
-
-def _read_clock(text: str) -> datetime:
-    from fullcircle.core.contract import Clock
-
-    try:
-        return Clock.model_validate(text).moment
-    except ValueError as error:
-        raise click.UsageError(f"--as-of {text!r} is no moment: write 2025-03-01.") from error
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The contract: what a problem must say of itself before any node runs."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -11,11 +11,13 @@ from pydantic import (
     Field,
     PositiveFloat,
     RootModel,
+    field_validator,
     model_validator,
 )
 
+from fullcircle.core.clock import read_moment
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.metrics import METRICS
+from fullcircle.core.metrics import raise_if_cannot_select, raise_if_sets_no_threshold
 
 Task = Literal["binary", "multiclass", "regression"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -34,12 +36,7 @@ class Settings(BaseModel):
         return given
 
 
-def _as_utc(value: Any) -> Any:
-    moment = datetime.fromisoformat(str(value))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-class Clock(RootModel[Annotated[datetime, BeforeValidator(_as_utc)]]):
+class Clock(RootModel[Annotated[datetime, BeforeValidator(read_moment)]]):
     """The moment as of which a run sees the world; a date means its first instant in UTC."""
 
     @property
@@ -119,11 +116,25 @@ class DecisionCosts(Settings):
 
 
 class Threshold(Settings):
-    """How a probability becomes a decision: a fixed value, the best for a metric or for a cost."""
+    """How a probability becomes a decision: a fixed value, the best for a metric or for a cost.
+
+    Attributes:
+        value: Probability from which a row counts as class 1.
+        maximise: Metric of decisions that is best at the threshold: f1, any F-beta such as f2,
+            accuracy, balanced_accuracy or mcc.
+        minimise_cost: What wrong decisions cost.
+    """
 
     value: Share | None = None
-    maximise: Literal["f1", "accuracy", "balanced_accuracy"] | None = None
+    maximise: str | None = None
     minimise_cost: DecisionCosts | None = None
+
+    @field_validator("maximise")
+    @classmethod
+    def _be_of_decisions(cls, name: str | None) -> str | None:
+        if name is not None:
+            raise_if_sets_no_threshold(name)
+        return name
 
     @model_validator(mode="after")
     def _choose_one(self) -> Self:
@@ -218,15 +229,8 @@ class ProblemSpec(Settings):
         if not self.features:
             raise ValueError("name at least one of request_columns and feature_lookups")
         self._refuse_repeated_names()
-        self._refuse_unknown_metric()
+        raise_if_cannot_select(self.primary_metric, self.task)
         return self
-
-    def _refuse_unknown_metric(self) -> None:
-        allowed = [name for name, metric in METRICS.items() if self.task in metric.tasks]
-        if self.primary_metric not in allowed:
-            raise ValueError(
-                f"primary_metric {self.primary_metric!r} is not one of: {', '.join(allowed)}"
-            )
 
     def _refuse_repeated_names(self) -> None:
         names = [*self._available, *self.bookkeeping]

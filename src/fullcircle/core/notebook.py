@@ -8,6 +8,7 @@ from typing import Any
 from fullcircle.core import notebook_code as code
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.gate import GateSettings
+from fullcircle.core.metrics import METRICS
 from fullcircle.core.model import Model
 from fullcircle.core.training.estimators import leave_out
 from fullcircle.core.training.recipes import Recipe
@@ -119,6 +120,7 @@ def _collect(facts: NotebookFacts) -> dict[str, Any]:
         "model": facts.model,
         "name": str(facts.model.registration),
         "metric": facts.problem.primary_metric,
+        "decides": task == "binary" and METRICS[facts.problem.primary_metric].decides,
         "problem": facts.problem,
         "training": facts.training,
         "gate": facts.gate,

@@ -158,7 +158,7 @@ def write_imports(recipe: Recipe, task: str, seed: int, *, calibrated: bool) -> 
     homes |= {
         "find_kedro_project": "kedro.utils",
         "read_delta": "fullcircle.datasets.delta_table_dataset",
-        "METRICS": Metric.__module__,
+        "METRICS": _find_home(Metric),
     }
     foreign = {name: home for name, home in homes.items() if not home.startswith("fullcircle")}
     own = {name: home for name, home in homes.items() if name not in foreign}

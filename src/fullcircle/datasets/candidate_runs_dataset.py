@@ -22,7 +22,8 @@ class Trial(TypedDict):
     """One try of a search for settings.
 
     ``score`` is the mean over folds, None where the trial gave none; ``fold_scores`` come in the
-    order of the folds; ``seconds`` is wall time; ``state`` is complete, pruned or failed.
+    order of the folds; ``scores`` are the means of all metrics; ``seconds`` is wall time; ``state``
+    is complete, pruned or failed.
     """
 
     number: int
@@ -31,6 +32,7 @@ class Trial(TypedDict):
     fold_scores: list[float]
     seconds: float
     state: str
+    scores: NotRequired[dict[str, float]]
 
 
 class CandidateRecord(TypedDict):
@@ -46,10 +48,11 @@ class CandidateRecord(TypedDict):
 class CandidateRunsDataset(AbstractDataset[dict[str, CandidateRecord], Any]):
     """Logs each candidate in a run below the current one, and each of its trials below that.
 
-    A trial's run is named "xgboost trial 7"; it holds the settings, ``cv_<metric>``, the scores by
-    fold as steps of ``fold_<metric>``, and the seconds. Its status and its tag ``state`` say how it
-    ended: complete is FINISHED, pruned KILLED, failed FAILED. Every trial, shown or not, is in the
-    artifact ``trials.json`` of the candidate's run.
+    A trial's run is named "xgboost trial 7"; it holds the settings, ``cv_<metric>`` of every
+    metric, the scores by fold as steps of ``fold_<metric>`` of the one that selects, and the
+    seconds. Its status and its tag ``state`` say how it ended: complete is FINISHED, pruned KILLED,
+    failed FAILED. Every trial, shown or not, is in the artifact ``trials.json`` of the candidate's
+    run.
 
     Example:
         ```yaml
@@ -148,6 +151,7 @@ def _log_trial(
 
     now = int(time.time() * 1000)
     numbers = {"seconds": trial["seconds"]}
+    numbers |= {f"cv_{name}": value for name, value in trial.get("scores", {}).items()}
     if trial["score"] is not None:
         numbers[f"cv_{metric}"] = trial["score"]
     metrics = [Metric(name, value, now, 0) for name, value in numbers.items()]

@@ -22,6 +22,11 @@ from fullcircle.datasets.provenance import describe_writer
 
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader
 
+# Commits of maintenance, which change no row.
+_UPKEEP = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
+# Delta forgets versions after 30 days, but a model may have to be reproduced from one.
+KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
+
 
 class DeltaTableDataset(AbstractDataset[Rows, Any]):
     """Reads a Delta table lazily and writes rows to it in batches, one atomic version per commit.
@@ -114,9 +119,9 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
         return preview_rows(get_embedded().read_delta(open_delta(self._path)), nrows)
 
     def written_by(self, version: int) -> str | None:
-        """Id of the run that wrote a version, for lineage; None where it is not known."""
+        """Id of the run that wrote a version's rows, for lineage; None where it is not known."""
         for commit in DeltaTable(self._path).history() if is_delta(self._path) else []:
-            if commit["version"] == version:
+            if commit["version"] <= version and commit["operation"] not in _UPKEEP:
                 return None if commit.get("run_id") in (None, "none") else str(commit["run_id"])
         return None
 
@@ -201,6 +206,7 @@ def write_version(
         schema_mode=None if predicate else "overwrite",
         partition_by=partition_by,
         predicate=predicate,
+        configuration=None if is_delta(path) else KEEP_LOG,
         commit_properties=CommitProperties(custom_metadata=describe_writer()),
     )
 

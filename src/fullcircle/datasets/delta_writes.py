@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -40,7 +41,7 @@ def append_rows(path: Path, rows: ir.Table, partition_by: list[str]) -> None:
     def append() -> None:
         write_deltalake(path, stream_rows(rows), mode="append", commit_properties=stamp)
 
-    _retry(path, append)
+    retry_commit(path, append)
 
 
 def merge_rows(path: Path, rows: ir.Table, identity: list[str], partition_by: list[str]) -> None:
@@ -59,7 +60,7 @@ def merge_rows(path: Path, rows: ir.Table, identity: list[str], partition_by: li
         )
         merger.when_matched_update_all().when_not_matched_insert_all().execute()
 
-    _retry(path, merge)
+    retry_commit(path, merge)
 
 
 def _stamp(rows: ir.Table) -> CommitProperties:
@@ -79,7 +80,7 @@ def _create_if_absent(path: Path, rows: ir.Table, partition_by: list[str]) -> No
     DeltaTable.create(str(path), schema, mode="ignore", partition_by=partition_by or None)
 
 
-def _retry(path: Path, write: Callable[[], None]) -> None:
+def retry_commit(path: Path, write: Callable[[], Any]) -> None:
     """Write again when another writer was faster, waiting longer each time.
 
     Raises:
@@ -88,10 +89,12 @@ def _retry(path: Path, write: Callable[[], None]) -> None:
     wait_seconds = _FIRST_WAIT_SECONDS
     for _ in range(_ATTEMPTS):
         try:
-            return write()
+            write()
         except CommitFailedError:
             time.sleep(wait_seconds * random.uniform(0.5, 1.5))  # noqa: S311 - spreads writers
             wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
+        else:
+            return
     raise StorageError(
         f"Other writers changed {path} during each of {_ATTEMPTS} attempts; nothing of this batch "
         "was written. Run again when they are done."

@@ -15,6 +15,7 @@ from kedro_datasets._typing import TablePreview
 from fullcircle.core.contract import FeatureTable
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.datasets.delta_maintenance import compact, vacuum
 from fullcircle.datasets.delta_table_dataset import (
     clear_storage_errors,
     is_delta,
@@ -139,15 +140,11 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
         Returns:
             Files before and after, and files deleted.
         """
-        table = DeltaTable(self.path)
-        before = len(table.file_uris())
-        table.optimize.compact()
-        hours = round(retention_days * 24)
-        deleted = table.vacuum(
-            retention_hours=hours, dry_run=False, enforce_retention_duration=hours >= 168
-        )
+        before = len(DeltaTable(self.path).file_uris())
+        compact(self.path)
+        deleted = vacuum(self.path, retention_days, [])
         after = len(DeltaTable(self.path).file_uris())
-        return {"files_before": before, "files_after": after, "files_deleted": len(deleted)}
+        return {"files_before": before, "files_after": after, "files_deleted": deleted}
 
     def data_version(self) -> str | None:
         """Version of the table as it is now, for lineage; None where there is no table."""

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,19 @@ class ReportDataset(AbstractDataset[Any, Any]):
           filepath: data/08_reporting/telco_churn/intake_report.json
           metrics: [rows_read, rows_rejected]
         ```
+
+    A star stands for any part of a path, and a mapping names the metric, the star by what it found:
+
+        ```yaml
+          metrics: {train_scores.*: train.*}
+        ```
     """
 
     def __init__(
         self,
         *,
         filepath: str,
-        metrics: list[str] | None = None,
+        metrics: list[str] | dict[str, str] | None = None,
         artifact_folder: str | None = None,
         optional: bool = False,
         metadata: dict[str, Any] | None = None,
@@ -38,13 +46,16 @@ class ReportDataset(AbstractDataset[Any, Any]):
 
         Args:
             filepath: The JSON file.
-            metrics: Dotted paths of numbers in the report that become MLflow metrics.
+            metrics: Dotted paths of numbers in the report that become MLflow metrics, under the
+                report's name and the path, or under the name that a mapping gives each.
             artifact_folder: Folder among the run's artifacts; None for their root.
             optional: Whether None is read, instead of an error, while there is no report.
             metadata: Free facts for kedro-viz and other plugins.
         """
         self._path = Path(filepath)
-        self._metrics = metrics or []
+        named = metrics if isinstance(metrics, dict) else {}
+        listed = metrics if isinstance(metrics, list) else []
+        self._metrics = {path: f"{self._path.stem}.{path}" for path in listed} | named
         self._artifact_folder = artifact_folder
         self._optional = optional
         self.metadata = metadata
@@ -78,15 +89,34 @@ class ReportDataset(AbstractDataset[Any, Any]):
 
         mlflow.log_artifact(str(self._path), self._artifact_folder)
         flat = flatten(data) if isinstance(data, dict) else {}
-        numbers = {
-            f"{self._path.stem}.{name}": float(flat[name])
-            for name in self._metrics
-            if isinstance(flat.get(name), int | float)
-        }
-        mlflow.log_metrics(numbers)
+        mlflow.log_metrics(name_numbers(flat, self._metrics))
 
     def _exists(self) -> bool:
         return self._path.is_file()
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path), "metrics": self._metrics}
+
+
+def name_numbers(flat: dict[str, Any], wanted: dict[str, str]) -> dict[str, float]:
+    """Choose finite numbers by their paths, and name them.
+
+    Args:
+        flat: Values by dotted path.
+        wanted: Name by path; in both a star stands for the same text.
+
+    Example:
+        >>> name_numbers({"train.f1": 0.5, "train.f2": None}, {"train.*": "in_sample.*"})
+        {'in_sample.f1': 0.5}
+    """
+    found: dict[str, float] = {}
+    for path, name in wanted.items():
+        pattern = re.compile(re.escape(path).replace(r"\*", "(.+)"))
+        for each, value in flat.items():
+            if (hit := pattern.fullmatch(each)) and _is_number(value):
+                found[name.replace("*", hit[1]) if "*" in path else name] = float(value)
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and isfinite(value)

@@ -9,7 +9,8 @@ from typing import Any
 from fullcircle.core.errors import ConfigurationError, FullCircleError, ModelError, name_missing
 from fullcircle.core.metrics import METRICS
 
-_CROSS_VALIDATED = "cv_"  # before a metric's name: its mean over the folds of a search
+# What may stand before a metric's name: the rows by which it was measured.
+_MEASURED_ON = re.compile(r"(cv_|(train|selection|gate|production)\.)")
 _LARGEST = 1.79e308  # MLflow stores infinity as the largest number of its kind
 _PAGE = 1000
 
@@ -62,7 +63,7 @@ def rank_runs(
 
 def find_direction(metric: str) -> str | None:
     """Tell whether the largest or the smallest value of a metric is best; None where unknown."""
-    known = METRICS.get(metric.removeprefix(_CROSS_VALIDATED))
+    known = METRICS.get(_MEASURED_ON.sub("", metric, count=1))
     if known is None:
         return None
     return "max" if known.greater_is_better else "min"

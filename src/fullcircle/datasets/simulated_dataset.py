@@ -65,6 +65,11 @@ class SimulatedDataset(AbstractDataset[ir.Table, ir.Table]):
         self._folder = Path(filepath) / self._digest[:12]
         self.metadata = metadata
 
+    @property
+    def folder(self) -> Path:
+        """Folder of the files that these settings make."""
+        return self._folder
+
     def load(self) -> ir.Table:
         """Read the simulated rows lazily; ``source_row`` numbers them from 1."""
         if not self._exists():

@@ -19,7 +19,11 @@ def introduce(model: Model) -> str:
     """Say in Markdown what a new version is, which its page in MLflow shows first."""
     problem, trained = model.settings.get("problem", {}), model.trained_on
     span = f" of {trained['first'][:10]} to {trained['last'][:10]}" if "first" in trained else ""
-    scores = ", ".join(f"{name} {_as_text(score)}" for name, score in model.scores.items())
+    primary = problem.get("primary_metric")
+    scores = ", ".join(
+        f"{name} {_as_text(score) if name == primary else _as_value(score)}"
+        for name, score in model.scores.items()
+    )
     return "\n\n".join(
         [
             f"**{model.candidate}** for {problem.get('name') or 'a'} ({model.task}), trained on "
@@ -57,6 +61,10 @@ def _read_run(run_id: str) -> dict[str, str]:
 
 def _is_plain(value: Any) -> bool:
     return isinstance(value, str | int | float)
+
+
+def _as_value(score: Any) -> str:
+    return f"{score['value'] if isinstance(score, dict) else score:.4f}"
 
 
 def _as_text(score: Any) -> str:

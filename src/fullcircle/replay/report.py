@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from fullcircle.core.metrics import METRICS
 from fullcircle.core.profile import PREDICTION
 from fullcircle.core.replay import POLICIES, judge_policies
 from fullcircle.core.replay.story import tell_story
@@ -52,7 +53,9 @@ def report_replay(replay: Replay, lines: Lines, settings: Any) -> dict[str, Any]
 def _gather(replay: Replay, lines: Lines) -> list[Judged]:
     """Join each window's predictions with the truth, whenever it came."""
     problem = replay.world.problem
-    columns = {"rules": PREDICTION} | {name: f"{name}_{PREDICTION}" for name in POLICIES[1:]}
+    decides = problem.task == "binary" and METRICS[problem.primary_metric].decides
+    judged = "decision" if decides else PREDICTION
+    columns = {"rules": judged} | {name: f"{name}_{judged}" for name in POLICIES[1:]}
     truth = replay.world.labels().select(problem.row_id, problem.label)
     found = []
     for line in lines:

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullcircle.core.evaluation import intervals, resample_metric
-from fullcircle.core.evaluation.resampling import prepare_score
 from fullcircle.core.metrics import METRICS, Vector
 
 
@@ -21,7 +20,6 @@ def draw(metric: str, rows: int, rng: np.random.Generator) -> tuple[Vector, Vect
     return rng.integers(0, 3, rows), shares / shares.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.filterwarnings("ignore:.*R\\^2 score is not well-defined")
 @pytest.mark.parametrize("metric", METRICS)
 @given(seed=st.integers(0, 10_000), rows=st.integers(2, 40))
 @settings(max_examples=60, deadline=None)
@@ -31,9 +29,9 @@ def test_the_fast_score_of_a_resample_is_the_metric_of_its_rows(
     """For any rows drawn with replacement the score is scikit-learn's, or both are undefined."""
     rng = np.random.default_rng(seed)
     truth, predicted = draw(metric, rows, rng)
-    score = prepare_score(metric, truth, predicted)
+    score = METRICS[metric].prepare(truth, predicted, 0.5)
     chosen = rng.integers(0, rows, (5, rows))
-    expected = [METRICS[metric](truth[one], predicted[one]) for one in chosen]
+    expected = [METRICS[metric](truth[one], predicted[one], 0.5) for one in chosen]
     assert score(chosen) == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
@@ -41,7 +39,7 @@ def test_the_auc_of_a_resample_is_the_same_to_the_last_bit() -> None:
     """Ranks are whole numbers, so that both ways to the AUC end in the same number."""
     rng = np.random.default_rng(0)
     truth, predicted = draw("roc_auc", 500, rng)
-    score = prepare_score("roc_auc", truth, predicted)
+    score = METRICS["roc_auc"].prepare(truth, predicted)
     chosen = rng.integers(0, 500, (50, 500))
     expected = [METRICS["roc_auc"](truth[one], predicted[one]) for one in chosen]
     assert score(chosen).tolist() == expected
@@ -62,4 +60,4 @@ def test_unequal_lengths_are_refused(metric: str) -> None:
     """Rows that do not belong to each other are not scored."""
     truth, predicted = draw(metric, 10, np.random.default_rng(0))
     with pytest.raises(ValueError, match="10 labels and 9 predictions"):
-        prepare_score(metric, truth, predicted[:9])
+        resample_metric(metric, truth, predicted[:9], threshold=0.5, resamples=5, seed=0)

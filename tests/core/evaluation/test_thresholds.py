@@ -1,15 +1,18 @@
 """Tests of the decision threshold."""
 
-import warnings
-
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from sklearn import metrics
+from pydantic import ValidationError
 
 from fullcircle.core.contract import DecisionCosts, Threshold
-from fullcircle.core.evaluation.thresholds import choose_threshold, count_decisions
+from fullcircle.core.evaluation.thresholds import (
+    choose_threshold,
+    find_threshold_without_skill,
+)
+from fullcircle.core.metrics import METRICS, count_decisions, list_threshold_metrics
+from fullcircle.core.metrics.decisions import count_at_thresholds
 
 ROWS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 20)), min_size=1, max_size=12)
 STEPS = [step / 200 for step in range(1, 200)]
@@ -22,18 +25,51 @@ def split(rows: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(ROWS)
-@pytest.mark.parametrize("name", ["f1", "accuracy", "balanced_accuracy"])
-def test_scores_are_those_of_scikit_learn(name: str, rows: list[tuple[int, int]]) -> None:
-    """At each threshold the counts give the score that scikit-learn gives the decisions."""
+def test_counts_at_many_thresholds_are_those_of_each(rows: list[tuple[int, int]]) -> None:
+    """Counted at all thresholds at once, decisions are as many as counted at each alone."""
     truth, probability = split(rows)
     thresholds = np.array([0.05, 0.5, 0.525, 0.95])
-    found = getattr(count_decisions(truth, probability, thresholds), name)()
-    score = getattr(metrics, f"{name}_score")
-    options = {"zero_division": 0.0} if name == "f1" else {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of classes that there are not
-        expected = [score(truth, (probability >= t).astype(int), **options) for t in thresholds]
-    np.testing.assert_allclose(found, expected)
+    expected = [count_decisions(truth, probability, each) for each in thresholds]
+    np.testing.assert_array_equal(count_at_thresholds(truth, probability, thresholds), expected)
+
+
+@given(ROWS)
+@pytest.mark.parametrize("name", [*list_threshold_metrics(), "f3"])
+def test_no_threshold_scores_better_than_the_chosen_one(
+    name: str, rows: list[tuple[int, int]]
+) -> None:
+    """By each metric that may choose, the metric itself is not better, and lower not as good."""
+    truth, probability = split(rows)
+    assume(len(set(truth)) == 2)
+    chosen = choose_threshold(Threshold(maximise=name), truth, probability)
+    by_step = {step: METRICS[name](truth, probability, step) for step in STEPS}
+    assert by_step[chosen] == pytest.approx(max(by_step.values()))
+    assert all(by_step[step] < by_step[chosen] for step in STEPS if step < chosen)
+
+
+@pytest.mark.parametrize(
+    "name", ["recall", "precision", "specificity", "roc_auc", "rmse", "f0", "F1"]
+)
+def test_a_metric_by_which_no_threshold_can_be_chosen_is_refused(name: str) -> None:
+    """Recall would decide every row as 1: the answer names the metrics that may choose."""
+    with pytest.raises(ValidationError, match=f"no threshold is chosen by '{name}'.*f1.*mcc.*f3"):
+        Threshold(maximise=name)
+
+
+@pytest.mark.parametrize(
+    ("metric", "share", "threshold"),
+    [
+        ("f1", 0.27, 0.0),
+        ("f0.5", 0.01, 0.0),
+        ("accuracy", 0.27, float("inf")),
+        ("accuracy", 0.73, 0.0),
+    ],
+)
+def test_no_skill_decides_every_row_in_the_better_way(
+    metric: str, share: float, threshold: float
+) -> None:
+    """All rows are decided as 1 for F1, and as the class with more rows for accuracy."""
+    assert find_threshold_without_skill(metric, share) == threshold
 
 
 @given(ROWS, st.integers(0, 5), st.integers(0, 5))

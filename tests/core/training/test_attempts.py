@@ -24,13 +24,15 @@ class Folds:
     def __init__(self, drawn: list[Any]) -> None:
         self._drawn = drawn
 
-    def score_fold(self, candidate: str, parameters: dict[str, Any], number: int) -> float:
+    def score_fold(
+        self, candidate: str, parameters: dict[str, Any], number: int
+    ) -> dict[str, float]:
         """Give the fold's score, or raise."""
         del candidate, parameters
         found = self._drawn[number]
         if isinstance(found, str):
             raise ValueError(found) if found else MemoryError
-        return float(found)
+        return {"roc_auc": float(found)}
 
 
 def attempt(drawn: list[Any], others: list[list[float]]) -> Attempt:

@@ -112,7 +112,7 @@ def test_nobody_who_did_not_ask_gets_it() -> None:
     """Without training.distributed nothing is fitted."""
     off = DECLARED.model_copy(update={"distributed": False})
     rows = ibis.memtable(draw_events(1, 2))
-    winner = Winner(RECIPE, None, {"method": "none"}, None, 0.5, {})
+    winner = Winner(RECIPE, None, {"method": "none"}, None, 0.5, {}, {})
     assert all_rows.fit_on_all_rows(winner, {}, rows, {}, SPEC, off) == []
 
 
@@ -149,7 +149,7 @@ def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
     """One worker gives the same bits; two stay within 0.03 on average; and the model says so."""
     workshop, sets = learn(SPEC)
     local = workshop.fit(RECIPE)
-    winner = Winner(RECIPE, local, {"method": "none"}, None, 0.5, {})
+    winner = Winner(RECIPE, local, {"method": "none"}, None, 0.5, {}, {})
     rows = all_rows.select_all_train_rows(
         lake["events"], lake["tables"], sets["selection"], sets["gate"], SPEC, DECLARED, AS_OF
     )
@@ -187,7 +187,7 @@ def test_rows_that_taught_the_encoder_do_not_teach_the_trees(lake: dict[str, Any
     workshop, sets = learn(SPEC, high_cardinality=2)
     local = workshop.fit(RECIPE)
     assert learns_from_labels(local)
-    winner = Winner(RECIPE, local, {"method": "none"}, None, 0.5, {})
+    winner = Winner(RECIPE, local, {"method": "none"}, None, 0.5, {}, {})
     rows = keep_train_rows(
         join_labelled(lake["events"].select(*SPEC.event_columns), lake["tables"], SPEC),
         SPEC,

@@ -9,7 +9,7 @@ from fullcircle.core.contract import ProblemSpec, flatten
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation import bootstrap_gain
 from fullcircle.core.gate import GateSettings
-from fullcircle.core.metrics import METRICS
+from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Model
 from fullcircle.registry.rules import seal_decision
 
@@ -17,7 +17,7 @@ from fullcircle.registry.rules import seal_decision
 def compare_models(
     one: Model, two: Model, rows: pd.DataFrame, problem: ProblemSpec, gate: GateSettings
 ) -> dict[str, Any]:
-    """Compare two models on the same rows, by every metric of the task.
+    """Compare two models on the same rows, by every metric of the task, each at its own threshold.
 
     Returns:
         Plain values: the models, the number of rows, by metric both scores and by how much the
@@ -27,20 +27,24 @@ def compare_models(
         raise DataError("There are no gate rows to compare on. Run training first: kedro run.")
     truth = rows[problem.label].to_numpy()
     predicted = [model.predict(rows) for model in (one, two)]
+    thresholds = (one.threshold, two.threshold)
+    also = [name for name in gate.minimum if problem.task in METRICS[name].tasks]
+    found, others = (
+        score_all(problem.task, truth, vector, threshold, also=[problem.primary_metric, *also])
+        for vector, threshold in zip(predicted, thresholds, strict=True)
+    )
     scores = {}
-    for name, metric in METRICS.items():
-        if problem.task not in metric.tasks:
-            continue
+    for name in found:
         gain = bootstrap_gain(
             name,
             truth,
             *predicted,
+            thresholds=thresholds,
             resamples=gate.bootstrap_resamples,
             confidence=gate.confidence,
             seed=gate.seed,
         )
-        first, second = (metric(truth, vector) for vector in predicted)
-        scores[name] = f"{first:.4f} and {second:.4f}, the first better by {gain}"
+        scores[name] = f"{found[name]:.4f} and {others[name]:.4f}, the first better by {gain}"
     return {
         "models": [str(one), str(two)],
         "gate_rows": len(rows),

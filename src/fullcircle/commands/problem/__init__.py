@@ -93,7 +93,11 @@ def new(
     The table is copied below data/01_raw (or RAW_DIR), so that runs can be repeated whatever
     becomes of the source. To take in more rows later: kedro problem take.
     """
-    from fullcircle.commands.problem.creating import draft_problem, keep_problem
+    from fullcircle.commands.problem.creating import (
+        draft_problem,
+        keep_problem,
+        write_page,
+    )
     from fullcircle.commands.problem.telling import settle_wishes, shorten, show_draft
     from fullcircle.commands.schedule.reading import find_project
     from fullcircle.core.survey import of_level
@@ -102,8 +106,10 @@ def new(
     settled = settle_wishes(name, wishes)
     with draft_problem(root, address, settled, table=table, header=not no_header) as draft:
         show_draft(draft, texts=dry_run)
+        page = shorten(write_page(root, draft), root)
+        click.echo(f"\nThe first look as a page: {page}")
         if dry_run:
-            click.echo("Nothing was written.")
+            click.echo("Nothing else was written.")
             return
         if not yes:
             click.confirm("Write this problem?", abort=True)

@@ -15,6 +15,7 @@ from fullcircle.commands.problem.writing import refuse_overwriting, write_proble
 from fullcircle.commands.schedule.files import save_files
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError, name_missing
 from fullcircle.core.survey import Finding, Proposal, Wishes, propose_problem
+from fullcircle.core.survey.page import render_first_look
 from fullcircle.intake import Source, Taken, open_source, take_table
 from fullcircle.switches import list_problems, read_variable
 
@@ -32,6 +33,7 @@ class Draft:
         taken: The copied table.
         findings: What was found in source and table.
         files: Texts by place, relative to the project.
+        page: The first look as HTML.
         source: What the data came from.
     """
 
@@ -39,6 +41,7 @@ class Draft:
     taken: Taken
     findings: list[Finding]
     files: dict[Path, str]
+    page: str
     source: str
 
 
@@ -102,7 +105,8 @@ def draft_problem(
         proposal = propose_problem(raw, wishes)
         files = write_problem(proposal, shown)
         findings = [*source.findings, *proposal.findings]
-        yield Draft(proposal, taken, findings, files, shown)
+        page = render_first_look(proposal, findings, shown)
+        yield Draft(proposal, taken, findings, files, page, shown)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -131,6 +135,22 @@ def describe_address(address: str, source: Source) -> str:
     if "://" in address:
         return source.kind
     return f"{Path(address).name} ({source.kind})"
+
+
+def write_page(root: Path, draft: Draft) -> Path:
+    """Write the first look beside the reports that runs of the problem will make.
+
+    Raises:
+        StorageError: The folder cannot be written to.
+    """
+    data = root / str(read_variable("FULLCIRCLE_DATA_DIR", "data"))
+    path = data / "08_reporting" / draft.proposal.spec.name / "first_look.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(draft.page, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"Cannot write {path}: {error.strerror}.") from error
+    return path
 
 
 def keep_problem(root: Path, draft: Draft) -> Path:

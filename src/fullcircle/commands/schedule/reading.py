@@ -60,22 +60,21 @@ def _read_declared(conf: Path) -> dict[str, Any]:
             f"No schedules.yml lies in {conf / 'base'}: declare the jobs there, or go to the "
             "folder that holds conf."
         ) from error
-    except Exception as error:  # what YAML and OmegaConf raise shares no family
-        said = " ".join(str(error).split())
-        raise ConfigurationError(f"schedules.yml cannot be read: {said}") from error
     if not declared:
         raise ConfigurationError("schedules.yml declares no job.")
     return dict(declared)
 
 
-def _open_conf(conf: Path, env: str | None) -> Any:
+def _open_conf(conf: Path, env: str | None, params: Mapping[str, Any] | None = None) -> Any:
     """Open the configuration of an environment as Kedro does, with the schedules in it."""
-    from kedro.config import OmegaConfigLoader
     from kedro.framework.project import settings
+
+    from fullcircle.configuration import CheckedConfigLoader
 
     given = settings.CONFIG_LOADER_ARGS
     patterns = {**given.get("config_patterns", {}), "schedules": ["schedules*", "schedules*/**"]}
-    return OmegaConfigLoader(str(conf), env, **{**given, "config_patterns": patterns})
+    changed = {**given, "config_patterns": patterns}
+    return CheckedConfigLoader(str(conf), env, dict(params or {}), **changed)
 
 
 def _make_job(name: str, declared: Any, clock: str | None) -> Job:
@@ -126,8 +125,19 @@ def _check(job: Job, conf: Path) -> None:
         _check_command(job)
         with switched(PROBLEM=job.problem, DATA_SOURCE=job.source, ENGINE=job.engine):
             _ = _open_conf(conf, job.env)["globals"]  # which knows the right values of each
+            _check_parameters(job, conf)
     except Exception as error:  # OmegaConf wraps what the switches raise
         raise ConfigurationError(f"Job {job.name!r}: {explain_error(error)}") from error
+
+
+def _check_parameters(job: Job, conf: Path) -> None:
+    """See that the parameters of a job are ones that its run takes."""
+    if job.params:
+        from omegaconf import OmegaConf
+
+        given = OmegaConf.from_dotlist([f"{name}={value}" for name, value in job.params.items()])
+        params: Any = OmegaConf.to_container(given)
+        _ = _open_conf(conf, job.env, params)["parameters"]
 
 
 def _check_pipelines(job: Job) -> None:

@@ -3,6 +3,7 @@
 from math import inf
 from typing import Any
 
+from fullcircle.core.card.origin import read_problem
 from fullcircle.core.card.parts import (
     UNKNOWN,
     Block,
@@ -23,30 +24,53 @@ from fullcircle.core.card.verdict import Verdict
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.model import Model
 
+_MOST_CLASSES = 12
+_TAUGHT = (
+    " The train rows taught it: how much better it is on those shows how far it learnt them by "
+    "heart."
+)
 _UNASSESSED = "This model carries no assessment by the selection rows, so this is unknown."
 
 
 def describe_scores(model: Model, verdict: Verdict) -> Section:
-    """Give every metric on the selection rows, and the primary one on the gate rows."""
-    known = [name for name, score in model.scores.items() if isinstance(score, dict)]
-    order = sorted(model.scores, key=lambda name: name not in known)
-    rows = [_score_row(name, model.scores[name]) for name in order]
+    """Give every metric on selection, gate and train rows, and how rows were decided."""
+    primary = read_problem(model).get("primary_metric")
+    order = sorted(model.scores, key=lambda name: name != primary)
+    taught = (model.report or {}).get("train_scores") or {}
+    rows = [_score_row(name, model.scores[name], taught) for name in order]
+    head = ["metric", "value", "interval", "better is", *(["train rows"] if taught else [])]
     blocks: list[Block] = [
         Paragraph(_say_setting(model)),
-        Table("On the selection rows", ["metric", "value", "interval", "better is"], rows),
+        Table("On the selection rows", head, rows),
+        *_describe_confusion(model),
         *_describe_gate(model, verdict),
     ]
     return Section("metrics", "Metrics", blocks)
 
 
-def _score_row(name: str, score: Any) -> Row:
+def _score_row(name: str, score: Any, taught: dict[str, float]) -> Row:
     better = UNKNOWN
     if name in METRICS:
         better = "more" if METRICS[name].greater_is_better else "less"
+    beside = [say_number(taught.get(name))] if taught else []
     if isinstance(score, dict):
         interval = f"{say_interval(score)} at {say_share(score.get('confidence'))}"
-        return Row([name, say_number(score["value"]), interval, better])
-    return Row([name, say_number(score), "not estimated", better])
+        return Row([name, say_number(score["value"]), interval, better, *beside])
+    return Row([name, say_number(score), "not estimated", better, *beside])
+
+
+def _describe_confusion(model: Model) -> list[Block]:
+    """Tabulate selection rows by class and decision; of many classes a page would be too small."""
+    counts = (model.report or {}).get("confusion")
+    if not counts or len(counts) > _MOST_CLASSES:
+        return []
+    head = ["truth", *(f"decided {number}" for number in range(len(counts)))]
+    rows = [
+        Row([f"class {number}", *(f"{count:,}" for count in row)])
+        for number, row in enumerate(counts)
+    ]
+    at = f" at the threshold {model.threshold:g}" if model.threshold is not None else ""
+    return [Table(f"Decisions on the selection rows{at}", head, rows)]
 
 
 def _say_setting(model: Model) -> str:
@@ -55,6 +79,7 @@ def _say_setting(model: Model) -> str:
     return (
         f"The selection set is {counted} that no candidate learned from and that chose the best of "
         "them, which flatters it a little. The gate rows chose nothing."
+        + (_TAUGHT if (model.report or {}).get("train_scores") else "")
     )
 
 
@@ -68,7 +93,13 @@ def _describe_gate(model: Model, verdict: Verdict) -> list[Block]:
         Row([f"{metric}, selection rows", *_split(chosen)], drawn=draw(_as_estimate(chosen))),
         Row([f"{metric}, gate rows", *_split(judged)], drawn=draw(judged)),
     ]
-    table = Table("On the gate rows", ["score", "value", "interval"], rows, "interval, drawn")
+    others = [
+        Row([f"{name}, gate rows", *_split(score)], drawn=draw(score))
+        for name, score in decision.get("scores", {}).items()
+        if name != metric
+    ]
+    head = ["score", "value", "interval"]
+    table = Table("On the gate rows", head, [*rows, *others], "interval, drawn")
     rival = decision.get("incumbent")
     if rival is None:
         return [table, Paragraph("There was no champion to compare it with.")]

@@ -86,8 +86,7 @@ def _tell_decline(reports: Reports) -> str | None:
     if newest is None or newest["model_version"] != reports.reference.get("version"):
         return None
     metric = METRICS[reports.performance["metric"]]
-    best, worst = ("high", "low") if metric.greater_is_better else ("low", "high")
-    if metric.gain(newest["score"][best], promised[worst]) >= 0:
+    if not metric.is_surely_worse(newest["score"], metric.find_worse_end(promised)):
         return None
     return (
         f"{reports.performance['metric']} of the period from {newest['as_of']} is surely worse "

@@ -9,6 +9,7 @@ from fullcircle.core.evaluation.importance import learning_curve, permutation_im
 from fullcircle.core.evaluation.intervals import Estimate, bootstrap_metric
 from fullcircle.core.evaluation.reliability import check_calibration
 from fullcircle.core.evaluation.slices import SliceSettings, measure_gaps, score_slices
+from fullcircle.core.evaluation.thresholds import find_threshold
 from fullcircle.core.figures import (
     evaluation_figures,
     hyperparameter_importance_figure,
@@ -20,7 +21,7 @@ from fullcircle.core.figures import (
     shap_figure,
     slices_figure,
 )
-from fullcircle.core.metrics import Vector
+from fullcircle.core.metrics import Vector, count_decisions
 from fullcircle.core.statistics import take_head
 from fullcircle.core.training.estimators import as_inputs, fit, predict
 from fullcircle.core.training.failures import list_excluded
@@ -39,7 +40,9 @@ def assess(workshop: Workshop, winner: Winner, selection_set: pd.DataFrame) -> d
     """Report on the winner, by the selection rows.
 
     Returns:
-        Plain values: ``scores``; for classes ``calibration`` and how its method was chosen;
+        Plain values: ``scores``, and ``train_scores`` of the ``train_rows`` that it learnt from;
+        for classes ``confusion``, the matrix at the threshold (rows of the truth, columns of the
+        decisions), and ``calibration`` and how its method was chosen;
         ``slices`` and, of two classes, their ``gaps``; ``importance`` by column;
         ``learning_curve``; ``shap`` where asked for; and ``sample``, a few rows with prediction
         and label.
@@ -54,14 +57,17 @@ def assess(workshop: Workshop, winner: Winner, selection_set: pd.DataFrame) -> d
         "metric": problem.primary_metric,
         "rows": len(truth),
         "scores": winner.scores,
+        "train_rows": len(workshop.rows),
+        "train_scores": winner.train_scores,
         "threshold": winner.threshold,
-        "importance": _rank_columns(workshop, estimator, inputs, truth),
+        "importance": _rank_columns(workshop, winner, inputs, truth),
         "learning_curve": _trace_learning(workshop, winner.recipe, inputs, truth),
         "sample": take_head(selection_set.assign(predicted=list(predicted)), 10),
     }
     if problem.task != "regression":
         check = check_calibration(truth, predicted, confidence=training.confidence)
         report["calibration"] = {**check, "method": winner.calibration}
+        report["confusion"] = count_decisions(truth, predicted, winner.threshold).tolist()
     if problem.slices:
         settings = SliceSettings(
             min_rows=_MIN_SLICE_ROWS,
@@ -98,16 +104,17 @@ def decide(task: str, predicted: Vector, threshold: float | None) -> Vector | No
 
 
 def _rank_columns(
-    workshop: Workshop, estimator: Any, inputs: pd.DataFrame, truth: Vector
+    workshop: Workshop, winner: Winner, inputs: pd.DataFrame, truth: Vector
 ) -> list[dict[str, Any]]:
     """Rank columns by permutation importance; of a very wide table none."""
     if inputs.shape[1] > _MOST_COLUMNS:
         return []
     return permutation_importance(
-        lambda rows: predict(estimator, workshop.problem.task, rows),
+        lambda rows: predict(winner.estimator, workshop.problem.task, rows),
         inputs,
         truth,
         workshop.problem.primary_metric,
+        threshold=winner.threshold,
         repeats=_REPEATS,
         seed=workshop.training.seed,
         max_rows=_EXPLAINED_ROWS,
@@ -127,10 +134,12 @@ def _trace_learning(
     def fit_and_score(size: int) -> Estimate:
         rows = np.sort(places[:size])
         model = fit(workshop.build(recipe), workshop.inputs.iloc[rows], workshop.label.iloc[rows])
+        predicted = predict(model, problem.task, inputs)
         return bootstrap_metric(
             problem.primary_metric,
             truth,
-            predict(model, problem.task, inputs),
+            predicted,
+            threshold=find_threshold(problem.threshold, truth, predicted),
             resamples=training.bootstrap_resamples,
             confidence=training.confidence,
             seed=training.seed,

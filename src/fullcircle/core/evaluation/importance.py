@@ -1,6 +1,7 @@
 """What the model leans on and what more rows would bring: importances and learning curves."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,13 @@ from fullcircle.core.evaluation.intervals import Estimate
 from fullcircle.core.metrics import METRICS, Vector
 
 
-def permutation_importance(
+def permutation_importance(  # noqa: PLR0913 - what is scored, by what, and how often
     predict: Callable[[pd.DataFrame], Vector],
     inputs: pd.DataFrame,
     truth: Vector,
     metric: str,
     *,
+    threshold: float | None = None,
     repeats: int,
     seed: int,
     max_rows: int,
@@ -35,6 +37,7 @@ def permutation_importance(
         inputs: Rows that did not train the model, shape (rows, columns).
         truth: Shape (rows,).
         metric: Name in METRICS.
+        threshold: Probability from which a row counts as class 1, for a metric of decisions.
         repeats: Permutations of each column, 2 or more.
         seed: Seed of every draw.
         max_rows: From more rows, this many are drawn.
@@ -54,7 +57,7 @@ def permutation_importance(
         kept = np.sort(rng.choice(len(inputs), max_rows, replace=False))
         inputs, truth = inputs.iloc[kept], truth[kept]
     intact = predict(inputs)
-    if not np.isfinite(METRICS[metric](truth, intact)):
+    if not np.isfinite(METRICS[metric](truth, intact, threshold)):
         raise DataError(f"{metric} is undefined on the rows to explain the model by.")
     stacked = pd.concat([inputs] * repeats, ignore_index=True)
     rows: list[dict[str, Any]] = []
@@ -62,23 +65,24 @@ def permutation_importance(
         places = [rng.permutation(len(inputs)) for _ in range(repeats)]
         shuffled = stacked.assign(**{column: inputs[column].array.take(np.concatenate(places))})
         changed = np.split(predict(shuffled), repeats)
-        estimate = _estimate_fall(metric, truth, intact, changed, confidence, rng)
+        score = partial(METRICS[metric], threshold=threshold)
+        estimate = _estimate_fall(metric, score, truth, intact, changed, confidence, rng)
         rows.append({"column": str(column), "metric": metric, **estimate.as_dict()})
     return sorted(rows, key=lambda row: -row["value"])
 
 
 def _estimate_fall(
     metric: str,
+    score: Callable[[Vector, Vector], float],
     truth: Vector,
     intact: Vector,
     changed: list[Vector],
     confidence: float,
     rng: np.random.Generator,
 ) -> Estimate:
-    score = METRICS[metric]
-
     def fall(predicted: Vector, rows: Any) -> float:
-        return score.gain(score(truth[rows], intact[rows]), score(truth[rows], predicted[rows]))
+        before, after = (score(truth[rows], each[rows]) for each in (intact, predicted))
+        return METRICS[metric].gain(before, after)
 
     mean = float(np.mean([fall(predicted, slice(None)) for predicted in changed]))
     draws = [fall(predicted, rng.integers(0, len(truth), len(truth))) for predicted in changed]

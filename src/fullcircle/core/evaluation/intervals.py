@@ -1,12 +1,18 @@
 """Scores with their uncertainty."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from fullcircle.core.evaluation.resampling import prepare_score
-from fullcircle.core.metrics import METRICS, Vector
+from fullcircle.core.metrics import (
+    METRICS,
+    DecisionMetric,
+    Vector,
+    list_metrics,
+    prepare_counts,
+)
 
 _AT_ONCE = 50_000  # rows of resamples that lie in memory at a time
 
@@ -40,6 +46,7 @@ def bootstrap_metric(
     truth: Vector,
     predicted: Vector,
     *,
+    threshold: float | None = None,
     resamples: int,
     confidence: float,
     seed: int,
@@ -50,11 +57,15 @@ def bootstrap_metric(
         metric: Name in METRICS.
         truth: Shape (rows,).
         predicted: Shape (rows,) or (rows, classes).
+        threshold: Probability from which a row counts as class 1; a metric of decisions between
+            two classes needs it.
         resamples: Number of resamples drawn with replacement.
         confidence: Coverage of the interval, 0 to 1.
         seed: Seed of the draws.
     """
-    scored = resample_metric(metric, truth, predicted, resamples=resamples, seed=seed)
+    scored = resample_metric(
+        metric, truth, predicted, threshold=threshold, resamples=resamples, seed=seed
+    )
     return scored.estimate(confidence)
 
 
@@ -64,6 +75,7 @@ def bootstrap_gain(
     predicted: Vector,
     reference: Vector,
     *,
+    thresholds: tuple[float | None, float | None] = (None, None),
     resamples: int,
     confidence: float,
     seed: int,
@@ -71,11 +83,12 @@ def bootstrap_gain(
     """Estimate by how much one model beats another on the same rows, by the paired bootstrap.
 
     Positive means better, whatever the metric's direction. Arguments as in bootstrap_metric;
-    ``reference`` holds the other model's predictions for the same rows in the same order.
+    ``reference`` holds the other model's predictions for the same rows in the same order, and
+    ``thresholds`` those of both.
     """
     scored, other = (
-        resample_metric(metric, truth, vector, resamples=resamples, seed=seed)
-        for vector in (predicted, reference)
+        resample_metric(metric, truth, vector, threshold=threshold, resamples=resamples, seed=seed)
+        for vector, threshold in zip((predicted, reference), thresholds, strict=True)
     )
     return scored.gain(other).estimate(confidence)
 
@@ -117,16 +130,111 @@ class Resampled:
 
 
 def resample_metric(
-    metric: str, truth: Vector, predicted: Vector, *, resamples: int, seed: int
+    metric: str,
+    truth: Vector,
+    predicted: Vector,
+    *,
+    threshold: float | None = None,
+    resamples: int,
+    seed: int,
 ) -> Resampled:
     """Score rows and resamples of them; the same seed and number of rows give the same resamples.
 
     Arguments as in bootstrap_metric.
     """
-    value, rng = METRICS[metric](truth, predicted), np.random.default_rng(seed)
-    score = prepare_score(metric, truth, predicted)
+    found = resample_metrics(
+        [metric], truth, predicted, threshold=threshold, resamples=resamples, seed=seed
+    )
+    return found[metric]
+
+
+def resample_metrics(
+    metrics: Iterable[str],
+    truth: Vector,
+    predicted: Vector,
+    *,
+    threshold: float | None = None,
+    resamples: int,
+    seed: int,
+) -> dict[str, Resampled]:
+    """Score rows by several metrics on the very same resamples, which are drawn once.
+
+    Where a metric is undefined on the rows themselves, it is in no resample either: an interval
+    around nothing would say more than is known.
+
+    Raises:
+        ValueError: There are not as many predictions as labels.
+    """
     rows = len(truth)
-    step = max(1, _AT_ONCE // max(1, rows))
-    sizes = [(min(step, resamples - done), rows) for done in range(0, resamples, step)]
-    draws = np.concatenate([score(rng.integers(0, rows, size)) for size in sizes])
-    return Resampled(metric, value, draws)
+    if rows != len(predicted):
+        raise ValueError(f"{rows} labels and {len(predicted)} predictions")
+    values = {name: METRICS[name](truth, predicted, threshold) for name in metrics}
+    score = _prepare_scores(
+        [n for n, v in values.items() if not np.isnan(v)], truth, predicted, threshold
+    )
+    rng, step = np.random.default_rng(seed), max(1, _AT_ONCE // max(1, rows))
+    sizes = [min(step, resamples - done) for done in range(0, resamples, step)]
+    parts = [score(rng.integers(0, rows, (size, rows))) for size in sizes if rows]
+    undefined = np.full(resamples, np.nan)
+    return {
+        name: Resampled(
+            name,
+            value,
+            undefined if np.isnan(value) else np.concatenate([part[name] for part in parts]),
+        )
+        for name, value in values.items()
+    }
+
+
+def _prepare_scores(
+    names: list[str], truth: Vector, predicted: Vector, threshold: float | None
+) -> Callable[[Vector], dict[str, Vector]]:
+    """Give a function from chosen rows to scores by name; all decisions are counted once."""
+    decided = {n: m for n in names if isinstance(m := METRICS[n], DecisionMetric)}
+    others = {
+        name: METRICS[name].prepare(truth, predicted, threshold)
+        for name in names
+        if name not in decided
+    }
+    count = prepare_counts(truth, predicted, threshold) if decided else None
+
+    def score(chosen: Vector) -> dict[str, Vector]:
+        found = {name: draw(chosen) for name, draw in others.items()}
+        if count is not None:
+            counts = count(chosen)
+            found |= {name: metric.score_counts(counts) for name, metric in decided.items()}
+        return found
+
+    return score
+
+
+def estimate_scores(
+    task: str,
+    truth: Vector,
+    predicted: Vector,
+    *,
+    threshold: float | None = None,
+    also: Iterable[str] = (),
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, dict[str, float]]:
+    """Estimate every metric that fits the task, each with its interval.
+
+    Arguments as in bootstrap_metric and ``score_all``; without a threshold, two classes get no
+    scores of decisions.
+
+    Returns:
+        Estimates as plain values, by name.
+    """
+    undecided = task == "binary" and threshold is None
+    names = dict.fromkeys([*list_metrics(task), *also])
+    scored = resample_metrics(
+        [name for name in names if not (undecided and METRICS[name].decides)],
+        truth,
+        predicted,
+        threshold=threshold,
+        resamples=resamples,
+        seed=seed,
+    )
+    return {name: each.estimate(confidence).as_dict() for name, each in scored.items()}

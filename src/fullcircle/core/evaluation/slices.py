@@ -10,7 +10,7 @@ from scipy import stats
 
 from fullcircle.core.contract import Settings, require_columns
 from fullcircle.core.evaluation.intervals import Estimate
-from fullcircle.core.metrics import METRICS, Vector
+from fullcircle.core.metrics import AS_DECIDED, METRICS, Vector
 
 MAX_VALUES = 20  # values of a column that are reported on their own
 MIN_PER_CLASS = 10  # fewer positives or negatives give no score worth comparing
@@ -59,7 +59,8 @@ def score_slices(
         task: binary, multiclass or regression.
         truth: Shape (rows,).
         predicted: Shape (rows,) or (rows, classes).
-        decided: Shape (rows,), 0 or 1; needed for a binary task only.
+        decided: Shape (rows,), 0 or 1; needed for a binary task only. Without it there is no slice
+            to score by a metric of decisions.
         settings: How slices are judged.
 
     Returns:
@@ -73,6 +74,10 @@ def score_slices(
         DataError: A slice column is missing.
     """
     require_columns(list(map(str, frame.columns)), slice_columns, "The set to slice")
+    if task == "binary" and METRICS[metric].decides:
+        if decided is None:
+            return []
+        predicted = decided.astype("float64")
     found = [slice_ for column in slice_columns for slice_ in _find_slices(frame[column])]
     reasons = [_reason_against(member, truth, task, settings.min_rows) for _, _, member in found]
     level = 1 - (1 - settings.confidence) / max(reasons.count(None), 1)
@@ -230,7 +235,8 @@ def _resample(
     score, rows = METRICS[metric], len(truth)
     size = min(rows, _ROWS_PER_DRAW)
     rng = np.random.default_rng(settings.seed)
-    value = score(truth, predicted)
-    picks = (rng.integers(0, rows, size) for _ in range(settings.bootstrap_resamples))
-    draws = np.array([score(truth[pick], predicted[pick]) for pick in picks])
+    value = score(truth, predicted, AS_DECIDED)
+    draw = score.prepare(truth, predicted, AS_DECIDED)
+    picks = (rng.integers(0, rows, (1, size)) for _ in range(settings.bootstrap_resamples))
+    draws = np.concatenate([draw(pick) for pick in picks])
     return value, value + (draws - value) * np.sqrt(size / rows)

@@ -1,66 +1,12 @@
 """The decision threshold of a binary model."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from fullcircle.core.contract import Threshold
-from fullcircle.core.metrics import Vector
+from fullcircle.core.metrics import METRICS, DecisionMetric, Vector
+from fullcircle.core.metrics.decisions import count_at_thresholds
 
 _CANDIDATES = np.arange(1, 200) / 200
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """How many decisions are right and wrong, one number per threshold.
-
-    Attributes:
-        true_positives: Rows of class 1 that are decided as 1.
-        false_positives: Rows of class 0 that are decided as 1.
-        false_negatives: Rows of class 1 that are decided as 0.
-        true_negatives: Rows of class 0 that are decided as 0.
-    """
-
-    true_positives: Vector
-    false_positives: Vector
-    false_negatives: Vector
-    true_negatives: Vector
-
-    def f1(self) -> Vector:
-        """Harmonic mean of precision and recall; 0 where nothing is, or is decided as, 1."""
-        hits = 2 * self.true_positives
-        score: Vector = hits / np.maximum(hits + self.false_positives + self.false_negatives, 1)
-        return score
-
-    def accuracy(self) -> Vector:
-        """Share of right decisions."""
-        right = self.true_positives + self.true_negatives
-        share: Vector = right / (right + self.false_positives + self.false_negatives)
-        return share
-
-    def balanced_accuracy(self) -> Vector:
-        """Mean share of right decisions over the classes that there are."""
-        right = np.array([self.true_positives, self.true_negatives])
-        rows = right + np.array([self.false_negatives, self.false_positives])
-        mean: Vector = np.sum(right / np.maximum(rows, 1), axis=0) / np.sum(rows > 0, axis=0)
-        return mean
-
-    def cost(self, false_positive: float, false_negative: float) -> Vector:
-        """What the wrong decisions cost, by the price of one of each kind."""
-        return self.false_positives * false_positive + self.false_negatives * false_negative
-
-
-def count_decisions(truth: Vector, probability: Vector, thresholds: Vector) -> Decisions:
-    """Count the decisions at each threshold, where a row is decided as 1 from the threshold on.
-
-    Args:
-        truth: Classes 0 and 1, one per row.
-        probability: Probability of class 1, one per row.
-        thresholds: Any number of them.
-    """
-    positive, negative = (np.sort(probability[truth == label]) for label in (1, 0))
-    missed, left = (np.searchsorted(found, thresholds) for found in (positive, negative))
-    return Decisions(len(positive) - missed, len(negative) - left, missed, left)
 
 
 def choose_threshold(threshold: Threshold, truth: Vector, probability: Vector) -> float:
@@ -70,9 +16,44 @@ def choose_threshold(threshold: Threshold, truth: Vector, probability: Vector) -
     """
     if threshold.value is not None:
         return threshold.value
-    decisions = count_decisions(truth, probability, _CANDIDATES)
-    if (costs := threshold.minimise_cost) is not None:
-        scores = -decisions.cost(costs.false_positive, costs.false_negative)
-    else:
-        scores = getattr(decisions, str(threshold.maximise))()
+    counts = count_at_thresholds(truth, probability, _CANDIDATES)
+    scores = np.nan_to_num(_score_decisions(threshold, counts), nan=-np.inf)
     return float(_CANDIDATES[int(np.argmax(scores))])
+
+
+def find_threshold(threshold: Threshold | None, truth: Vector, probability: Vector) -> float | None:
+    """Choose the threshold where the contract declares one, as of two classes it does."""
+    return None if threshold is None else choose_threshold(threshold, truth, probability)
+
+
+def find_threshold_without_skill(metric: str, share: float) -> float:
+    """Give the threshold at which a model that knows only the share of class 1 decides.
+
+    It decides every row alike, in the way that is better by the metric: the F1 without skill is
+    that of always deciding for class 1, the accuracy that of the class with more rows.
+
+    Args:
+        metric: Name in METRICS, of decisions.
+        share: Of class 1 in the train set, 0 to 1.
+
+    Returns:
+        0 to decide every row as 1, infinity to decide none so.
+    """
+    # Confusion matrices of deciding every row as 0, and as 1.
+    counts = np.array([[[1 - share, 0], [share, 0]], [[0, 1 - share], [0, share]]])
+    scores = np.nan_to_num(_score_counts(metric, counts), nan=-np.inf)
+    return 0.0 if np.argmax(scores) else float("inf")
+
+
+def _score_decisions(threshold: Threshold, counts: Vector) -> Vector:
+    """Score confusion matrices, shape (matrices, 2, 2), by what the threshold is declared to do."""
+    if (costs := threshold.minimise_cost) is not None:
+        missed, alarms = counts[:, 1, 0], counts[:, 0, 1]
+        return -np.asarray(alarms * costs.false_positive + missed * costs.false_negative)
+    return _score_counts(str(threshold.maximise), counts)
+
+
+def _score_counts(name: str, counts: Vector) -> Vector:
+    metric = METRICS[name]
+    assert isinstance(metric, DecisionMetric)  # noqa: S101 - none other is asked for here
+    return metric.score_counts(counts)

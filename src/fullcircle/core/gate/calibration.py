@@ -20,7 +20,7 @@ def calibrated(case: Case) -> tuple[bool, str]:
     if case.evidence.problem.task == "regression":
         return _judge_bias(case)
     most, confidence = case.settings.max_calibration_error, case.settings.confidence
-    found = check_calibration(case.truth, case.challenger, confidence=confidence)
+    found = check_calibration(case.truth, case.challenger.predicted, confidence=confidence)
     if not found["judged"]:
         return False, f"the calibration cannot be judged: {found['reason']}"
     error, chance = found["expected_calibration_error"], found["error_by_chance"]
@@ -51,7 +51,7 @@ def _judge_bias(case: Case) -> tuple[bool, str]:
 def _estimate_bias(case: Case) -> Estimate:
     """Mean of predicted minus true in standard deviations of the label, by the bootstrap."""
     truth, settings = case.truth, case.settings
-    error: Any = (case.challenger - truth) / truth.std()
+    error: Any = (case.challenger.predicted - truth) / truth.std()
     rng = np.random.default_rng(settings.seed)
     draws = [
         error[rng.integers(0, len(error), len(error))].mean()

@@ -9,12 +9,28 @@ import pandas as pd
 from scipy import stats
 
 from fullcircle.core.contract import require_columns
-from fullcircle.core.evaluation import Estimate, resample_metric
+from fullcircle.core.evaluation import Estimate, estimate_scores, resample_metric
 from fullcircle.core.evaluation.intervals import Resampled
 from fullcircle.core.evaluation.slices import MIN_PER_CLASS, label_slices
+from fullcircle.core.evaluation.thresholds import find_threshold_without_skill
 from fullcircle.core.gate.evidence import Evidence
 from fullcircle.core.gate.settings import GateSettings
-from fullcircle.core.metrics import Vector
+from fullcircle.core.metrics import METRICS, Vector, count_decisions
+
+
+@dataclass(frozen=True)
+class Rival:
+    """Who is scored on the gate rows.
+
+    Attributes:
+        predicted: Predictions of all gate rows, shape (rows,) or (rows, classes).
+        threshold: Probability from which it counts a row as class 1 (binary only).
+        tolerated: Loss against it that is borne, in units of the primary metric.
+    """
+
+    predicted: Vector
+    threshold: float | None = None
+    tolerated: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -34,13 +50,58 @@ class Case:
         return _require_finite(self.evidence.truth, "the labels")
 
     @cached_property
-    def challenger(self) -> Vector:
-        """The challenger's predictions.
+    def challenger(self) -> Rival:
+        """The challenger.
 
         Raises:
-            ValueError: One is not finite.
+            ValueError: A prediction is not finite.
         """
-        return _require_finite(self.evidence.challenger, "the challenger's predictions")
+        predicted = _require_finite(self.evidence.challenger, "the challenger's predictions")
+        return Rival(predicted, self.evidence.model.threshold)
+
+    @cached_property
+    def baseline(self) -> Rival:
+        """A model without skill."""
+        evidence, metric = self.evidence, self.evidence.problem.primary_metric
+        if evidence.problem.task != "binary" or not METRICS[metric].decides:
+            return Rival(evidence.baseline)
+        share = float(evidence.baseline[0])
+        return Rival(evidence.baseline, find_threshold_without_skill(metric, share))
+
+    @cached_property
+    def champion(self) -> Rival | None:
+        """The champion, where there is one that predicts."""
+        evidence = self.evidence
+        if evidence.champion is None:
+            return None
+        tolerated = self.settings.tolerated_loss
+        return Rival(evidence.champion, evidence.champion_threshold, tolerated)
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """The challenger by every metric of the task, each with its interval."""
+        task = self.evidence.problem.task
+        named = [self.evidence.problem.primary_metric, *self.settings.minimum]
+        return estimate_scores(
+            task,
+            self.truth,
+            self.challenger.predicted,
+            threshold=self.challenger.threshold,
+            also=[name for name in named if task in METRICS[name].tasks],
+            resamples=self.settings.bootstrap_resamples,
+            confidence=self.settings.confidence,
+            seed=self.settings.seed,
+        )
+
+    @cached_property
+    def confusion(self) -> list[list[int]] | None:
+        """Gate rows by their class and what the challenger decides; None of a regression."""
+        if self.evidence.problem.task == "regression":
+            return None
+        challenger = self.challenger
+        counts = count_decisions(self.truth, challenger.predicted, challenger.threshold)
+        table: list[list[int]] = counts.tolist()
+        return table
 
     @cached_property
     def score(self) -> Resampled:
@@ -50,7 +111,7 @@ class Case:
     @cached_property
     def over_baseline(self) -> Resampled:
         """By how much the challenger is better than no skill."""
-        return self.score.gain(self.resample(self.evidence.baseline))
+        return self.score.gain(self.resample(self.baseline))
 
     @cached_property
     def over_champion(self) -> Resampled:
@@ -59,21 +120,22 @@ class Case:
         Raises:
             ValueError: There are no predictions of a champion.
         """
-        if self.evidence.champion is None:
+        if self.champion is None:
             raise ValueError("there are no predictions of a champion")
-        return self.score.gain(self.resample(self.evidence.champion))
+        return self.score.gain(self.resample(self.champion))
 
-    def resample(self, predicted: Vector, metric: str | None = None) -> Resampled:
+    def resample(self, rival: Rival, metric: str | None = None) -> Resampled:
         """Score predictions on the gate rows and on resamples, the same ones for all models."""
         return resample_metric(
             metric or self.evidence.problem.primary_metric,
             self.truth,
-            _require_finite(predicted, "a rival's predictions"),
+            _require_finite(rival.predicted, "a rival's predictions"),
+            threshold=rival.threshold,
             resamples=self.settings.bootstrap_resamples,
             seed=self.settings.seed,
         )
 
-    def compare_within(self, member: Vector, reference: Vector, judged: int) -> Estimate:
+    def compare_within(self, member: Vector, reference: Rival, judged: int) -> Estimate:
         """Estimate by how much the challenger beats a reference among some of the rows.
 
         The interval is the normal one around the paired bootstrap's standard error: shared among
@@ -82,19 +144,20 @@ class Case:
 
         Args:
             member: Positions of the rows, shape (members,).
-            reference: The other model's predictions of all gate rows.
+            reference: The other model.
             judged: Number of comparisons that share the error rate.
         """
-        rival = _require_finite(reference, "a rival's predictions")
+        _require_finite(reference.predicted, "a rival's predictions")
         scored, other = (
             resample_metric(
                 self.evidence.problem.primary_metric,
                 self.truth[member],
-                vector[member],
+                rival.predicted[member],
+                threshold=rival.threshold,
                 resamples=self.settings.bootstrap_resamples,
                 seed=self.settings.seed,
             )
-            for vector in (self.challenger, rival)
+            for rival in (self.challenger, reference)
         )
         gain = scored.gain(other)
         level = 1 - (1 - self.settings.confidence) / judged
@@ -113,7 +176,7 @@ class Case:
             DataError: A declared slice column is missing.
             ValueError: An interval is undefined.
         """
-        champion = self.evidence.champion
+        champion = self.champion
         if champion is None:
             return []
         found = _find_slices(self.evidence.rows, self.evidence.problem.slices)

@@ -18,17 +18,14 @@ def above_minimum(case: Case) -> tuple[bool, str]:
     for name, bar in bars.items():
         if problem.task not in METRICS[name].tasks:
             return False, f"minimum names {name}, which is no metric of a {problem.task} task"
-        scored = (
-            case.score if name == problem.primary_metric else case.resample(case.challenger, name)
-        )
-        score = scored.estimate(settings.confidence)
+        score = Estimate(**case.scores[name])
         fine.append(_clears(name, score, bar))
         said.append(f"{name} {score}, bar {'not set' if bar is None else f'{bar:g}'}")
     return all(fine), "; ".join(said)
 
 
 def _clears(metric: str, score: Estimate, bar: float | None) -> bool:
-    worse = score.low if METRICS[metric].greater_is_better else score.high
+    worse = METRICS[metric].find_worse_end(score.as_dict())
     if bar is None:
         return bool(np.isfinite(worse))
     return bool(METRICS[metric].gain(worse, bar) >= 0)

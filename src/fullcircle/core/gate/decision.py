@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from fullcircle.core.evaluation import Estimate
 from fullcircle.core.gate import (
     apart,
     calibration,
@@ -18,6 +17,7 @@ from fullcircle.core.gate.case import Case
 from fullcircle.core.gate.evidence import Evidence
 from fullcircle.core.gate.settings import GateSettings
 
+T = TypeVar("T")
 Question = Callable[[Case], tuple[bool, str]]
 QUESTIONS: tuple[Question, ...] = (
     data.enough_rows,
@@ -62,6 +62,9 @@ class Decision:
         checks: All that was asked.
         score: The challenger's primary metric with its interval; None where it has none.
         gain: The same of the difference to the champion, positive where the challenger is better.
+        scores: Every metric of the task on the gate rows, with its interval.
+        confusion: Gate rows by class (rows) and by what the challenger decides (columns); None of
+            a regression, or where that is unknown.
         slices: Per slice the difference to the champion (see case.py).
         settings: What was demanded.
     """
@@ -70,6 +73,8 @@ class Decision:
     checks: list[Check]
     score: dict[str, float] | None
     gain: dict[str, float] | None
+    scores: dict[str, dict[str, float]]
+    confusion: list[list[int]] | None
     slices: list[dict[str, Any]]
     settings: dict[str, Any]
 
@@ -93,9 +98,11 @@ def decide_promotion(evidence: Evidence, settings: GateSettings) -> Decision:
     return Decision(
         promote=all(check.passed for check in checks),
         checks=checks,
-        score=_estimate(lambda: case.score.estimate(settings.confidence)),
-        gain=_estimate(lambda: case.over_champion.estimate(settings.confidence)),
-        slices=_tabulate_slices(case),
+        score=_or_else(lambda: case.score.estimate(settings.confidence).as_dict(), None),
+        gain=_or_else(lambda: case.over_champion.estimate(settings.confidence).as_dict(), None),
+        scores=_or_else(lambda: case.scores, {}),
+        confusion=_or_else(lambda: case.confusion, None),
+        slices=_or_else(lambda: case.slice_gains, []),
         settings=settings.model_dump(mode="json"),
     )
 
@@ -130,15 +137,9 @@ def _ask(question: Question, case: Case) -> Check:
     return Check(question.__name__, bool(passed), said)
 
 
-def _estimate(take: Callable[[], Estimate]) -> dict[str, float] | None:
+def _or_else(take: Callable[[], T], otherwise: T) -> T:
+    """Give what the decision tells beside its checks, or something else where it fails."""
     try:
-        return take().as_dict()
-    except Exception:  # the failed checks say why; a score that is absent promotes nothing
-        return None
-
-
-def _tabulate_slices(case: Case) -> list[dict[str, Any]]:
-    try:
-        return case.slice_gains
-    except Exception:  # no_slice_harmed says why
-        return []
+        return take()
+    except Exception:  # the failed checks say why; what is absent promotes nothing
+        return otherwise

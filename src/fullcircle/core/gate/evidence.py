@@ -30,6 +30,7 @@ class Evidence:
         challenger: Predictions of the challenger, of the same shape.
         challenger_error: Why the challenger could not predict the gate rows, where it could not.
         champion: Predictions of the champion; None where there is none.
+        champion_threshold: Probability from which the champion counts a row as class 1.
         champion_error: Why the champion could not predict the gate rows, where it could not.
         offered: Columns that a request, or a feature table that exists, can give a model.
         probe: What was found when the registry's copy was loaded and used: ``model``, ``error``,
@@ -48,6 +49,7 @@ class Evidence:
     challenger: Vector
     challenger_error: str | None = None
     champion: Vector | None = None
+    champion_threshold: float | None = None
     champion_error: str | None = None
     offered: Collection[str] = ()
     probe: Mapping[str, Any] = field(default_factory=dict)

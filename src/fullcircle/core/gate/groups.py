@@ -38,18 +38,18 @@ def steady_over_time(case: Case) -> tuple[bool, str]:
     tolerated; all these comparisons share the error rate. A window with too few rows of a class is
     not judged; where none can be, the check fails.
     """
-    settings, windows = case.settings, _cut_windows(case)
+    windows = _cut_windows(case)
     judged = [window for window in windows if not case.is_too_small(window, 1)]
     if not judged:
         return False, f"none of {len(windows)} windows has rows enough of each class to be judged"
-    rivals = {"the baseline": (case.evidence.baseline, 0.0)}
-    if case.evidence.champion is not None:
-        rivals["the champion"] = (case.evidence.champion, settings.tolerated_loss)
+    rivals = {"the baseline": case.baseline}
+    if case.champion is not None:
+        rivals["the champion"] = case.champion
     faults, worst = [], None
     for number, window in enumerate(judged, start=1):
-        for rival, (reference, tolerated) in rivals.items():
+        for rival, reference in rivals.items():
             gain = case.compare_within(window, reference, len(judged) * len(rivals))
-            if not gain.high >= -tolerated:  # an undefined interval is a fault too
+            if not gain.high >= -reference.tolerated:  # an undefined interval is a fault too
                 faults.append(f"worse than {rival} in window {number}: {gain}")
             if worst is None or gain.value < worst.value:
                 worst = gain

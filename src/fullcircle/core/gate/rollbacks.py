@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fullcircle.core.gate.case import Case
+from fullcircle.core.gate.case import Case, Rival
 from fullcircle.core.metrics import Vector
 from fullcircle.core.model import Model
 
@@ -22,6 +22,7 @@ class RolledBack:
         name: Name and version.
         why: Their reason.
         predicted: Its predictions of the gate rows; None where it could not predict them.
+        threshold: Probability from which it counts a row as class 1 (binary only).
         error: Why it could not.
         same_origin: Whether the challenger was made from the same rows and settings.
     """
@@ -29,6 +30,7 @@ class RolledBack:
     name: str
     why: str
     predicted: Vector | None = None
+    threshold: float | None = None
     error: str | None = None
     same_origin: bool = False
 
@@ -52,9 +54,10 @@ def _find_likeness(case: Case, former: RolledBack) -> str | None:
         return f"made from the same rows and settings as {named}"
     if former.predicted is None:
         return f"cannot be compared with {named}: {former.error}"
-    if np.array_equal(former.predicted, case.challenger):
+    if np.array_equal(former.predicted, case.challenger.predicted):
         return f"predicts the same as {named}"
-    gain = case.score.gain(case.resample(former.predicted)).estimate(case.settings.confidence)
+    rival = case.resample(Rival(former.predicted, former.threshold))
+    gain = case.score.gain(rival).estimate(case.settings.confidence)
     if gain.low > 0 or gain.high < 0:
         return None
     return f"not distinguishable from {named}: better by {gain}"

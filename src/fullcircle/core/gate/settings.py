@@ -1,12 +1,11 @@
 """What the project demands of a challenger."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from fullcircle.core.contract import Settings
-from fullcircle.core.errors import name_missing
-from fullcircle.core.metrics import METRICS
+from fullcircle.core.contract import Settings, flatten
+from fullcircle.core.metrics import raise_if_unknown
 
 Tolerance = Annotated[float, Field(ge=0)]
 
@@ -60,12 +59,17 @@ class GateSettings(Settings):
     max_repeated_share: Annotated[float, Field(ge=0, le=1)] | None = 0.05
     approval: bool = False
 
+    @field_validator("minimum", mode="before")
+    @classmethod
+    def _join_names(cls, bars: Any) -> Any:
+        # On the command line gate.minimum.f0.5=0.6 is taken apart at each dot.
+        return flatten(bars) if isinstance(bars, dict) else bars
+
     @model_validator(mode="after")
     def _be_consistent(self) -> Self:
         if (self.comparison == "non_inferiority") != (self.margin is not None):
             raise ValueError("comparison non_inferiority, and no other, needs a 'margin' above 0")
-        if unknown := name_missing(self.minimum, METRICS):
-            raise ValueError(f"minimum names the metric {unknown}; known are {', '.join(METRICS)}")
+        raise_if_unknown(self.minimum, "minimum")
         return self
 
     @property

@@ -6,8 +6,7 @@ import numpy as np
 
 from fullcircle.core.evaluation.intervals import Estimate
 from fullcircle.core.evaluation.recalibration import recalibrate
-from fullcircle.core.evaluation.resampling import prepare_score
-from fullcircle.core.metrics import Vector
+from fullcircle.core.metrics import AS_DECIDED, METRICS, Vector
 
 _MAX_ROWS = 20_000
 
@@ -23,6 +22,7 @@ def estimate_metric(
     predicted: Vector,
     calibration: dict[str, Any],
     *,
+    decided: Vector | None = None,
     draws: int,
     confidence: float,
     seed: int,
@@ -41,6 +41,7 @@ def estimate_metric(
         predicted: Shape (rows,) or (rows, classes). Of more than 20,000 rows so many are drawn,
             and the interval is a little wide.
         calibration: As fit_recalibration gives it.
+        decided: Decisions, 0 or 1, shape (rows,), for a metric of those between two classes.
         draws: Number of sets of labels.
         confidence: Coverage of the interval, 0 to 1.
         seed: Of all draws.
@@ -51,13 +52,15 @@ def estimate_metric(
     """
     rng = np.random.default_rng(seed)
     if len(predicted) > _MAX_ROWS:
-        predicted = predicted[rng.choice(len(predicted), _MAX_ROWS, replace=False)]
+        some = rng.choice(len(predicted), _MAX_ROWS, replace=False)
+        predicted, decided = predicted[some], None if decided is None else decided[some]
+    judged = predicted if decided is None else decided
     corrections = rng.multivariate_normal(
         calibration["coefficients"], calibration["covariance"], draws
     )
     scores = np.array(
         [
-            _score(metric, _draw_labels(rng, recalibrate(predicted, each)), predicted)
+            METRICS[metric](_draw_labels(rng, recalibrate(predicted, each)), judged, AS_DECIDED)
             for each in corrections
         ]
     )
@@ -67,12 +70,6 @@ def estimate_metric(
     tail = (1 - confidence) / 2
     low, middle, high = np.quantile(scores, [tail, 0.5, 1 - tail])
     return Estimate(float(middle), float(low), float(high), confidence)
-
-
-def _score(metric: str, truth: Vector, predicted: Vector) -> float:
-    """Score as the metric does, without the checks of its library, which take most of the time."""
-    everyone = np.arange(len(truth))[None, :]
-    return float(prepare_score(metric, truth, predicted)(everyone)[0])
 
 
 def _draw_labels(rng: np.random.Generator, shares: Vector) -> Vector:

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from fullcircle.core.contract import Settings, Task
 from fullcircle.core.errors import ConfigurationError
+from fullcircle.core.metrics import raise_if_unknown
 
 
 class ErrorCosts(Settings):
@@ -74,6 +75,7 @@ class PerformanceSettings(Settings):
         estimate_draws: Simulated sets of labels behind an estimate without labels; 0 makes none.
         min_checked_share: Share of a period's rows whose labels must be there before its estimate
             is held against the truth.
+        metrics: Metrics to report beside those that are listed for the task, as an F-beta.
         value: What predictions are worth; None leaves it out.
     """
 
@@ -84,4 +86,11 @@ class PerformanceSettings(Settings):
     max_windows: int = Field(default=60, ge=1)
     estimate_draws: int = Field(default=300, ge=0)
     min_checked_share: float = Field(default=0.9, gt=0, le=1)
+    metrics: list[str] = Field(default_factory=list)
     value: ValueTable | None = None
+
+    @field_validator("metrics")
+    @classmethod
+    def _be_known(cls, names: list[str]) -> list[str]:
+        raise_if_unknown(names, "metrics")
+        return names

@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.evaluation.intervals import Estimate, Resampled, resample_metric
-from fullcircle.core.metrics import METRICS, Vector
+from fullcircle.core.evaluation.intervals import Estimate, Resampled
+from fullcircle.core.metrics import METRICS
+from fullcircle.core.performance.answers import Answers, stack
 from fullcircle.core.performance.estimation import check_estimate, estimate_metric
 from fullcircle.core.performance.joining import VERSION
 from fullcircle.core.performance.settings import PerformanceSettings
 from fullcircle.core.performance.value import sum_value, value_rows
 from fullcircle.core.profile import PREDICTION
 
-_MAX_ROWS = 20_000
+DECISION = "decision"
 
 
 def judge_window(
@@ -25,6 +26,8 @@ def judge_window(
 ) -> dict[str, Any]:
     """Judge the rows of one clock and version.
 
+    Decisions are scored as they were made, by the threshold of the model that made them.
+
     Args:
         rows: As measure_performance takes them.
         problem: The contract.
@@ -32,14 +35,18 @@ def judge_window(
         reference: The champion's ``version`` and ``calibration``; None makes no estimate.
 
     Returns:
-        ``rows``, ``labelled``, ``unlabelled_share``, ``score`` with its interval or None with the
-        ``reason``, ``estimate`` without labels with whether it ``holds``, ``value``, and
-        ``beside``: each other model that predicted the same rows.
+        ``rows``, ``labelled``, ``unlabelled_share``, ``score`` (the primary metric) with its
+        interval or None with the ``reason``; ``scores`` of every metric of the task with their
+        intervals, by name, empty where there is a reason; ``confusion``, the matrix of truth (rows)
+        and decisions (columns), None of a regression or with a reason; ``estimate`` without labels
+        with whether it ``holds``, ``value``, and ``beside``: each other model that predicted the
+        same rows.
     """
     usable = _has_prediction(rows[PREDICTION])
     labelled = rows[rows[problem.label].notna() & usable]
     reason = _reason_against(labelled, problem, settings)
-    scored = None if reason else _resample(labelled, PREDICTION, problem, settings)
+    answers = Answers.read(labelled, PREDICTION, DECISION, problem)
+    scored = None if reason else answers.resample(problem.primary_metric, settings)
     score = None if scored is None else scored.estimate(settings.confidence).as_dict()
     share = len(labelled) / max(len(rows), 1)
     estimate = _estimate(rows[usable], problem, settings, reference)
@@ -51,8 +58,10 @@ def judge_window(
         "without_prediction": int((~usable).sum()),
         "score": score,
         "reason": reason,
+        "scores": {} if reason else answers.estimate_all(problem, settings),
+        "confusion": None if reason else answers.count(),
         "estimate": None if estimate is None else {**estimate, "holds": holds},
-        "value": _value(labelled, "decision", PREDICTION, problem, settings),
+        "value": _value(labelled, DECISION, PREDICTION, problem, settings),
         "beside": [
             _judge_beside(role, labelled, scored, problem, settings)
             for role in _find_roles(list(rows.columns))
@@ -67,40 +76,24 @@ def _has_prediction(column: "pd.Series[Any]") -> "pd.Series[bool]":
     return column.astype("float64").map(np.isfinite)
 
 
-def _stack(column: "pd.Series[Any]") -> Vector:
-    """Give predictions as shape (rows,) or (rows, classes)."""
-    return np.stack(column.to_list()) if len(column) else np.empty(0)
-
-
 def _reason_against(
-    labelled: pd.DataFrame, problem: ProblemSpec, settings: PerformanceSettings
+    labelled: pd.DataFrame,
+    problem: ProblemSpec,
+    settings: PerformanceSettings,
+    decision: str = DECISION,
 ) -> str | None:
     if len(labelled) < settings.min_labels:
         return f"{len(labelled):,} labels are fewer than {settings.min_labels:,}"
     if labelled[problem.label].nunique() < 2:
         return "all labels are the same"
+    if needs_decisions(problem) and (decision not in labelled or labelled[decision].isna().any()):
+        return f"no decisions were kept, which {problem.primary_metric} scores"
     return None
 
 
-def _resample(
-    labelled: pd.DataFrame, column: str, problem: ProblemSpec, settings: PerformanceSettings
-) -> Resampled:
-    """Score with resamples; of many rows a draw of them gives the spread, scaled to their number.
-
-    Source of the scaling: Bickel, Goetze and van Zwet, Statistica Sinica 7 (1997) 1-31. So the
-    time does not grow with the rows.
-    """
-    truth = labelled[problem.label].to_numpy(dtype=float)
-    predicted, metric = _stack(labelled[column]), problem.primary_metric
-    given = {"resamples": settings.bootstrap_resamples, "seed": settings.seed}
-    if len(truth) <= _MAX_ROWS:
-        return resample_metric(metric, truth, predicted, **given)
-    rng = np.random.default_rng(settings.seed)
-    some = rng.choice(len(truth), _MAX_ROWS, replace=False)
-    part = resample_metric(metric, truth[some], predicted[some], **given)
-    value = METRICS[metric](truth, predicted)
-    apart = (part.draws - part.value) * np.sqrt(_MAX_ROWS / len(truth))
-    return Resampled(metric, value, value + apart)
+def needs_decisions(problem: ProblemSpec) -> bool:
+    """Tell whether the primary metric scores decisions between two classes."""
+    return problem.task == "binary" and METRICS[problem.primary_metric].decides
 
 
 def _estimate(
@@ -115,10 +108,16 @@ def _estimate(
         return None
     if rows.empty or str(rows[VERSION].iloc[0]) != str((reference or {}).get("version")):
         return None
+    decided = None
+    if needs_decisions(problem):
+        if DECISION not in rows or rows[DECISION].isna().any():
+            return None
+        decided = rows[DECISION].to_numpy(dtype=float)
     found: Estimate | None = estimate_metric(
         problem.primary_metric,
-        _stack(rows[PREDICTION]),
+        stack(rows[PREDICTION]),
         calibration,
+        decided=decided,
         draws=settings.estimate_draws,
         confidence=settings.confidence,
         seed=settings.seed,
@@ -143,23 +142,27 @@ def _judge_beside(
 
     Rows that it did not predict count for neither.
     """
-    column = f"{role}_{PREDICTION}"
+    column, decision = f"{role}_{PREDICTION}", f"{role}_{DECISION}"
     both = labelled[_has_prediction(labelled[column])]
     version = f"{role}_{VERSION}"
     versions = sorted(both[version].dropna().astype(str).unique()) if version in both else []
     facts = {"role": role, "model_version": ", ".join(versions), "rows": len(both)}
-    reason = _reason_against(both, problem, settings)
+    reason = _reason_against(both, problem, settings, decision)
     if reason or champion is None:
-        return {**facts, "reason": reason, "score": None, "gain": None, "value": None}
+        nothing: dict[str, Any] = {"score": None, "scores": {}, "gain": None, "value": None}
+        return {**facts, "reason": reason, **nothing}
     if len(both) < len(labelled):
-        champion = _resample(both, PREDICTION, problem, settings)
-    other = _resample(both, column, problem, settings)
+        own = Answers.read(both, PREDICTION, DECISION, problem)
+        champion = own.resample(problem.primary_metric, settings)
+    answers = Answers.read(both, column, decision, problem)
+    other = answers.resample(problem.primary_metric, settings)
     return {
         **facts,
         "reason": None,
         "score": other.estimate(settings.confidence).as_dict(),
+        "scores": answers.estimate_all(problem, settings),
         "gain": other.gain(champion).estimate(settings.confidence).as_dict(),
-        "value": _value(both, f"{role}_decision", column, problem, settings),
+        "value": _value(both, decision, column, problem, settings),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fullcircle.core.evaluation.intervals import Resampled, resample_metric
-from fullcircle.core.metrics import METRICS, Vector
+from fullcircle.core.metrics import AS_DECIDED, METRICS, Vector
 
 POLICIES = ("rules", "never", "always")
 """Retraining by the declared rules and the gate; never; and in every window, without a gate."""
@@ -22,7 +22,8 @@ class Judged:
     Attributes:
         name: The window's name.
         truth: Labels, shape (rows,).
-        predicted: By policy, shape (rows,) or (rows, classes).
+        predicted: By policy, shape (rows,) or (rows, classes); decisions, 0 or 1, where two classes
+            are judged by a metric of those.
     """
 
     name: str
@@ -55,7 +56,12 @@ def judge_policies(
     drawn = [
         {
             policy: resample_metric(
-                metric, window.truth, predicted, resamples=resamples, seed=seed + number
+                metric,
+                window.truth,
+                predicted,
+                threshold=AS_DECIDED,
+                resamples=resamples,
+                seed=seed + number,
             )
             for policy, predicted in window.predicted.items()
         }
@@ -81,7 +87,7 @@ def _is_defined(metric: str, window: Judged) -> bool:
     """Tell whether the rows say anything: there are two at least, and the metric has a value."""
     if len(window.truth) < 2:
         return False
-    values = [METRICS[metric](window.truth, each) for each in window.predicted.values()]
+    values = [METRICS[metric](window.truth, each, AS_DECIDED) for each in window.predicted.values()]
     return bool(np.isfinite(values).all())
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.retraining.settings import RetrainingSettings
 
@@ -129,23 +130,39 @@ def _judge_performance(evidence: Evidence, settings: RetrainingSettings) -> Find
     ]
     if not judged:
         return Finding("performance", (), judged=False, evidence={})
-    newest, metric = judged[-1], METRICS[performance["metric"]]
-    score = newest["score"]
-    better = metric.greater_is_better
-    best_end, worst_promise = (
-        (score["high"], promised["low"]) if better else (score["low"], promised["high"])
-    )
-    said = f"{performance['metric']} of the period from {newest['as_of']} is surely worse than"
+    newest, name = judged[-1], str(performance["metric"])
+    score, metric = newest["score"], METRICS[name]
     reasons = []
-    # Not "<": a score that is NaN is no proof that all is well.
-    if not metric.gain(best_end, worst_promise) >= 0:
+    if metric.is_surely_worse(score, metric.find_worse_end(promised)):
         given = f"{score['value']:.4f}, promised {promised['value']:.4f}"
-        reasons.append(f"{said} promised: {given}")
-    limit = settings.score_limit
-    if limit is not None and not metric.gain(best_end, limit) >= 0:
-        reasons.append(f"{said} its limit: {score['value']:.4f}, limit {limit:g}")
+        reasons.append(f"{_say_worse(name, newest)} promised: {given}")
+    for limited, limit in list_limits(name, settings.score_limit).items():
+        found = score if limited == name else _find_score(limited, newest["scores"])
+        if METRICS[limited].is_surely_worse(found, limit):
+            given = f"{found['value']:.4f}, limit {limit:g}"
+            reasons.append(f"{_say_worse(limited, newest)} its limit: {given}")
     numbers = {"as_of": str(newest["as_of"]), "score": dict(score), "promised": dict(promised)}
     return Finding("performance", tuple(reasons), judged=True, evidence=numbers)
+
+
+def _find_score(metric: str, scores: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+    if metric not in scores:
+        raise ConfigurationError(
+            f"retraining.score_limit names {metric}, which the performance report does not hold. "
+            f"It holds: {', '.join(scores)}; performance.metrics adds others of the same task."
+        )
+    return scores[metric]
+
+
+def list_limits(metric: str, limit: float | Mapping[str, float] | None) -> dict[str, float]:
+    """Give the limits by metric; a single number is one of the primary metric."""
+    if limit is None:
+        return {}
+    return dict(limit) if isinstance(limit, Mapping) else {metric: limit}
+
+
+def _say_worse(metric: str, window: Mapping[str, Any]) -> str:
+    return f"{metric} of the period from {window['as_of']} is surely worse than"
 
 
 def _judge_age(evidence: Evidence, settings: RetrainingSettings) -> Finding:

@@ -1,10 +1,11 @@
 """What a project declares of retraining."""
 
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from fullcircle.core.contract import Settings
+from fullcircle.core.contract import Settings, flatten
+from fullcircle.core.metrics import raise_if_unknown
 
 
 class RetrainingSettings(Settings):
@@ -15,8 +16,9 @@ class RetrainingSettings(Settings):
             one whose predictions drifted or that lacks an input.
         drifted_windows: So many drifted windows
         of_last_windows: among so many of the newest ask for a retraining.
-        score_limit: In units of the primary metric: a labelled period that is surely worse asks.
-            None asks only where it is surely worse than what the champion promised.
+        score_limit: A labelled period that is surely worse asks: a number in units of the primary
+            metric, or a number by metric, as ``{f1: 0.6, accuracy: 0.75}``. None asks only where it
+            is surely worse than what the champion promised.
         max_model_age_days: An older model asks for one; None never does.
         min_new_labels: So many labels that the champion did not know ask for one; None never does.
         cool_down_days: For so long after a retraining there is no other.
@@ -29,13 +31,23 @@ class RetrainingSettings(Settings):
     max_drifted_columns: int = Field(ge=0)
     drifted_windows: int = Field(default=1, ge=1)
     of_last_windows: int = Field(default=1, ge=1)
-    score_limit: float | None = None
+    score_limit: float | dict[str, float] | None = None
     max_model_age_days: float | None = Field(default=None, gt=0)
     min_new_labels: int | None = Field(default=None, ge=1)
     cool_down_days: float = Field(default=7, ge=0)
     max_retrainings: int = Field(default=6, ge=1)
     budget_days: float = Field(default=90, gt=0)
     give_up_after: int | None = Field(default=3, ge=1)
+
+    @field_validator("score_limit", mode="before")
+    @classmethod
+    def _join_names(cls, limit: Any) -> Any:
+        # On the command line retraining.score_limit.f0.5=0.6 is taken apart at each dot.
+        if not isinstance(limit, dict):
+            return limit
+        limits = flatten(limit)
+        raise_if_unknown(limits, "score_limit")
+        return limits
 
     @model_validator(mode="after")
     def _be_reachable(self) -> Self:

@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import Field
 
+from fullcircle.core.clock import read_moment
 from fullcircle.core.contract import Clock, ProblemSpec, Settings
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.scoring.requests import RequestDay
@@ -78,13 +79,12 @@ def find_span(
 
 def _read_day(name: str, text: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(str(text))
+        return read_moment(text)
     except ValueError as error:
         allowed = " or 'last'" if name == "since" else ""
         raise ConfigurationError(
             f"{name}={text!r} is no day: write 2025-03-01{allowed}."
         ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def identify_day(day: RequestDay, inputs: Mapping[str, str]) -> str | None:

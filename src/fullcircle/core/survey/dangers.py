@@ -1,6 +1,7 @@
 """What looks dangerous in a table: columns that give the label away, name rows, or say nothing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -48,9 +49,25 @@ def _read(texts: pd.Series, column: Column, decimal: str) -> pd.Series:
     return texts
 
 
+@dataclass(frozen=True)
+class Dangers:
+    """What was found about columns.
+
+    Attributes:
+        left_out: ``{column: why no model should see it}``.
+        strengths: How well each column alone tells the label, from 0 (chance) to 1 (all); None
+            where too few rows can tell.
+        findings: All of it in words.
+    """
+
+    left_out: dict[str, str]
+    strengths: dict[str, float | None]
+    findings: list[Finding]
+
+
 def find_dangers(
     features: pd.DataFrame, label: pd.Series, task: Task, sources: Mapping[str, str]
-) -> tuple[dict[str, str], list[Finding]]:
+) -> Dangers:
     """Find the columns that no model should see, and those that deserve a look.
 
     Args:
@@ -58,9 +75,6 @@ def find_dangers(
         label: Numbers of classes, or values; one a row.
         task: What is predicted.
         sources: Name of each column in the source.
-
-    Returns:
-        ``{column: why it is left out}``, and what was found.
 
     Raises:
         DataError: No column is left to predict from.
@@ -91,7 +105,8 @@ def find_dangers(
             "No column is left to predict from: "
             + "; ".join(f"{sources[name]} ({why})" for name, why in list(left_out.items())[:5])
         )
-    return left_out, found
+    strengths = {e["column"]: e["score"] for e in plan}
+    return Dangers(left_out, strengths, found)
 
 
 def _describe_formula(formula: Formula, sources: Mapping[str, str]) -> str:

@@ -11,7 +11,13 @@ from fullcircle.core.contract import ProblemSpec, Threshold, require_columns
 from fullcircle.core.declared import Reading
 from fullcircle.core.errors import DataError
 from fullcircle.core.rejection import SOURCE_ROW, as_text
-from fullcircle.core.survey.dangers import find_dangers, read_sample
+from fullcircle.core.survey.dangers import Dangers, find_dangers, read_sample
+from fullcircle.core.survey.describing import (
+    describe_column,
+    describe_columns,
+    describe_duplicates,
+    describe_label,
+)
 from fullcircle.core.survey.findings import Finding
 from fullcircle.core.survey.identity import Identity
 from fullcircle.core.survey.kinds import (
@@ -23,14 +29,13 @@ from fullcircle.core.survey.kinds import (
     recognise,
 )
 from fullcircle.core.survey.label import Label, LabelOptions, LabelValues, infer_label
+from fullcircle.core.survey.look import ColumnLook, Role, look_at
 from fullcircle.core.survey.relations import relate_rows
 from fullcircle.core.survey.shares import choose_split
 from fullcircle.core.survey.states import States
 from fullcircle.core.survey.wishes import Wishes
 
 SAMPLE_ROWS = 20_000
-_DUPLICATE_ROWS = 100_000
-MANY_REPEATED = 0.2
 # Words of a column by which fairness is asked for first.
 _GROUPS = re.compile(r"(^|_)(sex|gender|age|race|ethnicity|nationality|religion|region)(_|$)")
 _MAX_SLICES = 2
@@ -51,6 +56,7 @@ class Proposal:
         states: Rows that are states of one case, of which the first alone is kept; None for none.
         rejected_share: Share of the rows that will be rejected by what was chosen here.
         rows: Rows of the table.
+        columns: What is shown of each column.
         findings: What was assumed, what looks dangerous, what must be edited.
     """
 
@@ -63,6 +69,7 @@ class Proposal:
     states: States | None
     rejected_share: float
     rows: int
+    columns: tuple[ColumnLook, ...]
     findings: list[Finding]
 
 
@@ -90,9 +97,10 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
     identity, states = relations.identity, relations.states
     named = {each.source: each for each in columns}
     features = [each for each in columns if each.source not in {*identity.sources, wishes.target}]
-    dangers, found = _look_for_dangers(sample, features, label, reading.decimal)
-    kept = [each for each in features if each.name not in dangers]
-    left_out = {each.source: dangers[each.name] for each in features if each.name in dangers}
+    dangers = _look_for_dangers(sample, features, label, reading.decimal)
+    why = dangers.left_out
+    kept = [each for each in features if each.name not in why]
+    left_out = {each.source: why[each.name] for each in features if each.name in why}
     rejected = _share_rejected(label, states, rows)
     usable = round(label.rows * (1 - rejected)) if states else label.rows
     split, notes = choose_split(usable, history=identity.time is not None)
@@ -115,7 +123,7 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         threshold=Threshold(maximise="f1") if label.task == "binary" else None,
         split=split,
     )
-    looks = [*_tell_columns(columns, reading), *_tell_duplicates(raw, sources, rows)]
+    looks = [*describe_columns(columns, reading), *describe_duplicates(raw, sources, rows)]
     return Proposal(
         spec=spec,
         reading=_declare([*kept, *_keys_of(columns, identity)], identity, reading),
@@ -126,8 +134,45 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         states=states,
         rejected_share=rejected,
         rows=rows,
-        findings=[*_tell_label(label), *relations.findings, *notes, *found, *looks],
+        columns=_look_at_columns(sample, columns, reading, _name_roles(identity, label), dangers),
+        findings=[*describe_label(label), *relations.findings, *notes, *dangers.findings, *looks],
     )
+
+
+def _name_roles(identity: Identity, label: Label) -> dict[str, Role]:
+    """Return what each source column is that is neither a feature nor left out."""
+    roles: dict[str, Role] = dict.fromkeys(identity.key_sources, "key")
+    if identity.row_source:
+        roles[identity.row_source] = "row id"
+    if identity.time_column:
+        roles[identity.time_column.source] = "time"
+    return {**roles, label.source: "target"}
+
+
+def _look_at_columns(
+    sample: pd.DataFrame,
+    columns: list[Column],
+    reading: Reading,
+    roles: dict[str, Role],
+    dangers: Dangers,
+) -> tuple[ColumnLook, ...]:
+    values = read_sample(sample, columns, reading.decimal)
+    looks = []
+    for column in columns:
+        why = dangers.left_out.get(column.name)
+        remarks = [*([f"left out: {why}"] if why else [])]
+        remarks += [finding.found.partition(": ")[2] for finding in describe_column(column)]
+        looks.append(
+            look_at(
+                column,
+                sample[column.source],
+                values[column.name],
+                role=roles.get(column.source, "left out" if why else "feature"),
+                strength=dangers.strengths.get(column.name),
+                remarks=remarks,
+            )
+        )
+    return tuple(looks)
 
 
 def _share_rejected(label: Label, states: States | None, rows: int) -> float:
@@ -185,7 +230,7 @@ def _look_at_label(raw: ir.Table, reading: Reading, wishes: Wishes) -> Label:
 
 def _look_for_dangers(
     sample: pd.DataFrame, features: list[Column], label: Label, decimal: str
-) -> tuple[dict[str, str], list[Finding]]:
+) -> Dangers:
     if not features:
         raise DataError(f"The table has no column to predict {label.source!r} from.")
     target = read_label(sample[label.source], label, decimal)
@@ -238,59 +283,3 @@ def _say(label: Label, name: str) -> str:
     if label.task == "binary":
         return f"Whether {name} is {label.classes[1]}."
     return f"Which {name} it is." if label.task == "multiclass" else f"The value of {name}."
-
-
-def _tell_label(label: Label) -> list[Finding]:
-    if label.task == "binary":
-        told = f"{label.source}: binary, the probability of {label.classes[1]!r} is given"
-        do = f"--positive {label.classes[0]!r} turns it round"
-    elif label.task == "multiclass":
-        told, do = f"{label.source}: {len(label.classes)} classes", "--task regression if a number"
-    else:
-        told, do = f"{label.source}: regression", "--task multiclass if it is a class"
-    metric = Finding("assumed", "metric", label.metric, "primary_metric in parameters.yml")
-    return [Finding("assumed", "label", told, do), metric, *label.findings]
-
-
-def _tell_columns(columns: list[Column], reading: Reading) -> list[Finding]:
-    found = []
-    if reading.decimal == ",":
-        found.append(Finding("assumed", "numbers", "written with a decimal comma"))
-    if reading.missing:
-        told = f"{', '.join(map(repr, reading.missing))} mean that nothing is known"
-        found.append(Finding("assumed", "missing", told, "READING.missing in cleaning.py"))
-    for column in columns:
-        found += _tell_column(column)
-    return found
-
-
-def _tell_column(column: Column) -> list[Finding]:
-    found = []
-    if column.sentinels:
-        shown = ", ".join(f"{value:g}" for value in column.sentinels)
-        told = f"{column.source}: {shown} stands apart from all other numbers; read as missing"
-        found.append(Finding("danger", "sentinel", told, "READING.sentinels in cleaning.py"))
-    if column.unreadable:
-        told = f"{column.source}: {column.unreadable:.2%} of the values are no number"
-        found.append(Finding("danger", "mixed types", told, "these rows are set aside"))
-    if column.layouts:
-        told = f"{column.source}: dates written in several ways, as {'; '.join(column.layouts)}"
-        found.append(Finding("danger", "dates", told, "read as text; write all as 2024-01-31"))
-    if column.guessed and column.kind == "moment" and column.layout[:2] in ("%d", "%m"):
-        told = f"{column.source}: day and month cannot be told apart; read as {column.layout}"
-        found.append(Finding("assumed", "dates", told, "READING.moments in cleaning.py"))
-    return found
-
-
-def _tell_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Finding]:
-    first = raw.filter(raw[SOURCE_ROW] <= _DUPLICATE_ROWS)
-    looked = min(rows, _DUPLICATE_ROWS)
-    texts = {f"c{place}": as_text(first[name]) for place, name in enumerate(sources)}
-    repeated = looked - int(first.select(**texts).distinct().count().execute())
-    if not repeated:
-        return []
-    told = f"{repeated} of the first {looked} rows repeat an earlier one in every column"
-    do = "they may stand on both sides of the split: drop them if they are one case"
-    if repeated > MANY_REPEATED * looked:
-        told += f" ({repeated / looked:.0%}): every score will be better than on new rows"
-    return [Finding("danger", "duplicates", told, do)]

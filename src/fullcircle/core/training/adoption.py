@@ -9,10 +9,9 @@ import pandas as pd
 from fullcircle.core.adopted import AdoptedEstimator
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, ModelError, name_missing
-from fullcircle.core.evaluation import bootstrap_metric, choose_threshold
+from fullcircle.core.evaluation import estimate_scores, find_threshold
 from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
-from fullcircle.core.metrics import score_all
 from fullcircle.core.model import Model
 from fullcircle.core.profile import take_profile
 from fullcircle.core.splits import describe_split
@@ -92,9 +91,7 @@ def describe_adopted(
     inputs = as_inputs(selection_set, features)
     predicted = _predict(estimator, inputs, selection_set[problem.label], problem)
     truth = selection_set[problem.label].to_numpy()
-    threshold = None
-    if problem.threshold is not None:
-        threshold = choose_threshold(problem.threshold, truth, predicted)
+    threshold = find_threshold(problem.threshold, truth, predicted)
     regression = problem.task == "regression"
     example = _take_example(as_inputs(train_set.head(1000), features))
     lookups = [
@@ -119,7 +116,7 @@ def describe_adopted(
             },
             "problem": problem.model_dump(mode="json"),
         },
-        scores=_score(problem, training, truth, predicted),
+        scores=_score(problem, training, truth, predicted, threshold),
         trained_on=_describe_training(train_set, problem, claims),
         profile=_profile(train_set, selection_set, features, predicted, problem),
         example=example,
@@ -169,17 +166,22 @@ def _take_example(inputs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _score(
-    problem: ProblemSpec, training: TrainingSettings, truth: np.ndarray, predicted: np.ndarray
+    problem: ProblemSpec,
+    training: TrainingSettings,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    threshold: float | None,
 ) -> dict[str, Any]:
-    estimate = bootstrap_metric(
-        problem.primary_metric,
+    return estimate_scores(
+        problem.task,
         truth,
         predicted,
+        threshold=threshold,
+        also=[problem.primary_metric],
         resamples=training.bootstrap_resamples,
         confidence=training.confidence,
         seed=training.seed,
     )
-    return {**score_all(problem.task, truth, predicted), problem.primary_metric: estimate.as_dict()}
 
 
 def _describe_training(

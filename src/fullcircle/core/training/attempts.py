@@ -36,7 +36,7 @@ class Attempt:
         self.parameters = parameters
         self.result: Trial | None = None
         self._validation = validation
-        self._found: dict[int, float | str] = {}
+        self._found: dict[int, dict[str, float] | str] = {}
         self._scores: list[float] = []
         self._seconds = 0.0
         self._lock = threading.Lock()
@@ -65,7 +65,7 @@ class Attempt:
         if self.result is not None:
             return None
         started = time.monotonic()
-        found: float | str
+        found: dict[str, float] | str
         try:
             found = self._validation.score_fold(self.candidate, self.parameters, number)
         except (ValueError, ArithmeticError, MemoryError) as error:
@@ -83,8 +83,8 @@ class Attempt:
             if isinstance(found, str):
                 state, reason = "failed", found
                 break
-            self._scores.append(found)
-            if np.isnan(found):
+            self._scores.append(score := found[self._validation.metric])
+            if np.isnan(score):
                 state = "failed"
                 reason = f"{self._validation.metric} is undefined on a fold"
                 break
@@ -103,8 +103,15 @@ class Attempt:
                 seconds=self._seconds,
                 state=state,
                 reason=reason,
+                scores=self._average() if state == "complete" else {},
             )
         return self.result
+
+    def _average(self) -> dict[str, float]:
+        """Average each metric over the folds; one that is undefined on a fold is left out."""
+        folds = [each for _, each in sorted(self._found.items()) if not isinstance(each, str)]
+        means = {name: float(np.mean([fold[name] for fold in folds])) for name in folds[0]}
+        return {name: mean for name, mean in means.items() if np.isfinite(mean)}
 
     def _report(self, scores: list[float]) -> None:
         self.trial.report(float(np.mean(scores)), len(scores) - 1)

@@ -10,7 +10,9 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
-from fullcircle.core.metrics import METRICS
+from fullcircle.core.contract import Threshold
+from fullcircle.core.evaluation.thresholds import find_threshold
+from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.preparation import ColumnReader, PreparationSettings
 from fullcircle.core.training.candidates import CANDIDATES, Parameters
 from fullcircle.core.training.estimators import build_preparation, fit, leave_out, predict
@@ -36,7 +38,7 @@ class CrossValidation:
     once per fold and kept: in memory, at most three times (number of folds) the train set.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a fold is prepared, fitted and scored by
         self,
         inputs: pd.DataFrame,
         label: pd.Series,
@@ -44,6 +46,7 @@ class CrossValidation:
         *,
         task: str,
         metric: str,
+        threshold: Threshold | None = None,
         plan: list[dict[str, Any]],
         preparation: PreparationSettings,
         seed: int,
@@ -54,6 +57,7 @@ class CrossValidation:
         self._folds = folds
         self._task = task
         self.metric = metric
+        self._threshold = threshold
         self._plan = plan
         self._preparation = preparation
         self._seed = seed
@@ -80,13 +84,18 @@ class CrossValidation:
             self._folds,
             task=self._task,
             metric=self.metric,
+            threshold=self._threshold,
             plan=leave_out(self._plan, columns),
             preparation=self._preparation,
             seed=self._seed,
         )
 
-    def score_fold(self, candidate: str, parameters: Parameters, number: int) -> float:
-        """Fit on a fold's training rows and score its validation rows."""
+    def score_fold(self, candidate: str, parameters: Parameters, number: int) -> dict[str, float]:
+        """Fit on a fold's training rows and score its validation rows, by all metrics of the task.
+
+        Decisions are scored at the threshold that the contract's rule chooses on these very rows:
+        at the best that each trial can reach. All are flattered alike, and only their order counts.
+        """
         return self._score(number, self._predict_fold(candidate, parameters, number))
 
     def score_average(self, members: list[tuple[str, Parameters]]) -> list[float]:
@@ -94,12 +103,13 @@ class CrossValidation:
         scores = []
         for number in range(self.count):
             predicted = [self._predict_fold(*member, number) for member in members]
-            scores.append(self._score(number, np.mean(predicted, axis=0)))
+            scores.append(self._score(number, np.mean(predicted, axis=0))[self.metric])
         return scores
 
-    def _score(self, number: int, predicted: np.ndarray) -> float:
+    def _score(self, number: int, predicted: np.ndarray) -> dict[str, float]:
         truth = self._label.iloc[self._folds[number][1]].to_numpy()
-        return METRICS[self.metric](truth, predicted)
+        threshold = find_threshold(self._threshold, truth, predicted)
+        return score_all(self._task, truth, predicted, threshold, also=[self.metric])
 
     def _predict_fold(self, candidate: str, parameters: Parameters, number: int) -> np.ndarray:
         family = CANDIDATES[candidate]
@@ -141,12 +151,13 @@ class CrossValidation:
             estimator = self._fit_fold(candidate, parameters, number)
             rows = rng.permutation(valid)[:_SHUFFLED_ROWS]
             inputs, truth = self._inputs.iloc[rows], self._label.iloc[rows].to_numpy()
-            whole = score(truth, predict(estimator, self._task, inputs))
+            intact = predict(estimator, self._task, inputs)
+            threshold = find_threshold(self._threshold, truth, intact)
+            whole = score(truth, intact, threshold)
             for column, found in costs.items():
                 shuffled = inputs.assign(**{column: rng.permutation(inputs[column].to_numpy())})
-                found.append(
-                    score.gain(whole, score(truth, predict(estimator, self._task, shuffled)))
-                )
+                changed = predict(estimator, self._task, shuffled)
+                found.append(score.gain(whole, score(truth, changed, threshold)))
         return costs
 
     def _fit_fold(self, candidate: str, parameters: Parameters, number: int) -> Pipeline:

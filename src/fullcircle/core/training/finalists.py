@@ -1,5 +1,6 @@
 """Who stands on the leaderboard, and who of them wins."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -67,7 +68,7 @@ def drop_needless_columns(validation: CrossValidation, leader: Recipe) -> Recipe
         return None
     smaller = validation.without(needless)
     scores = [
-        smaller.score_fold(leader.candidate, leader.parameters, number)
+        smaller.score_fold(leader.candidate, leader.parameters, number)[validation.metric]
         for number in range(smaller.count)
     ]
     if not METRICS[validation.metric].gain(float(np.mean(scores)), leader.cv_score) >= 0:
@@ -76,12 +77,13 @@ def drop_needless_columns(validation: CrossValidation, leader: Recipe) -> Recipe
     return replace(leader, name=name, dropped=needless, fold_scores=scores)
 
 
-def find_winner(
+def find_winner(  # noqa: PLR0913 - who competes, by what, and how sure one wants to be
     recipes: list[Recipe],
     predicted: dict[str, Vector],
     truth: Vector,
     metric: str,
     *,
+    thresholds: Mapping[str, float | None] | None = None,
     standard_errors: float,
     resamples: int,
     confidence: float,
@@ -99,6 +101,8 @@ def find_winner(
             (rows, classes).
         truth: Shape (rows,).
         metric: Name in METRICS.
+        thresholds: By finalist the probability from which a row counts as class 1, for a metric of
+            decisions between two classes.
         standard_errors: How far behind the best a simpler one may be, in standard errors of the
             paired difference: by the bootstrap over selection rows, and over folds corrected for
             their common rows.
@@ -112,7 +116,14 @@ def find_winner(
         how far ``behind`` the best it is, the ``standard_error`` of that and whether it ``ties``.
     """
     scored = {
-        name: resample_metric(metric, truth, vector, resamples=resamples, seed=seed)
+        name: resample_metric(
+            metric,
+            truth,
+            vector,
+            threshold=(thresholds or {}).get(name),
+            resamples=resamples,
+            seed=seed,
+        )
         for name, vector in predicted.items()
     }
     listed = _shortlist(metric, recipes)

@@ -1,6 +1,6 @@
 """Trials of a search, and where they are remembered."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fullcircle.core.training.candidates import Parameters
@@ -20,6 +20,8 @@ class Trial:
         state: ``complete``, ``pruned`` or ``failed``.
         clock: Seconds of search that had passed when it ended.
         reason: Why it failed.
+        scores: Mean over the folds of every metric that is defined on each; empty of a trial that
+            did not come to its end.
     """
 
     candidate: str
@@ -31,6 +33,7 @@ class Trial:
     state: str
     clock: float = 0.0
     reason: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 class Journal(Protocol):

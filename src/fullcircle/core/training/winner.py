@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.evaluation import bootstrap_metric, choose_threshold
+from fullcircle.core.evaluation import estimate_scores, find_threshold
 from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
-from fullcircle.core.metrics import score_all
 from fullcircle.core.model import Model
 from fullcircle.core.profile import take_profile
 from fullcircle.core.splits import describe_split
@@ -24,6 +23,9 @@ from fullcircle.core.training.workshop import Workshop
 _REPORTED = (
     "metric",
     "rows",
+    "train_rows",
+    "train_scores",
+    "confusion",
     "slices",
     "gaps",
     "calibration",
@@ -45,7 +47,9 @@ class Winner:
         calibration: The ``method``, and why it was chosen.
         out_of_fold: Labels and predictions that calibrate it; None for a regression.
         threshold: Probability from which a row counts as class 1 (binary only).
-        scores: Every metric on the selection rows, the primary one with its interval.
+        scores: Every metric on the selection rows, with its interval.
+        train_scores: Every metric on the rows that it was fitted on, which flatters it: by how
+            much is how far it learnt them by heart.
         interval: How far off its values are on the selection rows (regression only).
     """
 
@@ -55,6 +59,7 @@ class Winner:
     out_of_fold: tuple[np.ndarray, np.ndarray] | None
     threshold: float | None
     scores: dict[str, Any]
+    train_scores: dict[str, float]
     interval: dict[str, Any] | None = None
 
     def calibrate(self, estimator: Any) -> Any:
@@ -80,14 +85,20 @@ def settle_winner(
         known, held_out = out_of_fold
         estimator = calibrate(estimator, calibration["method"], held_out, known)
     predicted = predict(estimator, problem.task, inputs)
-    threshold = None
-    if problem.threshold is not None:
-        threshold = choose_threshold(problem.threshold, truth, predicted)
-    scores = _score(problem, training, truth, predicted)
+    threshold = find_threshold(problem.threshold, truth, predicted)
     interval = None
     if problem.task == "regression":
         interval = fit_interval(truth, predicted, training.interval_coverage)
-    return Winner(recipe, estimator, calibration, out_of_fold, threshold, scores, interval)
+    return Winner(
+        recipe=recipe,
+        estimator=estimator,
+        calibration=calibration,
+        out_of_fold=out_of_fold,
+        threshold=threshold,
+        scores=_score(problem, training, truth, predicted, threshold),
+        train_scores=workshop.bounded().score(estimator, threshold),
+        interval=interval,
+    )
 
 
 def _choose_method(
@@ -111,18 +122,22 @@ def _choose_method(
 
 
 def _score(
-    problem: ProblemSpec, training: TrainingSettings, truth: np.ndarray, predicted: np.ndarray
+    problem: ProblemSpec,
+    training: TrainingSettings,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    threshold: float | None,
 ) -> dict[str, Any]:
-    estimate = bootstrap_metric(
-        problem.primary_metric,
+    return estimate_scores(
+        problem.task,
         truth,
         predicted,
+        threshold=threshold,
+        also=[problem.primary_metric],
         resamples=training.bootstrap_resamples,
         confidence=training.confidence,
         seed=training.seed,
     )
-    scores = score_all(problem.task, truth, predicted)
-    return {**scores, problem.primary_metric: estimate.as_dict()}
 
 
 def make_model(

@@ -11,7 +11,7 @@ import pandas as pd
 import sklearn
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.metrics import METRICS
+from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.training.crossvalidation import CrossValidation
 from fullcircle.core.training.estimators import as_inputs, fit, predict
 from fullcircle.core.training.finalists import choose_finalists, drop_needless_columns
@@ -74,6 +74,7 @@ class Workshop:
             self.folds,
             task=self.problem.task,
             metric=self.problem.primary_metric,
+            threshold=self.problem.threshold,
             plan=self.plan,
             preparation=self.training.preparation,
             seed=self.training.seed,
@@ -92,6 +93,16 @@ class Workshop:
             parts.append(predict(model, self.problem.task, self.inputs.iloc[valid]))
         held_out = np.concatenate([valid for _, valid in self.folds])
         return self.label.iloc[held_out].to_numpy(), np.concatenate(parts)
+
+    def score(self, estimator: Any, threshold: float | None) -> dict[str, float]:
+        """Score an estimator on the very rows, by every metric of the task."""
+        return score_all(
+            self.problem.task,
+            self.label.to_numpy(),
+            predict(estimator, self.problem.task, self.inputs),
+            threshold,
+            also=[self.problem.primary_metric],
+        )
 
     def fingerprint(self) -> str:
         """Name the search over these rows: same rows, columns and seed, same name.

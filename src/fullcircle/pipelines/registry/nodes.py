@@ -50,6 +50,7 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
         challenger=np.empty(0) if predicted is None else predicted,
         challenger_error=error,
         champion=champion,
+        champion_threshold=None if incumbent is None else incumbent.threshold,
         champion_error=champion_error,
         offered=_list_offered(challenger, feature_tables, problem),
         probe=challenger_probe,
@@ -87,6 +88,7 @@ def _describe_rolled_back(
         name=former["name"],
         why=former["why"],
         predicted=predicted,
+        threshold=None if model is None else model.threshold,
         error=former["error"] or error,
         same_origin=model is not None and have_same_origin(model, challenger),
     )

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fullcircle.core.contract import Clock, ProblemSpec
+from fullcircle.core.evaluation import find_threshold
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Model
@@ -110,31 +111,42 @@ def fit_finalists(
 def compare_candidates(
     candidates: dict[str, Any],
     search_report: dict[str, Any],
+    train_set: pd.DataFrame,
     selection_set: pd.DataFrame,
     problem: ProblemSpec,
     training: TrainingSettings,
 ) -> list[dict[str, Any]]:
     """Score every finalist on the selection set and choose, of those that tie, the simplest.
 
+    Decisions are scored at each finalist's own threshold, chosen as the contract declares it on
+    the same selection rows.
+
     Returns:
         One row per finalist, best first: its name, the primary metric with its interval, all
-        metrics, its score in the search, how far it is behind and whether it was ``chosen``.
+        metrics there and on the train rows that it was fitted on, its threshold, its score in the
+        search, how far it is behind and whether it was ``chosen``.
     """
     inputs = as_inputs(selection_set, problem.features)
     truth = selection_set[problem.label].to_numpy()
     predicted = {name: predict(each, problem.task, inputs) for name, each in candidates.items()}
+    thresholds = {
+        name: find_threshold(problem.threshold, truth, each) for name, each in predicted.items()
+    }
     recipes = [Recipe.from_dict(values) for values in search_report["finalists"]]
     winner, standing = find_winner(
         recipes,
         predicted,
         truth,
         problem.primary_metric,
+        thresholds=thresholds,
         standard_errors=training.tie_standard_errors,
         resamples=training.bootstrap_resamples,
         confidence=training.confidence,
         seed=training.seed,
     )
     in_search = {recipe.name: recipe.cv_score for recipe in recipes}
+    taught = Workshop(train_set, problem, training, []).bounded()
+    also = [problem.primary_metric]
     rows = [
         {
             "candidate": name,
@@ -142,7 +154,9 @@ def compare_candidates(
             "metric": problem.primary_metric,
             "cv_score": in_search[name],
             **standing[name],
-            "scores": score_all(problem.task, truth, vector),
+            "threshold": thresholds[name],
+            "scores": score_all(problem.task, truth, vector, thresholds[name], also=also),
+            "train_scores": taught.score(candidates[name], thresholds[name]),
         }
         for name, vector in predicted.items()
     ]
@@ -164,7 +178,10 @@ def record_candidates(
         row = rows[recipe["name"]]
         records[recipe["name"]] = {
             "parameters": {"seed": training.seed, **recipe["parameters"]},
-            "metrics": row["scores"],
+            "metrics": {
+                **row["scores"],
+                **{f"train.{name}": score for name, score in row["train_scores"].items()},
+            },
             "tags": {"family": recipe["candidate"], "chosen": str(row["chosen"]).lower()},
             "metric": search_report["metric"],
         }

@@ -58,7 +58,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
             node(
                 nodes.compare_candidates,
-                ["candidates", "search_report", "selection_set", *_DECLARED],
+                ["candidates", "search_report", "train_set", "selection_set", *_DECLARED],
                 "leaderboard",
                 name="compare_candidates",
             ),

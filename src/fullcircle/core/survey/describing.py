@@ -1,0 +1,72 @@
+"""What was found in a table, in words: the label, the columns and repeated rows."""
+
+import ibis.expr.types as ir
+
+from fullcircle.core.declared import Reading
+from fullcircle.core.rejection import SOURCE_ROW, as_text
+from fullcircle.core.survey.findings import Finding
+from fullcircle.core.survey.kinds import Column
+from fullcircle.core.survey.label import Label
+
+_DUPLICATE_ROWS = 100_000
+MANY_REPEATED = 0.2
+
+
+def describe_label(label: Label) -> list[Finding]:
+    """Describe what is predicted, and by which metric it is judged."""
+    if label.task == "binary":
+        told = f"{label.source}: binary, the probability of {label.classes[1]!r} is given"
+        do = f"--positive {label.classes[0]!r} turns it round"
+    elif label.task == "multiclass":
+        told, do = f"{label.source}: {len(label.classes)} classes", "--task regression if a number"
+    else:
+        told, do = f"{label.source}: regression", "--task multiclass if it is a class"
+    metric = Finding("assumed", "metric", label.metric, "primary_metric in parameters.yml")
+    return [Finding("assumed", "label", told, do), metric, *label.findings]
+
+
+def describe_columns(columns: list[Column], reading: Reading) -> list[Finding]:
+    """Describe how all columns are read."""
+    found = []
+    if reading.decimal == ",":
+        found.append(Finding("assumed", "numbers", "written with a decimal comma"))
+    if reading.missing:
+        told = f"{', '.join(map(repr, reading.missing))} mean that nothing is known"
+        found.append(Finding("assumed", "missing", told, "READING.missing in cleaning.py"))
+    for column in columns:
+        found += describe_column(column)
+    return found
+
+
+def describe_column(column: Column) -> list[Finding]:
+    """Describe what is odd about one column."""
+    found = []
+    if column.sentinels:
+        shown = ", ".join(f"{value:g}" for value in column.sentinels)
+        told = f"{column.source}: {shown} stands apart from all other numbers; read as missing"
+        found.append(Finding("danger", "sentinel", told, "READING.sentinels in cleaning.py"))
+    if column.unreadable:
+        told = f"{column.source}: {column.unreadable:.2%} of the values are no number"
+        found.append(Finding("danger", "mixed types", told, "these rows are set aside"))
+    if column.layouts:
+        told = f"{column.source}: dates written in several ways, as {'; '.join(column.layouts)}"
+        found.append(Finding("danger", "dates", told, "read as text; write all as 2024-01-31"))
+    if column.guessed and column.kind == "moment" and column.layout[:2] in ("%d", "%m"):
+        told = f"{column.source}: day and month cannot be told apart; read as {column.layout}"
+        found.append(Finding("assumed", "dates", told, "READING.moments in cleaning.py"))
+    return found
+
+
+def describe_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Finding]:
+    """Describe how many of the first rows repeat an earlier one in every column."""
+    first = raw.filter(raw[SOURCE_ROW] <= _DUPLICATE_ROWS)
+    looked = min(rows, _DUPLICATE_ROWS)
+    texts = {f"c{place}": as_text(first[name]) for place, name in enumerate(sources)}
+    repeated = looked - int(first.select(**texts).distinct().count().execute())
+    if not repeated:
+        return []
+    told = f"{repeated} of the first {looked} rows repeat an earlier one in every column"
+    do = "they may stand on both sides of the split: drop them if they are one case"
+    if repeated > MANY_REPEATED * looked:
+        told += f" ({repeated / looked:.0%}): every score will be better than on new rows"
+    return [Finding("danger", "duplicates", told, do)]

@@ -1,0 +1,1 @@
+"""Keeping what a project stores from growing for ever: tables, runs, logs, files left over."""
