@@ -9,6 +9,7 @@ from fullcircle.hooks import (  # noqa: E402
     EngineHook,
     ProgressHook,
     RunLockHook,
+    RunnerHook,
     RunTimer,
     SummaryHook,
     TrackingHook,
@@ -24,6 +25,7 @@ _timer = RunTimer()
 HOOKS = (
     _timer,
     RunLockHook(),
+    RunnerHook(),
     EngineHook(),
     ProgressHook(_timer),
     TrackingHook(_timer),

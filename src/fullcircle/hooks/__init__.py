@@ -3,8 +3,17 @@
 from fullcircle.hooks.engine import EngineHook
 from fullcircle.hooks.progress import ProgressHook
 from fullcircle.hooks.run_lock import RunLockHook
+from fullcircle.hooks.runners import RunnerHook
 from fullcircle.hooks.summary import SummaryHook
 from fullcircle.hooks.timing import RunTimer
 from fullcircle.hooks.tracking import TrackingHook
 
-__all__ = ["EngineHook", "ProgressHook", "RunLockHook", "RunTimer", "SummaryHook", "TrackingHook"]
+__all__ = [
+    "EngineHook",
+    "ProgressHook",
+    "RunLockHook",
+    "RunTimer",
+    "RunnerHook",
+    "SummaryHook",
+    "TrackingHook",
+]
