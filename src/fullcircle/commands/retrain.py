@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -136,7 +136,7 @@ def _read_decision(run: Any) -> dict[str, Any] | None:
 
 
 def _write_end(
-    place: Place, begun: dict[str, Any], run: Any, decision: dict[str, Any] | None
+    place: Place, begun: Mapping[str, Any], run: Any, decision: dict[str, Any] | None
 ) -> None:
     """Write how a retraining ended: as the gate decided, or that it did not come to that."""
     from datetime import datetime
