@@ -81,7 +81,7 @@ def stop(place: Place) -> None:
     from fullcircle.core.errors import StorageError
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder
-    from fullcircle.serving.steering import is_running
+    from fullcircle.serving.steering import describe_end, is_running
 
     folder = find_folder(place.context)
     if not is_running(folder):
@@ -92,7 +92,7 @@ def stop(place: Place) -> None:
         if time.monotonic() > last:
             raise StorageError(f"The endpoint has not ended after {_STOP_SECONDS:g} seconds.")
         time.sleep(0.1)
-    click.echo("Stopped. Every answer is in the log.")
+    click.echo(describe_end(read_json(folder.status) or {}))
 
 
 @endpoint.command(
@@ -142,8 +142,9 @@ def costs(place: Place, as_json: bool) -> None:
     then="docs/endpoint.md says where the files go",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the two files.")
+@click.option("--user", help="Who runs it; by default the owner of the project's folder.")
 @place_options
-def unit(output: Path | None, place: Place) -> None:
+def unit(output: Path | None, user: str | None, place: Place) -> None:
     """Write a systemd socket and service that start the endpoint at the first request."""
     from fullcircle.commands.endpoint.units import render_units
     from fullcircle.serving.folder import read_json
@@ -152,7 +153,9 @@ def unit(output: Path | None, place: Place) -> None:
     folder = find_folder(place.context)
     if not folder.plan.exists():
         set_up(place.context, {}, ())
-    units = render_units(folder.path, read_json(folder.plan), Path(place.context.project_path))
+    units = render_units(
+        folder.path, read_json(folder.plan), Path(place.context.project_path), user
+    )
     for name, text in units.items():
         if output is None:
             click.echo(f"# {name}\n{text}")
@@ -226,7 +229,10 @@ def list_all(place: Place, as_json: bool) -> None:
 def revoke(identity: str, place: Place) -> None:
     """Take a token back by its id."""
     from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.steering import describe_access
     from fullcircle.serving.tokens import revoke_token
 
-    taken = revoke_token(find_folder(place.context), identity)
+    folder = find_folder(place.context)
+    taken = revoke_token(folder, identity)
     click.echo(f"Token {identity} of {taken.name} is worth nothing any more.")
+    click.echo(describe_access(folder))
