@@ -9,6 +9,7 @@ from fullcircle.hooks import (  # noqa: E402
     EngineHook,
     ProgressHook,
     RunTimer,
+    SettingsHook,
     SummaryHook,
     TrackingHook,
 )
@@ -22,6 +23,7 @@ from fullcircle.switches import (  # noqa: E402
 _timer = RunTimer()
 HOOKS = (
     _timer,
+    SettingsHook(),
     EngineHook(),
     ProgressHook(_timer),
     TrackingHook(_timer),
