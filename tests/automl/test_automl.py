@@ -67,7 +67,7 @@ def test_the_board_names_one_winner(classified: automl.AutoMLResult) -> None:
 
 
 def test_f1_selects_and_chooses_the_threshold() -> None:
-    """With metric f1 all is by F1, and the score of the gate rows is at the threshold from before."""
+    """With metric f1 all is by F1, on the gate rows at the threshold from before."""
     frame = shop().drop(columns=["grade", "minutes"])
     found = automl.classify(frame, "returned", metric="f1", **QUICK)
     board = found.leaderboard
@@ -101,7 +101,7 @@ def test_excluded_columns_are_not_used() -> None:
 def test_what_cannot_be_searched_is_said_before_anything_is_fitted(
     options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Columns, candidates and metrics that do not fit are refused in a line that names what does."""
+    """Columns, candidates and metrics that do not fit are refused, and what fits is named."""
 
     def fit(*given: Any) -> None:
         raise AssertionError(f"fitted on {given}")
@@ -172,8 +172,8 @@ def test_options_that_cannot_be_meant_are_named() -> None:
     for options, said in (
         ({"second": 3}, "no option 'second' .nearest: 'seconds'"),
         ({"candidates": ["xgbost"]}, "unknown candidate 'xgbost'"),
-        ({"metric": "speed"}, "speed does not fit a binary target"),
-        ({"metric": "rmse"}, "rmse does not fit a binary target"),
+        ({"metric": "speed"}, "'speed' is not one of: .*f1"),
+        ({"metric": "rmse"}, "'rmse' is not one of: .*f1"),
         ({"seconds": None}, "never ends"),
     ):
         with pytest.raises(ConfigurationError, match=said):

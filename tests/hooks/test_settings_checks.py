@@ -1,11 +1,11 @@
 """Settings that do not fit each other are refused before any node runs."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import node, pipeline
+from tests.core.gate_cases import PROBLEM, SNAPSHOT
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import ConfigurationError
@@ -15,7 +15,6 @@ from fullcircle.core.retraining import RetrainingSettings
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.hooks import SettingsHook
 
-Make = Callable[..., ProblemSpec]
 DRAWS: dict[str, Any] = {"bootstrap_resamples": 100, "confidence": 0.9, "seed": 1}
 
 
@@ -32,17 +31,17 @@ def train(*candidates: str) -> TrainingSettings:
     return TrainingSettings(candidates=list(candidates), search=search, **DRAWS)
 
 
-def test_candidates_of_another_task_are_refused_before_anything_runs(make_problem: Make) -> None:
+def test_candidates_of_another_task_are_refused_before_anything_runs() -> None:
     """A lasso alone has nothing to do in a binary problem: the line says which families have."""
-    with pytest.raises(ConfigurationError, match="lasso cannot do a binary.*logistic_regression"):
-        check(make_problem(), training=train("lasso"))
-    check(make_problem(), training=train("lasso", "baseline"))
+    with pytest.raises(ConfigurationError, match=r"lasso cannot do a binary.*logistic_regression"):
+        check(PROBLEM, training=train("lasso"))
+    check(PROBLEM, training=train("lasso", "baseline"))
 
 
-def test_each_misfit_is_said_with_its_reason(make_problem: Make) -> None:
+def test_each_misfit_is_said_with_its_reason() -> None:
     """The last value needs an order that a snapshot does not have."""
     regression = {"task": "regression", "threshold": None, "primary_metric": "rmse"}
-    problem = make_problem(history=False, **regression)
+    problem = SNAPSHOT.model_copy(update=regression)
     with pytest.raises(ConfigurationError, match="last_value needs rows in the order of time"):
         check(problem, training=train("last_value"))
 
@@ -62,16 +61,16 @@ def test_each_misfit_is_said_with_its_reason(make_problem: Make) -> None:
     ],
 )
 def test_metrics_of_another_task_are_refused_before_anything_runs(
-    make_problem: Make, settings: dict[str, Any], said: str
+    settings: dict[str, Any], said: str
 ) -> None:
     """A bar or a limit that no score of the task can meet is said, with what there is."""
     with pytest.raises(ConfigurationError, match=f"{said} names .*no binary task.*f1"):
-        check(make_problem(), **settings)
+        check(PROBLEM, **settings)
 
 
-def test_settings_that_fit_begin_a_run(make_problem: Make) -> None:
+def test_settings_that_fit_begin_a_run() -> None:
     """Bars and limits by any metric of the task, an F-beta among them, or a bare number, pass."""
     gate = GateSettings(min_rows=1, minimum={"f1": 0.85, "f3": 0.1}, **DRAWS)
     for limit in ({"accuracy": 0.7}, 0.7, None):
         rules = RetrainingSettings(max_drifted_columns=0, score_limit=limit)
-        check(make_problem(), gate=gate, retraining=rules)
+        check(PROBLEM, gate=gate, retraining=rules)
