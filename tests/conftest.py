@@ -303,6 +303,21 @@ def _no_address_from_another_test() -> Iterator[None]:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
+def copy_project(project: Project, path: Path) -> Project:
+    """Copy a project whole, as ``kedro relocate`` makes one of it that means its own folder."""
+    from fullcircle.registry.relocation import relocate
+
+    shutil.copytree(project.path, path)
+    relocate(path / "mlflow.db", project.path, path)
+    return Project(path)
+
+
+@pytest.fixture(scope="session")
+def copy_of() -> Callable[[Project, Path], Project]:
+    """Give the function that copies a project to a folder."""
+    return copy_project
+
+
 @pytest.fixture(scope="session")
 def make() -> Callable[..., Project]:
     """Give the function that makes a project in a folder."""

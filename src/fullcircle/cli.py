@@ -19,6 +19,7 @@ from fullcircle.commands.one_line import OneLineErrors
 from fullcircle.commands.package import package
 from fullcircle.commands.parameters import split_parameters
 from fullcircle.commands.problem import problem
+from fullcircle.commands.relocate import relocate
 from fullcircle.commands.rename import rename
 from fullcircle.commands.replay import replay
 from fullcircle.commands.retrain import retrain
@@ -74,6 +75,7 @@ cli.add_command(package)
 cli.add_command(replay)
 cli.add_command(retrain)
 cli.add_command(problem)
+cli.add_command(relocate)
 cli.add_command(rename)
 cli.add_command(schedule)
 cli.add_command(serve)

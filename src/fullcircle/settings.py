@@ -8,6 +8,7 @@ from fullcircle.configuration import CheckedConfigLoader  # noqa: E402
 from fullcircle.hooks import (  # noqa: E402
     EngineHook,
     ProgressHook,
+    RunLockHook,
     RunTimer,
     SettingsHook,
     SummaryHook,
@@ -24,6 +25,7 @@ _timer = RunTimer()
 HOOKS = (
     _timer,
     SettingsHook(),
+    RunLockHook(),
     EngineHook(),
     ProgressHook(_timer),
     TrackingHook(_timer),

@@ -47,15 +47,16 @@ def prepare(folder: Path, workers: int) -> tuple[dict[str, Any], list[dict[str, 
     from kedro.framework.startup import bootstrap_project
 
     from fullcircle.commands.project import open_project
-    from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+    from fullcircle.serving.folder import EndpointFolder, write_json
     from fullcircle.serving.opening import set_up
+    from fullcircle.serving.plan import read_plan
 
     bootstrap_project(Path.cwd())
     context = open_project()
     endpoints = {}
     for name, rows in (("ours", 0), ("cached", 10_000)):
         changes = {"port": 0, "workers": workers, "cache_rows": rows}
-        plan = read_json(set_up(context, changes, ()).plan)
+        plan = read_plan(set_up(context, changes, ()))
         plan["log"] = {table: str(folder / name / table) for table in plan["log"]}
         endpoints[name] = EndpointFolder(folder / name / "endpoint")
         write_json(endpoints[name].plan, plan)
@@ -202,7 +203,7 @@ def _compare(
 def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) -> None:
     """Print where a request's time goes, of several that are scored together, without HTTP."""
     from fullcircle.serving.answers import describe_parts, tell_part
-    from fullcircle.serving.bodies import read_body
+    from fullcircle.serving.bodies import BodyReader
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.room import Room
 
@@ -210,10 +211,11 @@ def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) ->
     asyncio.run(room.load())
     content = orjson.dumps({"dataframe_records": rows})
     features = room.seats.champion.model.features
+    reader = BodyReader(features, room.seats.columns | room.contract.columns)
     taken = dict.fromkeys(("read", "score", "answer", "tell the journal"), 0.0)
     for _ in range(200):
         began = time.perf_counter()
-        bodies = [read_body(content, "", features, 10) for _ in range(together)]
+        bodies = [reader.read(content, "application/json") for _ in range(together)]
         read = time.perf_counter()
         found = room.scorer.score(bodies, ["x"] * together, room.seats, room.declared)
         scored = time.perf_counter()

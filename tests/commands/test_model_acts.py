@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,10 +26,9 @@ gate: {comparison: non_inferiority, margin: 0.3, slice_margin: 0.5, max_latency_
 
 
 @pytest.fixture
-def place(circle: Any, tmp_path: Path) -> Path:
+def place(circle: Any, copy_of: Any, tmp_path: Path) -> Path:
     """A copy of the circle's project whose gate tolerates a loss, its tracking set up."""
-    folder = tmp_path / "copy"
-    shutil.copytree(circle.path, folder, ignore=shutil.ignore_patterns("mlruns"))
+    folder = copy_of(circle, tmp_path / "copy").path
     (folder / "conf" / "local" / "parameters.yml").write_text(TOLERANT)
     bootstrap_project(folder)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")

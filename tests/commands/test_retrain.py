@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,9 @@ TRAINED = "fullcircle.commands.retrain.PIPELINES"
 
 
 @pytest.fixture
-def place(circle: Any, tmp_path: Path) -> Path:
+def place(circle: Any, copy_of: Any, tmp_path: Path) -> Path:
     """A copy of the circle, whose last window drifted, its tracking set up."""
-    folder = tmp_path / "copy"
-    shutil.copytree(circle.path, folder, ignore=shutil.ignore_patterns("mlruns"))
+    folder = copy_of(circle, tmp_path / "copy").path
     bootstrap_project(folder)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     return folder

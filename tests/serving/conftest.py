@@ -1,5 +1,6 @@
 """Stages shared by the tests of the endpoint."""
 
+import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import mlflow
 import pytest
 from tests.serving.stage import Client, Stage, opened
+
+from fullcircle.serving.folder import EndpointFolder, read_json, write_json
 
 
 @pytest.fixture
@@ -29,6 +32,16 @@ def house(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Iterator[
     stage.fetch()
     yield stage
     mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def ready(house: Stage, tmp_path: Path) -> Stage:
+    """A folder of a test's own, with the champion of the module's registry."""
+    stage = copy.copy(house)
+    stage.path, stage.folder = tmp_path, EndpointFolder(tmp_path / "endpoint")
+    stage.plan()
+    write_json(stage.folder.roles, read_json(house.folder.roles))
+    return stage
 
 
 @pytest.fixture(scope="module")

@@ -183,9 +183,9 @@ class Client:
 
 
 @contextmanager
-def opened(stage: Stage) -> Iterator[Client]:
-    """Open an endpoint in this process."""
-    client = Client(build_endpoint(stage.folder, 0))
+def opened(stage: Stage, *, private: bool = True) -> Iterator[Client]:
+    """Open an endpoint in this process, as at a socket of this machine alone or of a network."""
+    client = Client(build_endpoint(stage.folder, 0, private=private))
     try:
         yield client
     finally:

@@ -1,6 +1,9 @@
 """Bodies and values: whatever is sent is read as it was meant, or refused in one line."""
 
 import json
+import time
+import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -10,10 +13,18 @@ from hypothesis import strategies as st
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.scoring.values import MOMENT, as_column, read_values
-from fullcircle.serving.bodies import read_body
-from fullcircle.serving.forms import read_values_of
+from fullcircle.serving.bodies import Body, BodyLimits, BodyReader
+from fullcircle.serving.forms import Form, read_values_of
 
 JSON = "application/json"
+
+
+def read_body(content: bytes, kind: str, features: list[str], max_rows: int) -> Body:
+    """Read a body for a model that knows its features alone."""
+    reader = BodyReader(features, frozenset(features), BodyLimits(max_rows=max_rows))
+    return reader.read(content, kind)
+
+
 plain = st.one_of(
     st.none(),
     st.booleans(),
@@ -136,3 +147,132 @@ def test_other_content_types_are_refused() -> None:
     """A body of another type is never guessed at: a pickle is refused by its name."""
     with pytest.raises(DataError, match="neither application/json nor text/csv"):
         read_body(b"\x80\x04N.", "application/octet-stream", ["a"], 1)
+
+
+def spell(content: Any) -> bytes:
+    """Spell JSON without blanks."""
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _repeat(piece: str, size: int) -> str:
+    return piece * (size // len(piece))
+
+
+# Bodies of about so many bytes, each as costly for its size as somebody may have meant it.
+COSTLY: dict[str, Any] = {
+    "split, names": lambda n: spell(
+        {"dataframe_split": {"columns": [f"c{i}" for i in range(n // 8)], "data": [[1]]}}
+    ),
+    "split, one name": lambda n: spell(
+        {"dataframe_split": {"columns": ["a"] * (n // 4), "data": [[1]]}}
+    ),
+    "split, empty rows": lambda n: spell(
+        {"dataframe_split": {"columns": [], "data": [[]] * (n // 3)}}
+    ),
+    "records, other keys each": lambda n: spell(
+        {"dataframe_records": [{f"k{i}": 1} for i in range(n // 12)]}
+    ),
+    "records, empty": lambda n: spell({"dataframe_records": [{}] * (n // 3)}),
+    "records, one wide": lambda n: spell(
+        {
+            "dataframe_records": [
+                {f"f{i}": 1 for i in range(n // 20)},
+                *[{} for _ in range(n // 6)],
+            ]
+        }
+    ),
+    "records, near names": lambda n: spell(
+        {"dataframe_records": [{"f" * 30 + str(i): 1 for i in range(n // 40)}]}
+    ),
+    "instances, lists": lambda n: spell({"instances": [[1, 2]] * (n // 6)}),
+    "instances, empty lists": lambda n: spell({"instances": [[]] * (n // 3)}),
+    "inputs, many": lambda n: spell({"inputs": {f"k{i}": [1] for i in range(n // 12)}}),
+    "inputs, one long": lambda n: spell({"inputs": {"f1": [1] * (n // 2)}}),
+    "inputs, nested": lambda n: spell({"inputs": {"f1": [[[[]]]] * (n // 7)}}),
+    "deep": lambda n: b'{"instances":[' + (b"[" * 500 + b"]" * 500 + b",") * (n // 1001) + b"[]]}",
+    "params": lambda n: spell(
+        {"instances": [[1, 2]], "params": {f"p{i}": 1 for i in range(n // 10)}}
+    ),
+    "csv, names": lambda n: ",".join(f"c{i}" for i in range(n // 8)).encode(),
+    "csv, one name": lambda n: _repeat("a,", n).encode() + b"a",
+    "csv, rows": lambda n: b"f1,f2\n" + _repeat("1,2\n", n).encode(),
+    "csv, blank lines": lambda n: b"f1,f2\n" + _repeat("\n", n).encode() + b"1,2\n",
+    "csv, quotes": lambda n: b'f1\n"' + _repeat('""', n).encode() + b'"\n',
+}
+SMALL, LARGE = 2**15, 2**18
+
+
+def try_to_read(content: bytes, kind: str) -> None:
+    """Read a body for a wide model, and find what it needs, as the endpoint does."""
+    features = [f"f{i}" for i in range(40)]
+    reader = BodyReader(features, frozenset(features))
+    form = Form(dict.fromkeys(features, pa.float64()), features, [], None, frozenset())
+    with suppress(DataError):
+        body = reader.read(content, kind)
+        form.needed_lookups(body.columns, body.others)
+
+
+def measure_time(content: bytes, kind: str) -> float:
+    """Processor's time, the least of several tries."""
+    taken = []
+    for _ in range(3):
+        began = time.process_time()
+        try_to_read(content, kind)
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_time_and_memory_grow_no_faster_than_the_body(name: str) -> None:
+    """Eight times the bytes take about eight times the work at most, whatever the form."""
+    kind = "text/csv" if name.startswith("csv") else JSON
+    small, large = COSTLY[name](SMALL), COSTLY[name](LARGE)
+    assert 6 < len(large) / len(small) < 10
+    tracemalloc.start()
+    try_to_read(large, kind)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 * len(large)
+    assert measure_time(large, kind) < 30 * max(measure_time(small, kind), 2e-4)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(st.sampled_from(["f1", "f2", "x", "y"]), st.integers(0, 9), max_size=4),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_columns_that_no_model_knows_are_left_out(records: list[dict[str, int]]) -> None:
+    """What is kept is what models know, as it came; the names of the others are remembered."""
+    reader = BodyReader(["f1", "f2"], frozenset(["f1", "f2"]))
+    body = reader.read(spell({"dataframe_records": records}), JSON)
+    present = {name for record in records for name in record}
+    assert set(body.columns) == present & {"f1", "f2"}
+    assert set(body.others) == present - {"f1", "f2"}
+    for name, values in body.columns.items():
+        assert values == [record.get(name) for record in records]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"instances": [{"f1": 1}, {"f2": 1}, {"f1": 2}]}, "3 rows of 2 columns; at most 5"),
+        ({"inputs": {"f1": [1, 2, 3], "f2": [1, 2, 3]}}, "3 rows of 2 columns; at most 5"),
+        ({"inputs": {"a": [1], "b": [1], "c": [1], "d": [1]}}, "4 columns or more; at most 3"),
+        ({"instances": [{"a": 1, "b": 1}, {"c": 1, "d": 1}]}, "4 columns or more; at most 3"),
+    ],
+)
+def test_limits_hold_before_values_are_set_out(content: Any, said: str) -> None:
+    """Too many columns or values are refused by their number, however few bytes spell them."""
+    reader = BodyReader(["f1", "f2"], frozenset(["f1", "f2"]), BodyLimits(10, 3, 5))
+    with pytest.raises(DataError, match=said):
+        reader.read(spell(content), JSON)
+
+
+def test_brackets_in_texts_are_no_lists() -> None:
+    """However many brackets a text holds, it is a text."""
+    text = '[{"\\' * 10_000
+    reader = BodyReader(["f1"], frozenset(["f1"]))
+    assert reader.read(spell({"instances": [{"f1": text}]}), JSON).columns == {"f1": [text]}

@@ -134,9 +134,9 @@ def test_commands_steer_what_runs(address: str, circle: Any) -> None:
     [day] = wait_until(read_costs, 90)
     assert day["predictions"] >= 1
     assert day["cost_per_thousand"].endswith("EUR")
-    units = run("unit")
+    units = run("unit", "--user", "shop")
     assert "ListenStream=127.0.0.1:" in units
-    assert "-m fullcircle.serving" in units
+    assert '"-m" "fullcircle.serving"' in units
 
 
 def test_mistakes_are_one_line(circle: Any, tmp_path: Path) -> None:

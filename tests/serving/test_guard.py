@@ -13,8 +13,8 @@ import pytest
 from tests.serving.stage import FULL, Client, Stage, opened
 
 from fullcircle.core.errors import ConfigurationError
+from fullcircle.serving.doors import is_loopback
 from fullcircle.serving.folder import read_json
-from fullcircle.serving.guard import is_loopback
 from fullcircle.serving.http import RefusedError, read_all
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.tokens import (
@@ -26,6 +26,7 @@ from fullcircle.serving.tokens import (
 )
 
 NOW = datetime.now(UTC)
+JSON = {"content-type": "application/json"}
 BODY = {"json": {"dataframe_records": [FULL]}}
 
 
@@ -104,7 +105,7 @@ def test_an_admin_steers(guarded: Any) -> None:
     assert said.json()["challenger"] == 0.2
     assert read_json(stage.folder.traffic)["why"] == "try"
     for wrong in (b"{", b'{"challenger": 2}', b"[]", b'{"challenger": "a"}', b"{}", b"[" * 3000):
-        answer = client.ask("PUT", "/traffic", headers=strong, content=wrong)
+        answer = client.ask("PUT", "/traffic", headers=strong | JSON, content=wrong)
         assert answer.status_code == 400
         assert "between 0 and 1" in answer.json()["error"] or "0 to 1" in answer.json()["error"]
     assert client.ask("GET", "/traffic", headers=strong).json()["challenger"] == 0.2
@@ -187,14 +188,14 @@ def test_bodies_are_bounded(stage: Stage) -> None:
     stage.fetch()
     stage.plan(max_body_mb=0.001, max_rows=2)
     with opened(stage) as client:
-        large = client.ask("POST", "/invocations", content=b"x" * 5000)
+        large = client.ask("POST", "/invocations", content=b"x" * 5000, headers=JSON)
         assert (large.status_code, "0.00" in large.text) == (413, True)
 
         async def pieces() -> Any:
             for _ in range(50):
                 yield b"x" * 100
 
-        assert client.ask("POST", "/invocations", content=pieces()).status_code == 413
+        assert client.ask("POST", "/invocations", content=pieces(), headers=JSON).status_code == 413
         assert "3 rows; at most 2" in client.refuse(FULL, FULL, FULL)
 
 

@@ -3,13 +3,16 @@
 import gc
 import os
 import pickle
+import threading
 from typing import Any
 
 import psutil
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
-from tests.serving.stage import FULL, Client, Stage
+from tests.serving.stage import FULL, Client, Stage, opened
+
+from fullcircle.serving.bodies import BodyReader
 
 RECORD = '{"dataframe_records": [%s]}'
 DEEP = "[" * 900 + "]" * 900
@@ -18,7 +21,7 @@ CORPUS: dict[str, tuple[bytes, str]] = {
     "infinite": (RECORD.encode() % b'{"size": 1e999, "shape": "flat", "who": 1}', "no JSON"),
     "ten megabytes": (b'{"instances": [' + b"0," * 5 * 2**20 + b"0]}", "larger than"),
     "deep": (('{"instances": [{"size": ' + DEEP + ', "shape": "a", "who": 1}]}').encode(), "plain"),
-    "deeper": (b"[" * 200_000, "no JSON"),
+    "deeper": (b"[" * 200_000, "lists and objects"),
     "wrong types": (RECORD.encode() % b'{"size": {}, "shape": [1], "who": true}', "size"),
     "columns missing": (RECORD.encode() % b"{}", "lacks the column"),
     "nothing": (b"", "no JSON"),
@@ -48,6 +51,38 @@ def test_hostile_bodies_are_refused_with_what_to_mend(client: Client, name: str)
     assert "\n" not in answer.json()["error"]
     assert len(answer.text) < 1500
     assert client.predict(FULL)["decisions"]
+
+
+def test_large_bodies_leave_the_event_loop(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large body is read on another thread, a small one at once; both are answered alike."""
+    seen: list[tuple[bool, str]] = []
+    honest = BodyReader.read
+
+    def read(self: BodyReader, content: bytes, kind: str) -> Any:
+        seen.append((len(content) > 100_000, threading.current_thread().name))
+        return honest(self, content, kind)
+
+    monkeypatch.setattr(BodyReader, "read", read)
+    [small] = client.predict(FULL)["predictions"]
+    [large] = client.predict({**FULL, "nothing": "x" * 200_000})["predictions"]
+    assert small == large
+    assert seen[0] == (False, threading.main_thread().name)
+    assert seen[1][0]
+    assert seen[1][1].startswith("parsing")
+
+
+def test_bodies_that_wait_are_bounded_together(stage: Stage) -> None:
+    """Of many large bodies at once, those beyond the budget get 503; then all is as before."""
+    stage.crown()
+    stage.fetch()
+    stage.plan(max_waiting_mb=1.0)
+    with opened(stage) as client:
+        body = {"dataframe_records": [{**FULL, "nothing": "x" * 400_000}]}
+        answers = client.ask_all([("POST", "/invocations", {"json": body})] * 8)
+        codes = {answer.status_code for answer in answers}
+        assert codes == {200, 503}
+        assert client.endpoint._invocations._budget.held == 0
+        assert client.predict(FULL)["decisions"]
 
 
 @pytest.mark.parametrize(

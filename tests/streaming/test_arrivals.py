@@ -1,11 +1,13 @@
 """Tests of what arrives in a folder or a table: whole, half, broken, late, changed."""
 
+import errno
 import gzip
 import json
 import logging
 import os
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -30,7 +32,8 @@ from tests.streaming.shop import (
 )
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets import RecordFolderDataset, RecordTableDataset
+from fullcircle.datasets import RecordFolderDataset, RecordTableDataset, record_folder_dataset
+from fullcircle.streaming import running
 
 LINE = "{line},1,2011-01-05 09:00:00,A1,2.5,UK,1"
 RECORD = {
@@ -106,7 +109,7 @@ def test_garbage_is_set_aside_with_its_place(tmp_path: Path, room: ShopRoom) -> 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "jsonl", "parquet"])
 def test_formats_give_the_same_predictions(tmp_path: Path, room: ShopRoom, ending: str) -> None:
-    """The same records as CSV, packed CSV, JSON lines and Parquet are scored to the same bits."""
+    """The same records as CSV, packed CSV, JSON lines and Parquet are scored alike."""
     new, other = tmp_path / "new", tmp_path / "other"
     path = write_day(new, 3)
     rows = pa.csv.read_csv(path)
@@ -305,3 +308,100 @@ def test_moments_of_files_are_arrivals(tmp_path: Path, room: ShopRoom) -> None:
     assert tally.since_event.max_seconds == pytest.approx(now - first, abs=60)
     assert tally.since_event.mean_seconds < tally.since_event.max_seconds
     assert tally.rows_per_second > 0
+
+
+class StubbornFile:
+    """Opens files as ``pa.OSFile`` does, but refuses one for a number of times."""
+
+    def __init__(self, name: str, times: int) -> None:
+        self._name, self.left, self._honest = name, times, pa.OSFile
+
+    def __call__(self, path: str) -> Any:
+        if Path(path).name == self._name and self.left:
+            self.left -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return self._honest(path)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, name: str, times: int) -> StubbornFile:
+    """Have a file refused for a number of times, and nobody wait in between."""
+    file = StubbornFile(name, times)
+    monkeypatch.setattr(record_folder_dataset.pa, "OSFile", file)
+    monkeypatch.setattr(record_folder_dataset, "_PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    return file
+
+
+def test_a_moments_trouble_is_waited_out(
+    tmp_path: Path, room: ShopRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that can be opened at the fourth try is scored as if nothing had been."""
+    folder = write_day(tmp_path / "new", 3).parent
+    refuse(monkeypatch, "day-03.csv", 3)
+    summary = run_once(room, folder, tmp_path / "out", GIVEN)
+    assert (summary.rows, summary.unread, told(tmp_path / "out")) == (30, set(), [])
+
+
+def test_a_file_that_cannot_be_opened_is_planned_again(
+    tmp_path: Path, room: ShopRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no row was read of is not lost: the next run scores it, once, and says what was."""
+    folder, out = write_day(tmp_path / "new", 3).parent, tmp_path / "out"
+    write_day(folder, 4)
+    refuse(monkeypatch, "day-03.csv", 4)
+    summary = run_once(room, folder, out, GIVEN)
+    assert (summary.rows, summary.as_dict()["could_not_be_opened"]) == (30, ["day-03.csv"])
+    [(name, row, reason)] = told(out)
+    assert (name, row) == ("day-03.csv", None)
+    assert reason.startswith("the file cannot be opened")
+    summary = run_once(room, folder, out, GIVEN)
+    assert (summary.rows, summary.unread, summary.changed) == (30, set(), set())
+    assert len(set(scored(out))) == len(scored(out)) == 60
+    assert run_once(room, folder, out, GIVEN).batches == 0
+
+
+def test_a_running_stream_plans_it_again(
+    tmp_path: Path, room: ShopRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that runs on tries again by itself, after a pause."""
+    folder = write_day(tmp_path / "new", 3).parent
+    file = refuse(monkeypatch, "day-03.csv", 4)
+    monkeypatch.setattr(running, "_LONGEST_PAUSE_SECONDS", 0.01)
+    stop = Event()
+    stream = open_stream(
+        room,
+        folder,
+        tmp_path / "out",
+        GIVEN.model_copy(update={"poll_seconds": 0.02}),
+        tell=lambda tally: stop.set() if tally.rows else None,
+    )
+    summary = stream.run(stop, once=False)
+    assert (summary.batches, summary.rows, summary.unread, file.left) == (2, 30, set(), 0)
+
+
+def test_a_batch_that_was_cut_short_unread_is_planned_again(
+    tmp_path: Path, room: ShopRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended between its two commits, an unread file is not taken for one whose rows were bad."""
+    folder, out = write_day(tmp_path / "new", 3).parent, tmp_path / "out"
+    refuse(monkeypatch, "day-03.csv", 4)
+    tables = tables_in(out)
+
+    class CutTable:
+        """A table whose writer ends before its first commit."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(tables.rejected, name)
+
+        def append(self, *_: Any) -> None:
+            raise KeyboardInterrupt
+
+    cut: Any = CutTable()
+    with pytest.raises(KeyboardInterrupt):
+        run_once(room, folder, replace(tables, rejected=cut), GIVEN)
+    summary = run_once(room, folder, out, GIVEN)  # finishes the batch; the file waits for a run
+    assert (summary.rows, [reason for *_, reason in told(out)]) == (
+        0,
+        ["the file cannot be opened: the process ended"],
+    )
+    assert run_once(room, folder, out, GIVEN).rows == 30
+    assert len(set(scored(out))) == 30

@@ -56,7 +56,7 @@ def serve(
     from fullcircle.serving.doors import open_door, take_door
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder, set_up
-    from fullcircle.serving.steering import refuse_second
+    from fullcircle.serving.steering import describe_end, refuse_second
     from fullcircle.serving.supervisor import Supervisor
 
     if (certificate is None) != (key is None):
@@ -80,4 +80,4 @@ def serve(
             f"Serving at {supervisor.address}; Ctrl-C ends it. Try: curl {supervisor.address}/ready"
         )
         supervisor.run(stop)
-    click.echo("Stopped. Every answer is in the log.")
+    click.echo(describe_end(supervisor.said))

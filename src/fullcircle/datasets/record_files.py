@@ -23,6 +23,9 @@ _REPLACED = "\ufffd"
 _LONGEST = 2000  # characters that are kept of what is set aside
 
 
+NOT_OPENED = "the file cannot be opened"  # begins the reason of a file that was never read
+
+
 @dataclass(frozen=True)
 class Unreadable:
     """A piece of a file that is no record.

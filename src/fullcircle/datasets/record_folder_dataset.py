@@ -12,9 +12,10 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.record_files import Block, Unreadable, read_blocks
+from fullcircle.datasets.record_files import NOT_OPENED, Block, Unreadable, read_blocks
 from fullcircle.datasets.record_sources import Arrivals, Piece
 
+_PAUSES_SECONDS = (0.1, 0.4, 1.6)
 _UNFINISHED = (".tmp", ".unfinished", ".part", ".crdownload")
 
 
@@ -116,11 +117,14 @@ class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
                     yield path.relative_to(self._path).as_posix(), path
 
     def read(self, piece: Piece, schema: pa.Schema) -> Iterator[Block]:
-        """Read a file; one that is gone by now leaves that as its reason."""
+        """Read a file; one that cannot be opened, tried again and again, leaves that as its reason.
+
+        Such a file is none that was read: a stream plans it again.
+        """
         try:
-            file = pa.OSFile(str(self._path / piece.name))
+            file = _open_patiently(self._path / piece.name)
         except OSError as error:
-            reason = f"the file cannot be opened: {error.strerror or error}"
+            reason = f"{NOT_OPENED}: {error.strerror or error}"
             nothing = pa.array([], pa.int64())
             yield Block(schema.empty_table(), nothing, [Unreadable(None, reason)])
             return
@@ -136,6 +140,22 @@ class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self._path), "pattern": self.pattern}
+
+
+def _open_patiently(path: Path) -> Any:
+    """Open a file, again and again where it may be a moment's trouble of disk or network.
+
+    Raises:
+        OSError: The last try's.
+    """
+    for pause in _PAUSES_SECONDS:
+        try:
+            return pa.OSFile(str(path))
+        except FileNotFoundError:
+            raise
+        except OSError:
+            time.sleep(pause)
+    return pa.OSFile(str(path))
 
 
 def is_hidden(name: str) -> bool:

@@ -89,14 +89,20 @@ class StreamTableDataset(AbstractDataset[None, ir.Table]):
             return 0
         return int(DeltaTable(self._path).transaction_version(stream) or 0)
 
-    def select(self, columns: list[str], where: list[tuple[str, str, Any]]) -> pa.Table:
-        """Read columns of the rows that meet all conditions; no rows before the first batch."""
+    def select(self, columns: list[str], where: list[tuple[str, str, Any]] | Any) -> pa.Table:
+        """Read columns of the rows that meet all conditions; no rows before the first batch.
+
+        Args:
+            columns: Their names.
+            where: Conditions on columns, or an expression of PyArrow.
+        """
         if not is_delta(self._path):
             return pa.table({name: pa.array([], pa.null()) for name in columns})
         table = DeltaTable(self._path)
         known = {field.name for field in table.schema().fields}
         found = table.to_pyarrow_table(
-            columns=[name for name in columns if name in known], filters=where or None
+            columns=[name for name in columns if name in known],
+            filters=None if isinstance(where, list) and not where else where,
         )
         for name in columns:
             if name not in known:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fullcircle.core.errors import StorageError
+from fullcircle.registry.relocation import describe_displacement, find_displacement
 
 _SQLITE = "sqlite:///"
 _ADDRESS = "MLFLOW_TRACKING_URI"
@@ -41,6 +42,25 @@ def anchor_sqlite(address: str | None, project_path: Path) -> str | None:
     if not address or not address.startswith(_SQLITE):
         return address
     return f"{_SQLITE}{(project_path / address.removeprefix(_SQLITE)).as_posix()}"
+
+
+def find_database(address: str | None, project_path: Path) -> Path | None:
+    """Return the sqlite file that an address names; None for any other."""
+    anchored = anchor_sqlite(address, project_path)
+    if not anchored or not anchored.startswith(_SQLITE):
+        return None
+    return Path(anchored.removeprefix(_SQLITE))
+
+
+def require_own_folder(address: str | None, project_path: Path, artifacts: str | None) -> None:
+    """See that the database of a project that was moved or copied means this folder.
+
+    Raises:
+        StorageError: It means another, and names the command that rewrites it.
+    """
+    database = find_database(address, project_path)
+    if database and (found := find_displacement(database, project_path, artifacts)):
+        raise StorageError(describe_displacement(found))
 
 
 def is_server(address: str | None) -> bool:

@@ -15,6 +15,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
 from fullcircle.hooks.addresses import (
     address_variable_kept,
+    require_own_folder,
     require_tracking,
     settle_addresses,
 )
@@ -44,7 +45,10 @@ class TrackingHook(MlflowHook):
         config = settle_addresses(context.config_loader["mlflow"], context.project_path)
         context.config_loader["mlflow"] = config
         if not mlflow.active_run():
-            require_tracking(config["server"]["mlflow_tracking_uri"])
+            address = config["server"]["mlflow_tracking_uri"]
+            require_tracking(address)
+            artifacts = context.config_loader["globals"].get("artifacts")
+            require_own_folder(address, context.project_path, artifacts)
         with address_variable_kept():
             super().after_context_created(context)
         self._project_path = context.project_path

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from threading import Event
 
-from fullcircle.core.errors import ConfigurationError, FullCircleError
+from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.doors import open_door, take_door
-from fullcircle.serving.folder import EndpointFolder, read_json
+from fullcircle.serving.folder import EndpointFolder
+from fullcircle.serving.plan import read_plan
 
 
 def main() -> int:
@@ -32,16 +33,17 @@ def run_endpoint(folder: EndpointFolder) -> None:
     Raises:
         ConfigurationError: The folder holds no plan.
     """
-    plan = read_json(folder.plan)
-    if plan is None:
-        raise ConfigurationError(f"{folder.path} was never set up. Do so once: kedro serve.")
+    plan = read_plan(folder)
     door = take_door() or open_door(plan["settings"]["host"], plan["settings"]["port"])
+    from fullcircle.serving.steering import describe_end
     from fullcircle.serving.supervisor import Supervisor
 
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Supervisor(folder, door, tuple(map(Path, plan["tls"]))).run(stop)
+    supervisor = Supervisor(folder, door, tuple(map(Path, plan["tls"])))
+    supervisor.run(stop)
+    sys.stderr.write(f"{describe_end(supervisor.said)}\n")
 
 
 if __name__ == "__main__":

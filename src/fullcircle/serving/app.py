@@ -1,5 +1,6 @@
 """The endpoint as an ASGI application: what each address answers."""
 
+import asyncio
 import json
 import logging
 import time
@@ -11,8 +12,9 @@ import orjson
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.answers import tell_request
-from fullcircle.serving.guard import Guard
+from fullcircle.serving.guard import Guard, StrangerError
 from fullcircle.serving.http import (
+    JSON,
     TEXT,
     Receive,
     RefusedError,
@@ -20,6 +22,7 @@ from fullcircle.serving.http import (
     Scope,
     Send,
     read_all,
+    require_type,
     send_reply,
 )
 from fullcircle.serving.invocations import Invocations
@@ -29,6 +32,9 @@ from fullcircle.serving.openapi import describe_api
 from fullcircle.serving.room import Room
 
 _logger = logging.getLogger("fullcircle.endpoint")
+
+_LAST_SECONDS = 3.0  # for a disk that refuses; what it does not take until then is lost
+_PROBES = ("/ping", "/health", "/ready")
 
 Handler = Callable[[Scope, Receive, str, float], Awaitable[Reply]]
 
@@ -62,19 +68,22 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
+            if scope["type"] == "websocket":  # none is answered, by whichever server we run
+                await send({"type": "websocket.close", "code": 1003})
             return
-        began, name = time.perf_counter(), uuid4().hex
+        began, name, kept = time.perf_counter(), uuid4().hex, True
         path = str(scope["path"])
         try:
             reply = await self._answer(scope, receive, path, name, began)
         except RefusedError as refusal:
+            kept = not isinstance(refusal, StrangerError)
             reply = Reply.of(refusal.status, {"error": str(refusal), "request_id": name})
             reply.headers = refusal.headers
         except Exception as error:
             _logger.error("%s: %s", type(error).__name__, error, extra={"request_id": name})
             reply = Reply.of(500, {"error": "Something failed here.", "request_id": name})
         if reply.status >= 400:
-            self._note_refusal(path, reply, name, began)
+            self._note_refusal(path, reply, name, began, kept=kept)
         await send_reply(scope, send, reply, name.encode())
 
     async def _answer(
@@ -93,10 +102,13 @@ class Endpoint:
     def _offer(self) -> str:
         return ", ".join(self._routes)
 
-    def _note_refusal(self, path: str, reply: Reply, name: str, began: float) -> None:
+    def _note_refusal(
+        self, path: str, reply: Reply, name: str, began: float, *, kept: bool
+    ) -> None:
+        """Count a refusal; write it down unless a stranger could fill the disk with it."""
         route = path if path in self._routes else "other"
         self.metrics.count_request(route, reply.status).inc()
-        if route != "/ready":
+        if kept and route not in _PROBES:
             error = orjson.loads(reply.body).get("error")
             said = {"status": reply.status, "error": error, "count": 0, "cpu": 0.0, "parts": []}
             self.journal.append({**tell_request(name, route, began, self.room.worker), **said})
@@ -107,10 +119,11 @@ class Endpoint:
         return Reply(200, b"\n", TEXT)
 
     async def _health(self, *_: Any) -> Reply:
-        """Alive, with or without a model; what is wrong with the log is said aloud."""
+        """Alive, with or without a model; what is wrong with log or files is said, and no more."""
         works = self.journal.trouble is None and self.room.log_works
-        log = "ok" if works else "broken"
-        return Reply.of(200, {"status": "ok" if log == "ok" else "degraded", "log": log})
+        states = {"log": works, "files": not self.room.troubles}
+        told = {name: "ok" if works else "broken" for name, works in states.items()}
+        return Reply.of(200, {"status": "ok" if all(states.values()) else "degraded", **told})
 
     async def _ready(self, *_: Any) -> Reply:
         if self.room.seats.champion is None:
@@ -136,6 +149,7 @@ class Endpoint:
         return Reply.of(200, self.room.traffic.model_dump(mode="json"))
 
     async def _set_traffic(self, scope: Scope, receive: Receive, *_: Any) -> Reply:
+        require_type(scope, JSON)
         content = await read_all(scope, receive, 4096, self._settings.body_seconds)
         try:
             asked = json.loads(content)
@@ -150,5 +164,7 @@ class Endpoint:
     async def close(self) -> None:
         """Let nothing be lost: what waits is scored, what was said is written down."""
         await self._invocations.close()
-        self.journal.flush()
+        last = time.monotonic() + _LAST_SECONDS
+        while not self.journal.flush() and time.monotonic() < last:
+            await asyncio.sleep(0.1)
         self.journal.close()

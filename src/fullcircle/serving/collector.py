@@ -6,7 +6,7 @@ the tables that have its number already refuse it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,14 @@ class Collector:
     """Turns the journal of an endpoint into its log."""
 
     def __init__(
-        self, journal: Path, requests: StreamTableDataset, predictions: StreamTableDataset
+        self,
+        journal: Path,
+        requests: StreamTableDataset,
+        predictions: StreamTableDataset,
+        keep_days: int | None = None,
     ) -> None:
-        """Take the journal's folder, and the two tables of the log."""
-        self._journal = journal
+        """Take the journal's folder, the two tables of the log, and how long they keep a day."""
+        self._journal, self._keep_days = journal, keep_days
         self._requests, self._predictions = requests, predictions
         self._manifest = journal / "batch.json"
 
@@ -136,6 +140,22 @@ class Collector:
 
         for table in (self._requests, self._predictions):
             DeltaTable(table.path).optimize.compact()
+        self.forget_old_days()
+
+    def forget_old_days(self, today: date | None = None) -> None:
+        """Delete the days of both tables that are older than they are kept.
+
+        Args:
+            today: By default, today in UTC.
+        """
+        from deltalake import DeltaTable
+
+        if self._keep_days is None:
+            return
+        first = (today or datetime.now(UTC).date()) - timedelta(days=self._keep_days)
+        for table in (self._requests, self._predictions):
+            if DeltaTable.is_deltatable(str(table.path)):
+                DeltaTable(table.path).delete(f"date < '{first.isoformat()}'")
 
 
 def _tell_request(entry: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from ipaddress import IPv6Address, ip_address
 
 from fullcircle.core.errors import ConfigurationError
 
@@ -31,9 +32,53 @@ def open_door(host: str, port: int) -> socket.socket:
 
 
 def take_door() -> socket.socket | None:
-    """Take the socket that started this process (``sd_listen_fds(3)``); None where none did."""
+    """Take the socket that started this process (``sd_listen_fds(3)``); None where none did.
+
+    Raises:
+        ConfigurationError: Several sockets were handed over, or one that takes no connections.
+    """
     if os.environ.get("LISTEN_PID") not in (str(os.getpid()), None):
         return None
-    if os.environ.get("LISTEN_FDS") != "1":
+    number = os.environ.get("LISTEN_FDS", "0")
+    if number == "0":
         return None
-    return socket.socket(fileno=_FIRST_HANDED)
+    if number != "1":
+        raise ConfigurationError(
+            f"{number} sockets were handed over; the endpoint answers at one. Leave one "
+            "ListenStream= in its socket unit."
+        )
+    door = socket.socket(fileno=_FIRST_HANDED)
+    if not door.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        raise ConfigurationError(
+            "The socket that was handed over takes no connections. Its unit needs ListenStream= "
+            "with an address and port, and Accept=no."
+        )
+    return door
+
+
+def is_private(door: socket.socket) -> bool:
+    """Whether a listening socket is reached from this machine alone, by what it is bound to."""
+    if door.family == socket.AF_UNIX:
+        return True
+    if door.family not in (socket.AF_INET, socket.AF_INET6):
+        return False
+    return is_loopback(str(door.getsockname()[0]))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own, reached by nobody else."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host == "localhost"
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
+
+
+def describe_address(door: socket.socket, scheme: str) -> str:
+    """Return where a listening socket is reached."""
+    if door.family == socket.AF_UNIX:
+        return f"unix:{door.getsockname()}"
+    host, port = door.getsockname()[:2]
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

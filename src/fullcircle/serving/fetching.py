@@ -1,5 +1,6 @@
 """From the registry's aliases to files that a worker can load."""
 
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,8 +11,10 @@ from fullcircle.registry.addresses import find_by_number, list_aliases
 from fullcircle.registry.digests import find_tampering
 from fullcircle.registry.rules import RETIRED
 from fullcircle.registry.storage import SEAL, fetch_version
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
-from fullcircle.serving.traffic import ROLES
+from fullcircle.serving.folder import EndpointFolder, make_private_dir, read_json, write_json
+from fullcircle.serving.traffic import ROLES, read_roles
+
+_logger = logging.getLogger("fullcircle.endpoint")
 
 
 class Fetcher:
@@ -46,7 +49,7 @@ class Fetcher:
         finally:
             self.asked = True
         self.trouble.pop("registry", None)
-        before = read_json(self._folder.roles) or {}
+        before = self._read_before()
         entries = {role: entry for role, entry in found.items() if entry is not None}
         content = {
             "roles": {role: entry["version"] for role, entry in entries.items()},
@@ -57,6 +60,15 @@ class Fetcher:
         write_json(self._folder.roles, content)
         self._forget(set(content["versions"]) | set(before.get("versions", {})))
         return True
+
+    def _read_before(self) -> dict[str, Any]:
+        """Return the roles as they were written; nothing where the file was broken since."""
+        try:
+            content = read_json(self._folder.roles)
+            return {} if content is None else read_roles(content)
+        except FullCircleError as error:
+            _logger.error("%s", error)
+            return {}
 
     def _connect(self) -> None:
         if self._connected:
@@ -92,7 +104,7 @@ class Fetcher:
         if place.is_dir() and find_tampering(place, str(version.tags.get(SEAL))) is None:
             return place
         shutil.rmtree(place, ignore_errors=True)
-        self._folder.models.mkdir(parents=True, exist_ok=True)
+        make_private_dir(self._folder.models)
         with tempfile.TemporaryDirectory(dir=self._folder.models) as passing:
             fetched = fetch_version(version, passing)
             shutil.copytree(fetched, f"{passing}/whole")

@@ -1,7 +1,7 @@
 """What a request must hold for one model: columns read as the types that the model learnt."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,11 @@ class Contract:
     event_time: str | None
     private: list[str]
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Columns that say which row it is, and when."""
+        return frozenset([self.row_id, *self.entity_keys, *filter(None, [self.event_time])])
+
 
 @dataclass(frozen=True)
 class Form:
@@ -56,11 +61,14 @@ class Form:
     event_time: str | None
     private: frozenset[str]
 
-    def needed_lookups(self, present: Iterable[str]) -> tuple[FeatureLookup, ...]:
+    def needed_lookups(
+        self, present: Iterable[str], others: Sequence[str] = ()
+    ) -> tuple[FeatureLookup, ...]:
         """Say which lookups a request needs.
 
         Args:
             present: Its columns.
+            others: Names of columns that were left out, among which a misspelt one may be.
 
         Raises:
             DataError: A column is missing, or the features of a lookup are there in part.
@@ -82,9 +90,15 @@ class Form:
             missing += [key for key in lookup.key_mapping if key not in there]
             there |= set(lookup.renaming.values())
         if missing:
-            told = name_missing(dict.fromkeys(missing), present)
+            told = name_missing(dict.fromkeys(missing), [*present, *others])
             raise DataError(f"The request lacks the column {told}.")
         return tuple(needed)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """All columns that a request may bring for the model."""
+        keys = {key for lookup in self.lookups for key in lookup.key_mapping}
+        return frozenset(self.features) | keys
 
     def read(self, columns: Mapping[str, list[Any]], keys: Mapping[str, pa.DataType]) -> Columns:
         """Read the columns that matter, as plain values of the right types.

@@ -1,30 +1,48 @@
 """Who may ask for what."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from ipaddress import ip_address
 
 from fullcircle.serving.http import RefusedError, Scope, header
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.tokens import Tokens, find_token
 
-_LOOPBACK = (b"localhost", b"127.0.0.1", b"[::1]", b"::1")
+_OWN_HOST = re.compile(rb"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+_ANY_HOST = re.compile(rb"([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGNORECASE)
+# Headers of which two values could be read in two ways, by a proxy in one and by us in the other.
+_SINGLE = frozenset((b"host", b"origin", b"authorization", b"content-type", b"content-length"))
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own, reached by nobody else."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+class StrangerError(RefusedError):
+    """A request that is refused before it is known who asks: it is counted, and not kept."""
 
 
 class Guard:
     """Lets in who has a token for what is asked; without any token made, this machine alone."""
 
-    def __init__(self, tokens: Callable[[], Tokens], limits: RateLimits | None) -> None:
-        """Take the tokens as they are at each request, and the limits if there are any."""
-        self._tokens, self._limits = tokens, limits
+    def __init__(
+        self,
+        tokens: Callable[[], Tokens | None],
+        *,
+        private: bool = False,
+        by_token: RateLimits | None = None,
+        by_address: RateLimits | None = None,
+        origins: Collection[str] = (),
+    ) -> None:
+        """Take the rules.
+
+        Args:
+            tokens: Gives the tokens as they are at each request; None where they cannot be read.
+            private: Whether the socket is bound to this machine alone. Only then is anybody
+                answered without a token, and only while none was made.
+            by_token: Limits of each token.
+            by_address: Limits of each address, held before any token is looked at.
+            origins: Web pages that may ask, such as ``https://shop.example``.
+        """
+        self._tokens, self._private = tokens, private
+        self._by_token, self._by_address = by_token, by_address
+        self._origins = frozenset(origin.encode() for origin in origins)
 
     def admit(self, scope: Scope, needed: str | None) -> str:
         """Let a request in.
@@ -37,37 +55,64 @@ class Guard:
             Who asks: a token's id, or an address.
 
         Raises:
-            RefusedError: 401 without a valid token, 403 with one that may not, 429 too often.
+            StrangerError: 400 and 403 for a request that no honest client sends, 401 without a
+                valid token, 429 too often by address.
+            RefusedError: 403 with a token that may not, 429 too often by token.
         """
-        client = scope.get("client") or ("local", 0)
-        who = str(client[0])
+        address = str((scope.get("client") or ("local", 0))[0])
         if needed is None:
-            return who
+            return address
+        if self._by_address is not None:
+            _take(self._by_address, address, StrangerError)
+        self._refuse_forged(scope)
         tokens = self._tokens()
-        if tokens:
-            who = self._know(scope, tokens, needed)
+        if tokens or tokens is None or not self._private:
+            who = self._authenticate(scope, tokens or {}, needed, address)
         else:
             self._stay_home(scope, needed)
-        if self._limits is not None and (wait := self._limits.take(who)):
-            raise RefusedError(
-                429, "Too many requests. Slow down.", retry_after=str(max(1, round(wait + 0.5)))
-            )
+            who = address
+        if self._by_token is not None:
+            _take(self._by_token, who, RefusedError)
         return who
 
-    def _know(self, scope: Scope, tokens: Tokens, needed: str) -> str:
-        """Find whose token it is; what there is behind the door, a stranger does not learn."""
+    def _refuse_forged(self, scope: Scope) -> None:
+        """Refuse what no honest client sends: two values of one, a foreign page's request."""
+        seen: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            if name in _SINGLE and name in seen:
+                raise StrangerError(400, f"The header {name.decode()} stands there twice.")
+            seen[name] = value
+        if (host := seen.get(b"host")) is not None and not _ANY_HOST.fullmatch(host):
+            raise StrangerError(400, "The header host is no name with a port.")
+        origin = seen.get(b"origin")
+        if origin is not None and origin not in self._origins:
+            raise StrangerError(
+                403, "Web pages of this origin may not ask (serving.allowed_origins)."
+            )
+        if origin is None and seen.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
+            raise StrangerError(403, "Other web pages may not ask (serving.allowed_origins).")
+
+    def _authenticate(self, scope: Scope, tokens: Tokens, needed: str, address: str) -> str:
+        """Find whose token it is; callers without a valid token always get the same 401."""
         found = find_token(tokens, header(scope, b"authorization"), datetime.now(UTC))
         if found is None:
-            raise RefusedError(401, "A valid token is needed.", www_authenticate="Bearer")
+            if self._by_token is not None:
+                _take(self._by_token, address, StrangerError)
+            raise StrangerError(401, "A valid token is needed.", www_authenticate="Bearer")
         identity, token = found
         if not token.may(needed):
             raise RefusedError(403, "This token may not do that.")
         return identity
 
     def _stay_home(self, scope: Scope, needed: str) -> None:
-        """Without tokens, a web page that was lured to a loopback address is no friend."""
-        host = header(scope, b"host").rpartition(b":")[0] or header(scope, b"host")
-        if host.lower() not in _LOOPBACK:
-            raise RefusedError(403, "Without tokens, only this machine's own name is answered.")
+        """Reject requests whose Host is not loopback (DNS rebinding): a web page sent them."""
+        if not _OWN_HOST.fullmatch(header(scope, b"host")):
+            raise StrangerError(403, "Without tokens, only this machine's own name is answered.")
         if needed == "admin" and scope["method"] not in ("GET", "HEAD"):
             raise RefusedError(403, "Make an admin token first: kedro endpoint token create.")
+
+
+def _take(limits: RateLimits, who: str, kind: type[RefusedError]) -> None:
+    if wait := limits.take(who):
+        after = str(max(1, round(wait + 0.5)))
+        raise kind(429, "Too many requests. Slow down.", retry_after=after)

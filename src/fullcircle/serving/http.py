@@ -14,6 +14,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 JSON = b"application/json"
+CSV = b"text/csv"
 TEXT = b"text/plain; charset=utf-8"
 
 # What no answer is without: it is data, for nobody's cache and for no browser to interpret.
@@ -73,7 +74,48 @@ def header(scope: Scope, name: bytes) -> bytes:
     return b""
 
 
-async def read_all(scope: Scope, receive: Receive, most: int, seconds: float) -> bytes:
+def require_type(scope: Scope, *kinds: bytes) -> bytes:
+    """Return the content type of a request without its parameters.
+
+    A web page may post to an address of this machine without asking, but not with these types.
+
+    Raises:
+        RefusedError: It is absent, or none of those that are taken.
+    """
+    kind = header(scope, b"content-type").partition(b";")[0].strip().lower()
+    if kind not in kinds:
+        given = f"{kind[:80].decode('latin-1')!r}" if kind else "none"
+        wanted = " or ".join(kind.decode() for kind in kinds)
+        raise RefusedError(
+            415, f"The content type is {given}. Send the header Content-Type: {wanted}."
+        )
+    return kind
+
+
+class ByteBudget:
+    """Bytes of bodies that a worker may hold at once, so that many large ones do not add up."""
+
+    def __init__(self, most: float) -> None:
+        self._most, self.held = most, 0
+
+    def take(self, size: int) -> None:
+        """Take some.
+
+        Raises:
+            RefusedError: 503: there are not so many left.
+        """
+        if self.held + size > self._most:
+            raise RefusedError(503, "Too many large bodies are being read.", retry_after="1")
+        self.held += size
+
+    def give_back(self, size: int) -> None:
+        """Give back what was taken."""
+        self.held -= size
+
+
+async def read_all(
+    scope: Scope, receive: Receive, most: int, seconds: float, budget: ByteBudget | None = None
+) -> bytes:
     """Read a request's body.
 
     Args:
@@ -81,20 +123,38 @@ async def read_all(scope: Scope, receive: Receive, most: int, seconds: float) ->
         receive: Gives its pieces.
         most: Bytes that are taken.
         seconds: Within which the body must be there.
+        budget: Bytes that all bodies may hold while they arrive.
 
     Raises:
-        RefusedError: It is too large, too slow, or was broken off.
+        RefusedError: It is too large, too slow, or was broken off, or others hold too much.
     """
+    budget = budget or ByteBudget(float("inf"))
+    pieces = bytearray()
+    try:
+        return await _read_pieces(scope, receive, most, seconds, budget, pieces)
+    finally:
+        budget.give_back(len(pieces))
+
+
+async def _read_pieces(
+    scope: Scope,
+    receive: Receive,
+    most: int,
+    seconds: float,
+    budget: ByteBudget,
+    pieces: bytearray,
+) -> bytes:
     declared = header(scope, b"content-length")
     if declared.isdigit() and int(declared) > most:
         raise _too_large(most)
-    pieces = bytearray()
     message: MutableMapping[str, Any] = {"more_body": True}
     try:
         async with asyncio.timeout(seconds):
             while message.get("more_body"):
                 message = await receive()
-                pieces += message.get("body", b"")
+                piece = message.get("body", b"")
+                budget.take(len(piece))
+                pieces += piece
                 _limited(pieces, most)
     except TimeoutError as error:
         raise RefusedError(408, f"The body did not arrive within {seconds:g} seconds.") from error

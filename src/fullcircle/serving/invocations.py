@@ -11,16 +11,28 @@ import orjson
 from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.serving.answers import describe_parts, find_fault, tell_part, tell_request
 from fullcircle.serving.batching import Batcher, BusyError
-from fullcircle.serving.bodies import read_body
+from fullcircle.serving.bodies import Body, BodyLimits, BodyReader
 from fullcircle.serving.explaining import explain_part
 from fullcircle.serving.features import FeaturesError
-from fullcircle.serving.http import Receive, RefusedError, Reply, Scope, header, read_all
+from fullcircle.serving.http import (
+    CSV,
+    JSON,
+    ByteBudget,
+    Receive,
+    RefusedError,
+    Reply,
+    Scope,
+    read_all,
+    require_type,
+)
 from fullcircle.serving.journal import Journal
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.room import Room
 from fullcircle.serving.scoring import Part
+from fullcircle.serving.seats import Seat
 from fullcircle.serving.traffic import CHALLENGER, SHADOW
 
+_INLINE_BYTES = 32 * 1024  # read on the event loop, in a few milliseconds at most
 _MAX_SHADOWS = 64  # requests that wait for the shadow; more are left out and counted
 
 
@@ -35,6 +47,11 @@ class Invocations:
             room.settings.max_waiting_rows,
             inline=not room.scorer.features.remote,
         )
+        settings = room.settings
+        self._limits = BodyLimits(settings.max_rows, settings.max_columns, settings.max_cells)
+        self._reads: tuple[Any, BodyReader] = ({}, BodyReader((), frozenset()))
+        self._budget = ByteBudget(settings.max_waiting_mb * 2**20)
+        self._parser = ThreadPoolExecutor(1, thread_name_prefix="parsing")
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
         self._shadows = 0
 
@@ -54,11 +71,11 @@ class Invocations:
         if champion is None:
             raise RefusedError(503, self._room.why_not_ready(), retry_after="5")
         settings = self._room.settings
+        kind = require_type(scope, JSON, CSV).decode()
         most = int(settings.max_body_mb * 2**20)
-        content = await read_all(scope, receive, most, settings.body_seconds)
-        kind = header(scope, b"content-type").decode("latin-1")
+        content = await read_all(scope, receive, most, settings.body_seconds, self._budget)
         try:
-            body = read_body(content, kind, champion.model.features, settings.max_rows)
+            body = await self._parse(content, kind, champion)
             parts, cpu = await self._batcher.submit(name, body)
         except DataError as error:
             raise RefusedError(400, str(error)) from error
@@ -78,6 +95,31 @@ class Invocations:
         self._write_down(parts, name, body.rows, cpu, began)
         self._ask_shadow(parts, name)
         return Reply(200, orjson.dumps(answer))
+
+    async def _parse(self, content: bytes, kind: str, champion: Seat) -> Body:
+        """Read a body; a large one aside, one after the other, so that small ones need not wait."""
+        reader = self._reader_for(champion)
+        if len(content) <= _INLINE_BYTES:
+            body = reader.read(content, kind)
+        else:
+            loop = asyncio.get_running_loop()
+            self._budget.take(len(content))
+            try:
+                body = await loop.run_in_executor(self._parser, reader.read, content, kind)
+            finally:
+                self._budget.give_back(len(content))
+        most = self._room.settings.max_explained_rows
+        if body.explain and body.rows > most:
+            raise DataError(f"The request holds {body.rows} rows; at most {most} are explained.")
+        return body
+
+    def _reader_for(self, champion: Seat) -> BodyReader:
+        """Return what reads bodies for the models that answer now."""
+        seats = self._room.seats
+        if self._reads[0] is not seats.by_role:
+            known = seats.columns | self._room.contract.columns
+            self._reads = seats.by_role, BodyReader(champion.model.features, known, self._limits)
+        return self._reads[1]
 
     async def _explain(self, parts: list[Part], rows: int) -> list[Any]:
         loop = asyncio.get_running_loop()
@@ -109,7 +151,9 @@ class Invocations:
             "cpu": cpu,
             "parts": [{**tell(part), "answered": True} for part in parts],
         }
-        self._journal.append(said)
+        if not self._journal.append(said) and self._room.settings.log.when_full == "refuse":
+            self._journal.withdraw()
+            raise RefusedError(503, "The log cannot be written to.", retry_after="5")
         self._metrics.count_request("/invocations", 200).inc()
         self._metrics.time_role(parts[0].role.partition(" ")[0]).observe(said["ms"] / 1000)
 
@@ -159,6 +203,7 @@ class Invocations:
 
     async def close(self) -> None:
         """Score what waits, and let the shadow say what it has begun."""
+        self._parser.shutdown(wait=True)
         self._batcher.close()
         self._aside.shutdown(wait=True)
         await asyncio.sleep(0)  # what the shadow said last is on its way through the event loop

@@ -5,17 +5,24 @@ survives the process, so kill -9 loses no answered request; only a machine that 
 loses what its disk had not yet taken. The supervisor turns closed segments into Delta commits.
 """
 
+import errno
 import fcntl
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import orjson
 
+from fullcircle.serving.folder import OWNER_ONLY, make_private_dir
+
 OPEN, CLOSED = ".open", ".jsonl"
+_UNSEEN = ".new"
+_UNSEEN_SECONDS = 60.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAX_SEGMENT_BYTES = 16 * 2**20
 
 
@@ -27,15 +34,24 @@ class Journal:
         lost: Lines that were given up since the start.
     """
 
-    def __init__(self, folder: Path, segment_seconds: float, memory_bytes: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        segment_seconds: float,
+        memory_bytes: int,
+        reserve: Path | None = None,
+        note: Callable[[int, int], None] = lambda waiting, lost: None,  # noqa: ARG005
+    ) -> None:
         """Begin nothing yet: the first line opens a segment.
 
         Args:
             folder: Where segments lie.
             segment_seconds: A segment is closed after this long.
             memory_bytes: What is kept while the disk refuses.
+            reserve: A file that is given up for room on a full disk.
+            note: Takes the numbers of lines that wait and that are lost, when they change.
         """
-        self._folder = folder
+        self._folder, self._reserve, self._note = folder, reserve, note
         self._seconds, self._most = segment_seconds, memory_bytes
         self._name, self._number = f"{os.getpid()}-{uuid4().hex[:8]}", 0
         self._handle: int | None = None
@@ -43,6 +59,7 @@ class Journal:
         self._began, self._size = 0.0, 0
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
+        self._noted = (0, 0)
         self.trouble: str | None = None
         self.lost = 0
 
@@ -51,22 +68,51 @@ class Journal:
         """Lines that are kept in memory, because the disk refused them."""
         return len(self._waiting)
 
-    def append(self, entry: dict[str, Any]) -> None:
-        """Write an entry down; never raises, since an answer must not wait for a log."""
-        self._wait(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE, default=str))
-        self.flush()
+    def append(self, entry: dict[str, Any]) -> bool:
+        """Write an entry down, or keep it until the disk takes it; never raises.
 
-    def flush(self) -> None:
-        """Write what waits, as far as the disk takes it."""
+        Returns:
+            Whether it is written down now.
+        """
+        self._wait(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE, default=str))
+        return self.flush()
+
+    def withdraw(self) -> None:
+        """Forget the entry that was appended last and is not written: it was no answer."""
+        if self._waiting:
+            self._waiting_bytes -= len(self._waiting.pop())
+            self._tell()
+
+    def flush(self) -> bool:
+        """Write what waits, as far as the disk takes it; say whether nothing waits any more."""
         while self._waiting:
             try:
-                self._write(self._waiting[0])
+                self._write_or_make_room(self._waiting[0])
             except OSError as error:
                 self.trouble = f"the journal cannot be written: {error.strerror}"
                 self._drop_segment()
-                return
+                self._tell()
+                return False
             self._waiting_bytes -= len(self._waiting.popleft())
         self.trouble = None
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        """Have it noted, where it has changed, how much waits and how much is lost."""
+        now = len(self._waiting), self.lost
+        if now != self._noted:
+            self._noted = now
+            self._note(*now)
+
+    def _write_or_make_room(self, line: bytes) -> None:
+        try:
+            self._write(line)
+        except OSError as error:
+            if error.errno not in _FULL or self._reserve is None or not self._reserve.exists():
+                raise
+            self._reserve.unlink(missing_ok=True)
+            self._write(line)
 
     def turn(self) -> None:
         """Close the segment if it is old enough, and try again to write what waits."""
@@ -103,17 +149,25 @@ class Journal:
         written = os.write(handle, line)
         if written < len(line):  # the disk is full: half a line is no line
             os.ftruncate(handle, before)
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._size += written
 
     def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_private_dir(self._folder)
         self._number += 1
-        self._path = self._folder / f"{self._name}-{self._number:06d}{OPEN}"
-        self._handle = os.open(
-            self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640
-        )
-        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path = self._folder / f"{self._name}-{self._number:06d}{OPEN}"
+        # Locked under another name: seen without its lock, it would be taken for an orphan.
+        unseen = path.with_suffix(_UNSEEN)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        handle = os.open(unseen, flags, OWNER_ONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unseen.rename(path)
+        except OSError:
+            os.close(handle)
+            unseen.unlink(missing_ok=True)
+            raise
+        self._path, self._handle = path, handle
         self._began, self._size = time.monotonic(), 0
 
     def _drop_segment(self) -> None:
@@ -128,6 +182,9 @@ class Journal:
 
 def adopt_orphans(folder: Path) -> None:
     """Close the open segments whose worker is gone: it holds their lock no more."""
+    for path in folder.glob(f"*{_UNSEEN}"):  # whose worker died before it wrote a line
+        if time.time() - path.stat().st_mtime > _UNSEEN_SECONDS:
+            path.unlink(missing_ok=True)
     for path in sorted(folder.glob(f"*{OPEN}")):
         try:
             handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -135,7 +192,8 @@ def adopt_orphans(folder: Path) -> None:
             continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.rename(path.with_suffix(CLOSED))
+            if os.fstat(handle).st_ino == path.stat().st_ino:
+                path.rename(path.with_suffix(CLOSED))
         except (BlockingIOError, FileNotFoundError):
             continue  # its worker lives, or closed it just now
         finally:

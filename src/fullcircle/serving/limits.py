@@ -8,6 +8,8 @@ import time
 from hashlib import blake2b
 from pathlib import Path
 
+from fullcircle.serving.folder import allocate, make_private_dir
+
 _SLOTS = 4096
 _SLOT = struct.Struct("dd")  # tokens left, moment of the last look
 
@@ -28,9 +30,10 @@ class RateLimits:
             burst: So many at once before that holds.
         """
         self._per_second, self._burst = per_second, float(burst)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_dir(path.parent)
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.ftruncate(self._handle, _SLOTS * _SLOT.size)
+        # With its room on the disk: a page without room kills the process that writes to it.
+        allocate(self._handle, _SLOTS * _SLOT.size)
         self._map = mmap.mmap(self._handle, _SLOTS * _SLOT.size)
 
     def take(self, name: str) -> float:

@@ -5,6 +5,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fullcircle.serving.folder import OWNER_ONLY, allocate, make_private_dir
+
+_FILE_BYTES = 2**18  # for some thousand counters of a process
 _LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 
 
@@ -16,6 +19,8 @@ class Metrics:
         rows: Rows by role and version.
         failures: Requests that a role's model failed, by role and version.
         latency: Seconds from request to answer, by role.
+        waiting_lines: Answers that wait for the log, by worker; it outlives the worker.
+        lost_lines: Answers that no log will hold.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -24,10 +29,11 @@ class Metrics:
         Args:
             folder: Where all workers of an endpoint keep their counters.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_dir(folder)
+        _reserve_files(folder)
         # prometheus_client reads it once, at its first import.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-        from prometheus_client import CollectorRegistry, Counter, Histogram
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         own = CollectorRegistry()
 
@@ -47,10 +53,27 @@ class Metrics:
             buckets=_LATENCIES,
             registry=own,
         )
+        self.waiting_lines = Gauge(
+            "fullcircle_log_waiting_lines",
+            "Answers that are kept in memory because the disk refused them.",
+            multiprocess_mode="sum",
+            registry=own,
+        )
+        self.lost_lines = Gauge(
+            "fullcircle_log_lost_lines",
+            "Answers that no log will hold: the disk refused them for too long.",
+            multiprocess_mode="sum",
+            registry=own,
+        )
         # Finding a counter by its labels takes longer than counting.
         self.count_request = lru_cache(self.requests.labels)
         self.count_rows = lru_cache(self.rows.labels)
         self.time_role = lru_cache(self.latency.labels)
+
+    def note_lines(self, waiting: int, lost: int) -> None:
+        """Take note of how many answers wait for the log, and how many no log will hold."""
+        self.waiting_lines.set(waiting)
+        self.lost_lines.set(lost)
 
     def show(self) -> tuple[bytes, str]:
         """Give all workers' counters as Prometheus reads them, and their content type."""
@@ -65,3 +88,13 @@ class Metrics:
         collect: Any = multiprocess.MultiProcessCollector
         collect(registry, path=str(self._folder))
         return generate_latest(registry), CONTENT_TYPE_LATEST
+
+
+def _reserve_files(folder: Path) -> None:
+    """Give this process's counters their room: a mapped page without any would end the process."""
+    for kind in ("counter", "histogram", "gauge_sum"):
+        handle = os.open(folder / f"{kind}_{os.getpid()}.db", os.O_RDWR | os.O_CREAT, OWNER_ONLY)
+        try:
+            allocate(handle, _FILE_BYTES)
+        finally:
+            os.close(handle)

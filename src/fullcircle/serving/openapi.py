@@ -163,11 +163,14 @@ def _describe_record(form: Form, contract: Contract) -> dict[str, Any]:
 
 
 def give_example(seat: Seat) -> list[dict[str, Any]]:
-    """Give rows that can be sent as they are: the model's own example."""
+    """Return rows that can be sent as they are: the model's own, private columns left blank."""
     rows = seat.model.example[seat.model.features].to_dict("records")
+    private = seat.form.private
     return [
         {
-            str(name): None if pd.isna(value) else getattr(value, "item", lambda v=value: v)()
+            str(name): None
+            if name in private or pd.isna(value)
+            else getattr(value, "item", lambda v=value: v)()
             for name, value in row.items()
         }
         for row in rows

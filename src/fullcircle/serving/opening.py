@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
-from fullcircle.serving.guard import is_loopback
+from fullcircle.serving.doors import is_loopback
+from fullcircle.serving.folder import EndpointFolder
+from fullcircle.serving.plan import write_plan
 from fullcircle.serving.settings import ServingSettings
-from fullcircle.serving.tokens import read_tokens
+from fullcircle.serving.tokens import load_tokens
 
 _TABLES = ("endpoint_requests", "endpoint_predictions")
 
@@ -34,7 +35,7 @@ def set_up(context: Any, changes: dict[str, Any], tls: Sequence[Path]) -> Endpoi
     """
     folder = find_folder(context)
     settings = _read_settings({**context.params.get("serving", {}), **changes})
-    if not is_loopback(settings.host) and not read_tokens(read_json(folder.tokens)):
+    if not is_loopback(settings.host) and not load_tokens(folder):
         raise ConfigurationError(
             f"{settings.host} is reached from other machines, and no token was made. Make one "
             "first: kedro endpoint token create --name NAME."
@@ -42,7 +43,7 @@ def set_up(context: Any, changes: dict[str, Any], tls: Sequence[Path]) -> Endpoi
     for path in tls:
         if not path.is_file():
             raise ConfigurationError(f"There is no TLS file {path}.")
-    write_json(folder.plan, _describe(context, settings, tls))
+    write_plan(folder, _describe(context, settings, tls))
     return folder
 
 

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,9 +20,18 @@ from fullcircle.serving.scoring import Scorer
 from fullcircle.serving.seats import Seat, Seats, take_seat
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.tokens import Tokens, read_tokens
-from fullcircle.serving.traffic import CHALLENGER, CHAMPION, Traffic, read_traffic, set_traffic
+from fullcircle.serving.traffic import (
+    CHALLENGER,
+    CHAMPION,
+    Traffic,
+    read_roles,
+    read_traffic,
+    set_traffic,
+)
 
 _logger = logging.getLogger("fullcircle.endpoint")
+_TURN_SECONDS = 0.05
+_PATIENCE_SECONDS = 20.0  # with a registry that does not answer
 _NO_CHAMPION = "There is no champion yet. Train and promote one first: kedro run."
 
 
@@ -51,12 +62,13 @@ class Room:
         ahead = timedelta(minutes=self.settings.max_ahead_minutes)
         features = OnlineFeatures(plan["online_store"])
         self.scorer = Scorer(features, self.contract, self.settings.sticky_salt, ahead)
-        self._roles: Watched[dict[str, Any]] = Watched(folder.roles, lambda found: found or {})
-        self._traffic = Watched(folder.traffic, read_traffic)
-        self._tokens = Watched(folder.tokens, read_tokens)
-        self._status: Watched[str] = Watched(
-            folder.status, lambda said: (said or {}).get("log", "ok")
-        )
+        self._traffic = Watched(folder.traffic, read_traffic, Traffic)
+        self._tokens: Watched[Tokens | None] = Watched(folder.tokens, read_tokens, lambda: None)
+        self._status: Watched[dict[str, Any]] = Watched(folder.status, _read_status, dict)
+        # After the status: once the registry was asked, the roles are those that it gave.
+        self._roles = Watched(folder.roles, read_roles, read_roles)
+        self._told: list[str] = []
+        self._serving = False
         self._known: dict[str, Seat] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,14 +78,20 @@ class Room:
         """The share that was asked for."""
         return self._traffic.value
 
-    def tokens(self) -> Tokens:
-        """The tokens: what was made or taken back a moment ago is known a moment later."""
+    def tokens(self) -> Tokens | None:
+        """Return the tokens, a moment after they were changed; None where they cannot be read."""
         return self._tokens.value
 
     @property
     def log_works(self) -> bool:
         """Whether the supervisor can bring the journal to the log."""
-        return self._status.value == "ok"
+        return bool(self._status.value.get("log", "ok") == "ok")
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why files of the endpoint's folder cannot be used, a line each."""
+        watched = (self._roles, self._traffic, self._tokens)
+        return [one.trouble for one in watched if one.trouble is not None]
 
     def set_traffic(self, share: Any, why: str, who: str) -> Traffic:
         """Say which share the challenger answers, for all workers.
@@ -85,19 +103,45 @@ class Room:
         self._refresh_traffic()
         return said
 
+    async def wait_until_loaded(self) -> None:
+        """Wait for the champion, or for the registry's word that there is none to be had."""
+        last = time.monotonic() + _PATIENCE_SECONDS
+        while self.seats.champion is None:
+            number = self._roles.value["roles"].get(CHAMPION)
+            asked = self._status.value.get("registry_asked", True) or time.monotonic() > last
+            if number in self.refused or (asked and number is None):
+                return
+            await asyncio.sleep(_TURN_SECONDS)
+
+    def report_serving(self) -> None:
+        """Tell the supervisor that connections are accepted from now on."""
+        self._serving = True
+        self._report()
+
     async def watch(self, every: float = 0.2) -> None:
         """Follow the files for as long as the worker lives."""
-        await self.load()
+        with suppress(Exception):  # said by what is refused
+            await self.load()
         while True:
             await asyncio.sleep(every)
             try:
-                self._tokens.changed()
-                self._status.changed()
-                self._refresh_traffic()
-                if self._roles.changed():
-                    await self.load()
-            except FullCircleError as error:
-                _logger.error("%s", error)
+                await self._look()
+            except Exception as error:  # the watch goes on whatever happens
+                _logger.error("%s: %s", type(error).__name__, error)
+
+    async def _look(self) -> None:
+        """Take up what has changed: tokens first, since nothing may keep a revoked one alive."""
+        self._tokens.changed()
+        self._status.changed()
+        self._refresh_traffic()
+        # Without a readable file the models that are loaded answer on.
+        if self._roles.changed() and self._roles.trouble is None and self._roles.present:
+            await self.load()
+        if self.troubles != self._told:
+            self._told = self.troubles
+            for trouble in self._told:
+                _logger.error("%s", trouble)
+            self._report()
 
     def call_soon(self, act: Callable[..., Any], *arguments: Any) -> None:
         """Have something done on the event loop, from another thread."""
@@ -129,8 +173,10 @@ class Room:
         found = sum(seat.found for seat in self._known.values())
         return {
             "worker": self.worker,
+            "serving": self._serving,
             "pid": os.getpid(),
             "refused": self.refused,
+            "troubles": self.troubles,
             "cache": {"asked": asked, "found": found, "hit_rate": found / asked if asked else None},
         }
 
@@ -178,3 +224,7 @@ class Room:
             write_json(self.folder.workers / f"{self.worker}.json", said)
         except FullCircleError as error:
             _logger.error("%s", error)
+
+
+def _read_status(content: Any) -> dict[str, Any]:
+    return dict(content or {})

@@ -32,6 +32,7 @@ class Part:
         rows: Places of the rows in the request; None for all.
         columns: The rows' values by column, as they came.
         size: Number of rows.
+        others: Names of some columns that no model knows.
         inputs: What the model saw, by feature.
         predicted: What it said, shape (rows,) or (rows, classes).
         fault: Why it said nothing.
@@ -43,6 +44,7 @@ class Part:
     rows: list[int] | None
     columns: Mapping[str, list[Any]]
     size: int
+    others: Sequence[str] = ()
     inputs: Columns = field(default_factory=dict)
     predicted: Vector | None = None
     fault: Exception | None = None
@@ -111,7 +113,7 @@ class Scorer:
         self, part: Part, seat: Seat, role: str, declared: Mapping[str, FeatureTable]
     ) -> Part:
         """Let another model predict what one has answered."""
-        other = Part(part.request, role, seat, part.rows, part.columns, part.size)
+        other = Part(part.request, role, seat, part.rows, part.columns, part.size, part.others)
         self._answer([other], declared, datetime.now(UTC))
         return other
 
@@ -120,7 +122,7 @@ class Scorer:
         if champion is None:
             raise ModelError("There is no champion.")
         if challenger is None or seats.share <= 0:
-            yield Part(place, CHAMPION, champion, None, body.columns, body.rows)
+            yield Part(place, CHAMPION, champion, None, body.columns, body.rows, body.others)
             return
         keys = [body.columns.get(key) for key in self.contract.entity_keys]
         dealt: dict[str, list[int]] = {}
@@ -131,10 +133,10 @@ class Scorer:
         for role, rows in dealt.items():
             seat = challenger if role == CHALLENGER else champion
             if len(rows) == body.rows:
-                yield Part(place, role, seat, None, body.columns, body.rows)
+                yield Part(place, role, seat, None, body.columns, body.rows, body.others)
             else:
                 columns = {n: [v[row] for row in rows] for n, v in body.columns.items()}
-                yield Part(place, role, seat, rows, columns, len(rows))
+                yield Part(place, role, seat, rows, columns, len(rows), body.others)
 
     def _answer(
         self, parts: Sequence[Part], declared: Mapping[str, FeatureTable], now: datetime
@@ -143,7 +145,7 @@ class Scorer:
         groups: dict[Any, list[Part]] = {}
         for part in parts:
             try:
-                lookups = part.seat.form.needed_lookups(part.columns)
+                lookups = part.seat.form.needed_lookups(part.columns, part.others)
             except DataError as fault:
                 part.fault = fault
                 continue

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,11 @@ class Seats:
 
     by_role: Mapping[str, Seat] = field(default_factory=dict)
     share: float = 0.0
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """All columns that a request may bring for any of the models."""
+        return frozenset().union(*(seat.form.columns for seat in self.by_role.values()))
 
     @property
     def champion(self) -> Seat | None:

@@ -1,5 +1,7 @@
 """How the endpoint behaves, as ``parameters_serving.yml`` declares it."""
 
+from typing import Literal
+
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from fullcircle.core.contract import Settings, Share
@@ -12,11 +14,18 @@ class LogSettings(Settings):
         segment_seconds: A piece of the journal is closed after this long.
         commit_seconds: Closed pieces become one Delta commit this often.
         memory_mb: What a worker keeps, at most, while the journal cannot be written to.
+        reserve_mb: Room on the disk that is kept for the journal, for when there is no other.
+        when_full: What becomes of an answer that cannot be written down: ``answer`` gives it, keeps
+            the line in memory and says degraded; ``refuse`` gives 503 instead.
+        keep_days: Older days of the log are deleted; None keeps all.
     """
 
     segment_seconds: PositiveFloat = 1.0
     commit_seconds: PositiveFloat = 5.0
     memory_mb: PositiveFloat = 32.0
+    reserve_mb: PositiveFloat = 32.0
+    when_full: Literal["answer", "refuse"] = "answer"
+    keep_days: PositiveInt | None = 400
 
 
 class FallbackSettings(Settings):
@@ -45,12 +54,23 @@ class ServingSettings(Settings):
         watch_seconds: The registry is looked at this often.
         max_body_mb: A larger body is refused.
         max_rows: More rows in a request are refused.
+        max_columns: More different columns in a request are refused.
+        max_cells: More values of columns that a model knows are refused.
+        max_explained_rows: So many rows of a request are explained at most.
+        max_waiting_mb: With more bytes of bodies being read, a worker says that it is busy.
         max_waiting_rows: With more rows waiting, a worker says that it is busy.
         body_seconds: A body must have arrived after this long.
-        max_connections: A worker holds no more at once.
-        requests_per_second: Of one token, or of one address where no token is asked for; None
-            sets no limit.
-        burst: So many at once are let through before that limit holds.
+        max_header_kb: Larger headers are refused.
+        max_headers: More of them are refused.
+        header_seconds: Headers must have arrived after this long.
+        max_connections: A worker answers no more at once; who waits longest makes room.
+        max_connections_per_address: Of them, of one address. A proxy is one address.
+        requests_per_second: Of one token, or of one address that shows no valid one; None sets no
+            limit.
+        address_requests_per_second: Of one address, whatever it shows, held before any token is
+            looked at. Behind a proxy all clients have its address; None sets no limit.
+        burst: So many at once are let through before these limits hold.
+        allowed_origins: Web pages that may ask, such as https://shop.example; by default none.
         max_ahead_minutes: How far a request's own moment may lie ahead of the clock.
         cache_rows: Predictions that a worker remembers by version and features; 0 for none.
         sticky_salt: Another one deals the entities anew to champion and challenger.
@@ -67,11 +87,21 @@ class ServingSettings(Settings):
     watch_seconds: PositiveFloat = 2.0
     max_body_mb: PositiveFloat = 2.0
     max_rows: PositiveInt = 10_000
+    max_columns: PositiveInt = 5_000
+    max_cells: PositiveInt = 1_000_000
+    max_explained_rows: PositiveInt = 100
+    max_waiting_mb: PositiveFloat = 64.0
     max_waiting_rows: PositiveInt = 50_000
     body_seconds: PositiveFloat = 10.0
+    max_header_kb: PositiveFloat = 32.0
+    max_headers: PositiveInt = 100
+    header_seconds: PositiveFloat = 10.0
     max_connections: PositiveInt = 2_000
+    max_connections_per_address: PositiveInt = 1_000
     requests_per_second: PositiveFloat | None = None
+    address_requests_per_second: PositiveFloat | None = None
     burst: PositiveInt = 100
+    allowed_origins: list[str] = Field(default_factory=list)
     max_ahead_minutes: PositiveFloat = 5.0
     cache_rows: NonNegativeInt = 0
     sticky_salt: str = "fullcircle"

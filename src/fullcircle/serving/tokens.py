@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from fullcircle.core.contract import Settings
-from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.core.errors import ConfigurationError, StorageError
+from fullcircle.serving.folder import EndpointFolder, locked, read_json, write_json
 
 Scope = Literal["predict", "admin"]
 SCOPES = ("predict", "admin")
@@ -52,8 +52,28 @@ Tokens = Mapping[str, Token]
 
 
 def read_tokens(content: Any) -> Tokens:
-    """Make sense of the tokens' file; without one there are none."""
-    return {name: Token.model_validate(entry) for name, entry in (content or {}).items()}
+    """Parse the content of the tokens' file; without a file there are none.
+
+    Raises:
+        StorageError: It holds something else. Nobody may enter then.
+    """
+    try:
+        given = {} if content is None else content.items()
+        return {name: Token.model_validate(entry) for name, entry in dict(given).items()}
+    except (AttributeError, TypeError, ValidationError) as error:
+        raise StorageError(
+            "tokens.json holds something that is no token, so nobody may enter. Put the right "
+            "file back, or delete it and make new tokens: kedro endpoint token create."
+        ) from error
+
+
+def load_tokens(folder: EndpointFolder) -> Tokens:
+    """Read an endpoint's tokens.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    return read_tokens(read_json(folder.tokens))
 
 
 def find_token(tokens: Tokens, header: bytes, now: datetime) -> tuple[str, Token] | None:
@@ -85,7 +105,6 @@ def issue_token(
     Returns:
         Its id and the token itself, which nobody can read again.
     """
-    tokens = read_tokens(read_json(folder.tokens))
     identity, secret = secrets.token_hex(4), secrets.token_hex(32)
     expires = (now + timedelta(days=days)).isoformat() if days else None
     token = Token(
@@ -95,7 +114,8 @@ def issue_token(
         created=now.isoformat(),
         expires=expires,
     )
-    _keep(folder, {**tokens, identity: token})
+    with locked(folder.tokens):
+        _keep(folder, {**load_tokens(folder), identity: token})
     return identity, f"fc_{identity}_{secret}"
 
 
@@ -105,12 +125,13 @@ def revoke_token(folder: EndpointFolder, identity: str) -> Token:
     Raises:
         ConfigurationError: There is none of that id.
     """
-    tokens = dict(read_tokens(read_json(folder.tokens)))
-    if identity not in tokens:
-        known = ", ".join(f"{one} ({token.name})" for one, token in tokens.items()) or "none"
-        raise ConfigurationError(f"There is no token {identity!r}. There are: {known}.")
-    taken = tokens.pop(identity)
-    _keep(folder, tokens)
+    with locked(folder.tokens):
+        tokens = dict(load_tokens(folder))
+        if identity not in tokens:
+            known = ", ".join(f"{one} ({token.name})" for one, token in tokens.items()) or "none"
+            raise ConfigurationError(f"There is no token {identity!r}. There are: {known}.")
+        taken = tokens.pop(identity)
+        _keep(folder, tokens)
     return taken
 
 
@@ -126,10 +147,10 @@ def list_tokens(folder: EndpointFolder) -> list[dict[str, Any]]:
             "expires": token.expires or "never",
             "state": "expired" if token.expired(now) else "valid",
         }
-        for identity, token in read_tokens(read_json(folder.tokens)).items()
+        for identity, token in load_tokens(folder).items()
     ]
 
 
 def _keep(folder: EndpointFolder, tokens: Tokens) -> None:
     kept = {identity: token.model_dump(mode="json") for identity, token in tokens.items()}
-    write_json(folder.tokens, kept, secret=True)
+    write_json(folder.tokens, kept)

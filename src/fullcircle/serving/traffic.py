@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from fullcircle.core.contract import Settings
-from fullcircle.core.errors import ConfigurationError
+from fullcircle.core.errors import ConfigurationError, StorageError
 from fullcircle.serving.folder import EndpointFolder, write_json
 
 CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
@@ -36,6 +36,23 @@ class Traffic(Settings):
         if version is None or self.version not in (None, version):
             return 0.0
         return self.challenger
+
+
+def read_roles(content: Any = None) -> dict[str, Any]:
+    """Parse the roles file; without one, nobody has a role.
+
+    Raises:
+        StorageError: It holds something else. The models that are loaded answer on.
+    """
+    if content is None:
+        return {"roles": {}, "versions": {}}
+    try:
+        roles, versions = dict(content["roles"]), dict(content["versions"])
+        return {"roles": roles, "versions": {number: versions[number] for number in roles.values()}}
+    except (KeyError, TypeError, ValueError) as error:
+        raise StorageError(
+            "roles.json is not what the supervisor wrote; it writes it anew at its next look."
+        ) from error
 
 
 def read_traffic(content: Any) -> Traffic:

@@ -1,38 +1,32 @@
 """A worker: one process that answers at the shared port, without Kedro and without MLflow."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from fullcircle.serving.app import Endpoint
-from fullcircle.serving.folder import EndpointFolder, read_json
+from fullcircle.serving.connections import ConnectionLimits
+from fullcircle.serving.doors import is_private
+from fullcircle.serving.folder import OWNER_ONLY_UMASK, EndpointFolder
 from fullcircle.serving.guard import Guard
 from fullcircle.serving.journal import Journal
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.metrics import Metrics
+from fullcircle.serving.plan import read_plan
 from fullcircle.serving.room import Room
+from fullcircle.serving.server import HttpServer, bound_files
 
 _TURN_SECONDS = 0.2
 _GRACE_SECONDS = 10
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn that leaves signals to us: it would end the process before the journal is closed."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class _JsonLines(logging.Formatter):
@@ -50,55 +44,115 @@ class _JsonLines(logging.Formatter):
         return json.dumps(said)
 
 
-def build_endpoint(folder: EndpointFolder, worker: int) -> Endpoint:
-    """Put an endpoint together from what lies in its folder."""
-    room = Room(folder, read_json(folder.plan), worker)
+def build_endpoint(folder: EndpointFolder, worker: int, *, private: bool = False) -> Endpoint:
+    """Put an endpoint together from what lies in its folder.
+
+    Args:
+        folder: The endpoint's.
+        worker: The worker's number.
+        private: Whether its socket is bound to this machine alone; others need tokens.
+    """
+    room = Room(folder, read_plan(folder), worker)
     settings = room.settings
-    limits = None
-    if settings.requests_per_second is not None:
-        limits = RateLimits(folder.limits, settings.requests_per_second, settings.burst)
-    memory = int(settings.log.memory_mb * 2**20)
-    journal = Journal(folder.journal, settings.log.segment_seconds, memory)
-    return Endpoint(room, Guard(room.tokens, limits), journal, Metrics(folder.metrics))
+    guard = Guard(
+        room.tokens,
+        private=private,
+        by_token=_open_limits(folder, "token", settings.requests_per_second, settings.burst),
+        by_address=_open_limits(
+            folder, "address", settings.address_requests_per_second, settings.burst
+        ),
+        origins=settings.allowed_origins,
+    )
+    metrics = _open_metrics(folder)
+    journal = Journal(
+        folder.journal,
+        settings.log.segment_seconds,
+        int(settings.log.memory_mb * 2**20),
+        folder.reserve,
+        metrics.note_lines,
+    )
+    return Endpoint(room, guard, journal, metrics)
+
+
+def _open_metrics(folder: EndpointFolder) -> Metrics:
+    try:
+        return Metrics(folder.metrics)
+    except OSError:  # a full disk: the room that is kept for this is given up
+        folder.reserve.unlink(missing_ok=True)
+        return Metrics(folder.metrics)
+
+
+def _open_limits(
+    folder: EndpointFolder, what: str, per_second: float | None, burst: int
+) -> RateLimits | None:
+    if per_second is None:
+        return None
+    return RateLimits(folder.limits.with_suffix(f".{what}.bin"), per_second, burst)
 
 
 async def serve(endpoint: Endpoint, door: socket.socket, **tls: Any) -> None:
-    """Answer until SIGTERM or SIGINT, or until the supervisor is gone; then end in order."""
-    config = uvicorn.Config(
-        endpoint,
-        lifespan="off",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        log_config=None,
-        limit_concurrency=endpoint.room.settings.max_connections,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-        **tls,
-    )
-    server = _Server(config)
+    """Answer until SIGTERM or SIGINT, or until the supervisor is gone; then end in order.
+
+    No connection is accepted before the champion is loaded: those that come sooner wait in the
+    socket's queue, or are answered by another worker.
+    """
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)
+        loop.add_signal_handler(number, stop.set)
+    server = HttpServer(endpoint, _bound_connections(endpoint), **tls)
     tasks = [
         asyncio.create_task(endpoint.room.watch()),
-        asyncio.create_task(_keep_house(endpoint, server)),
+        asyncio.create_task(_keep_house(endpoint, stop)),
     ]
     try:
-        await server.serve(sockets=[door])
+        await _first(endpoint.room.wait_until_loaded(), stop.wait())
+        if not stop.is_set():
+            gc.collect()
+            gc.freeze()  # modules and models stay: no later collection walks over them
+            await server.start(door)
+            endpoint.room.report_serving()
+            await stop.wait()
     finally:
+        await server.stop(_GRACE_SECONDS)
+        door.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await endpoint.close()
 
 
-async def _keep_house(endpoint: Endpoint, server: uvicorn.Server) -> None:
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Wait until one of several things has happened."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for task in done:
+        task.result()
+
+
+def _bound_connections(endpoint: Endpoint) -> ConnectionLimits:
+    settings = endpoint.room.settings
+    allowed = bound_files(settings.max_connections)
+    return ConnectionLimits(
+        max_connections=allowed,
+        max_per_address=min(settings.max_connections_per_address, allowed),
+        max_header_bytes=int(settings.max_header_kb * 1024),
+        max_headers=settings.max_headers,
+        header_seconds=settings.header_seconds,
+        max_body_bytes=int(settings.max_body_mb * 2**20),
+        count_refusal=lambda status: endpoint.metrics.count_request("connection", status).inc(),
+    )
+
+
+async def _keep_house(endpoint: Endpoint, stop: asyncio.Event) -> None:
     """Close the journal's segments in time, and end where the supervisor has."""
     parent = os.getppid()
     while os.getppid() == parent:
         endpoint.journal.turn()
         await asyncio.sleep(_TURN_SECONDS)
-    server.should_exit = True
+    stop.set()
 
 
 def main() -> None:
@@ -107,8 +161,12 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # What strangers send is counted; a line for each would let them fill the disk.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     door = socket.socket(fileno=int(descriptor))
-    endpoint = build_endpoint(EndpointFolder(Path(folder)), int(worker))
+    os.umask(OWNER_ONLY_UMASK)
+    private = is_private(door)
+    endpoint = build_endpoint(EndpointFolder(Path(folder)), int(worker), private=private)
     names = dict(zip(("ssl_certfile", "ssl_keyfile"), tls, strict=False))
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(endpoint, door, **names))

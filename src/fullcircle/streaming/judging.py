@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from fullcircle.core.rejection import REASON, SOURCE_ROW
 from fullcircle.core.scoring.records import Bounds, RecordForm, find_watermark, judge_records
 from fullcircle.core.scoring.values import MOMENT
-from fullcircle.datasets.record_files import Block
+from fullcircle.datasets.record_files import NOT_OPENED, Block
 from fullcircle.datasets.record_sources import Piece, RecordSource
 from fullcircle.streaming.ledger import Batch
 from fullcircle.streaming.settings import StreamSettings
@@ -47,6 +47,7 @@ class Judge:
         newest: Their newest moment.
         aside: What was set aside.
         reasons: How much of it, by reason.
+        unread: Names of pieces that could not be read at all; they are planned again.
     """
 
     batch: Batch
@@ -59,6 +60,7 @@ class Judge:
     newest: datetime | None = None
     aside: list[pa.Table] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
+    unread: set[str] = field(default_factory=set)
 
     def read(self, source: RecordSource) -> Iterator[pa.Table]:
         """Give the rows that can be scored, block by block.
@@ -67,10 +69,32 @@ class Judge:
             The form's columns, with ``source``, ``source_row`` and ``arrived_at``.
         """
         for piece in self.batch.pieces:
+            if self.scored is not None and piece.name not in self.scored:
+                self._judge_unscored(piece, source)
+                continue
             for block in source.read(piece, self.form.schema):
                 self._set_unreadable_aside(block, piece)
                 if len(block.rows):
                     yield self._judge(block, piece)
+
+    def _judge_unscored(self, piece: Piece, source: RecordSource) -> None:
+        """Set a piece aside of which a batch that was cut short has scored no row.
+
+        If it holds good rows now, it could not be read then: it is planned again as a whole.
+        """
+        before = len(self.aside), len(self.fresh), Counter(self.reasons), self.newest
+        scored, self.scored = self.scored, None
+        good = 0
+        for block in source.read(piece, self.form.schema):
+            self._set_unreadable_aside(block, piece)
+            if len(block.rows):
+                good += len(self._judge(block, piece))
+        self.scored = scored
+        if good:
+            del self.aside[before[0] :], self.fresh[before[1] :]
+            self.reasons, self.newest = before[2], before[3]
+            self._keep(piece, [None], [f"{NOT_OPENED}: the process ended"], [""])
+            self.unread.add(piece.name)
 
     def _judge(self, block: Block, piece: Piece) -> pa.Table:
         records = self._with_ids(block, piece)
@@ -131,6 +155,8 @@ class Judge:
         if bad := block.unreadable:
             columns = ([e.row for e in bad], [e.reason for e in bad], [e.text for e in bad])
             self._keep(piece, *columns)
+            if any(reason.startswith(NOT_OPENED) for reason in columns[1]):
+                self.unread.add(piece.name)
 
     def _keep(self, piece: Piece, numbers: Any, reasons: Any, texts: list[str]) -> None:
         count = len(texts)

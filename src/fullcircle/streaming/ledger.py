@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fullcircle.core.errors import StorageError
+from fullcircle.core.rejection import REASON
 from fullcircle.core.scoring.values import MOMENT
 from fullcircle.datasets.provenance import active_run_id
+from fullcircle.datasets.record_files import NOT_OPENED
 from fullcircle.datasets.record_sources import Piece
 
 BATCH = "stream_batch"
@@ -34,7 +37,7 @@ class StreamTable(Protocol):
     def last_batch(self, stream: str) -> int:
         """Number of the newest batch; 0 before the first."""
 
-    def select(self, columns: list[str], where: list[tuple[str, str, Any]]) -> pa.Table:
+    def select(self, columns: list[str], where: Any) -> pa.Table:
         """Read some columns of some rows."""
 
     def append(
@@ -100,7 +103,26 @@ class Ledger:
             )
         rows = tables.sources.select(_SOURCES.names, [])
         self.known = {piece.name: piece for piece in _as_pieces(rows)}
+        for name in self._find_unread(rows):
+            del self.known[name]
         self._newest = self._find_newest()
+
+    def _find_unread(self, sources: pa.Table) -> set[str]:
+        """Find pieces that could not be opened when they were planned last."""
+        columns = ["source", STREAM, BATCH, REASON]
+        aside = self._tables.rejected.select(columns, pc.field("source_row").is_null())
+        batches = _newest_batches(sources)
+        return {
+            str(row["source"])
+            for row in aside.to_pylist()
+            if str(row[REASON]).startswith(NOT_OPENED)
+            and batches.get(row["source"]) == (row[STREAM], row[BATCH])
+        }
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Let pieces be planned again that could not be opened."""
+        for name in names:
+            self.known.pop(name, None)
 
     def _find_newest(self) -> datetime | None:
         """Newest moment scored so far; finishing a batch that was cut short finds it anew."""
@@ -190,6 +212,12 @@ def _by_batch(found: pa.Table, row_id: str, rows: int) -> list[pa.ChunkedArray]:
 def _as_pieces(rows: pa.Table) -> list[Piece]:
     columns = (rows[name].to_pylist() for name in ("source", "size", "changed_at"))
     return [Piece(*facts) for facts in zip(*columns, strict=True)]
+
+
+def _newest_batches(sources: pa.Table) -> dict[str, tuple[str, int]]:
+    """Give the batch in which each piece was planned last: stream and number."""
+    ordered = sources.sort_by("planned_at").select(["source", STREAM, BATCH]).to_pylist()
+    return {row["source"]: (row[STREAM], row[BATCH]) for row in ordered}
 
 
 def _latest(moments: Iterable[datetime | None]) -> datetime | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
+from time import monotonic
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from fullcircle.streaming.scorer import Scorer
 from fullcircle.streaming.settings import StreamSettings
 
 _logger = logging.getLogger(__name__)
+_LONGEST_PAUSE_SECONDS = 600.0
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Summary:
         max_lag_seconds: Longest that a row waited, from its arrival to the commit.
         changed: Pieces that changed after they were scored, and so differ from their predictions.
         unsettled: Pieces that may still be being written.
+        unread: Pieces that could not be opened, and are planned again.
     """
 
     batches: int = 0
@@ -43,6 +46,7 @@ class Summary:
     max_lag_seconds: float = 0.0
     changed: set[str] = field(default_factory=set)
     unsettled: list[str] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
 
     def add(self, tally: Tally) -> None:
         """Add a batch."""
@@ -69,6 +73,7 @@ class Summary:
             "max_arrival_lag_seconds": round(self.max_lag_seconds, 3),
             "changed_after_scoring": sorted(self.changed),
             "still_being_written": sorted(self.unsettled),
+            "could_not_be_opened": sorted(self.unread),
         }
 
 
@@ -108,6 +113,7 @@ class Stream:
         before = self._ledger.planned + (pending is None)
         remembered = settings.remember_rows if settings.row_ids == "given" else 0
         self._seen = self._ledger.recall_ids(problem.row_id, before, remembered)
+        self._pauses: dict[str, tuple[float, float]] = {}
         self.summary = Summary()
 
     def run(self, stop: Event, *, once: bool) -> Summary:
@@ -120,7 +126,7 @@ class Stream:
         self.resume()
         waited = False
         while not stop.is_set():
-            pieces = self._choose()
+            pieces = self._choose(once=once)
             if pieces:
                 self._scorer.refresh()
                 self._score(self._ledger.plan(pieces))
@@ -132,7 +138,7 @@ class Stream:
             waited = once
         return self.summary
 
-    def _choose(self) -> list[Piece]:
+    def _choose(self, *, once: bool) -> list[Piece]:
         """Choose what makes up the next batch: the oldest pieces that are new, as many as fit."""
         arrivals = self._source.look(self._ledger.known)
         self.summary.unsettled = [n for n in arrivals.unsettled if n not in self._ledger.known]
@@ -142,6 +148,8 @@ class Stream:
             before = self._ledger.known.get(piece.name)
             if before is not None:
                 self._report_change(before, piece)
+                continue
+            if piece.name in self._pauses and (once or self._pauses[piece.name][0] > monotonic()):
                 continue
             size += piece.size
             full = len(chosen) >= self.settings.batch_pieces or size > self.settings.batch_mb * 1e6
@@ -180,9 +188,20 @@ class Stream:
         work = Work(batch, judge, self._source, self._scorer, self.settings.name)
         tally = work.finish(self._ledger, self._tables)
         self._remember(judge.fresh)
+        self.summary.unread -= {piece.name for piece in batch.pieces}
+        self._note_unread(judge.unread)
         self.summary.add(tally)
         if self._tell is not None:
             self._tell(tally)
+
+    def _note_unread(self, names: set[str]) -> None:
+        """Have pieces that could not be opened planned again, each time after a longer pause."""
+        self._ledger.forget(names)
+        for name in names:
+            pause = min(2 * self._pauses.get(name, (0.0, 0.5))[1], _LONGEST_PAUSE_SECONDS)
+            self._pauses[name] = (monotonic() + pause, pause)
+            self.summary.unread.add(name)
+            _logger.warning("%s could not be opened; it is planned again", name)
 
     def _remember(self, fresh: list[pa.ChunkedArray]) -> None:
         """Keep the newest ids, in whole batches, as a stream that begins anew recalls them."""

@@ -81,7 +81,7 @@ def stop(place: Place) -> None:
     from fullcircle.core.errors import StorageError
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder
-    from fullcircle.serving.steering import is_running
+    from fullcircle.serving.steering import describe_end, is_running
 
     folder = find_folder(place.context)
     if not is_running(folder):
@@ -92,7 +92,7 @@ def stop(place: Place) -> None:
         if time.monotonic() > last:
             raise StorageError(f"The endpoint has not ended after {_STOP_SECONDS:g} seconds.")
         time.sleep(0.1)
-    click.echo("Stopped. Every answer is in the log.")
+    click.echo(describe_end(read_json(folder.status) or {}))
 
 
 @endpoint.command(
@@ -108,14 +108,17 @@ def stop(place: Place) -> None:
     show_default=True,
     help="A difference below this share of the champion's loss does not matter.",
 )
+@click.option("--metric", help="What decides: accuracy, brier, mae …; log loss or squared error.")
 @place_options
 @json_option
-def compare(confidence: float, margin: float, place: Place, as_json: bool) -> None:
+def compare(
+    confidence: float, margin: float, metric: str | None, place: Place, as_json: bool
+) -> None:
     """Decide champion against challenger (or shadow) by the log and the labels that have come."""
     from fullcircle.serving.comparing import describe
     from fullcircle.serving.reading import gather_evidence
 
-    evidence = gather_evidence(place.context, margin=margin, confidence=confidence)
+    evidence = gather_evidence(place.context, margin=margin, confidence=confidence, metric=metric)
     facts = describe(evidence)
     if as_json:
         facts = {**facts, **evidence.comparison.as_dict()}
@@ -142,8 +145,9 @@ def costs(place: Place, as_json: bool) -> None:
     then="docs/endpoint.md says where the files go",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the two files.")
+@click.option("--user", help="Who runs it; by default the owner of the project's folder.")
 @place_options
-def unit(output: Path | None, place: Place) -> None:
+def unit(output: Path | None, user: str | None, place: Place) -> None:
     """Write a systemd socket and service that start the endpoint at the first request."""
     from fullcircle.commands.endpoint.units import render_units
     from fullcircle.serving.folder import read_json
@@ -152,7 +156,9 @@ def unit(output: Path | None, place: Place) -> None:
     folder = find_folder(place.context)
     if not folder.plan.exists():
         set_up(place.context, {}, ())
-    units = render_units(folder.path, read_json(folder.plan), Path(place.context.project_path))
+    units = render_units(
+        folder.path, read_json(folder.plan), Path(place.context.project_path), user
+    )
     for name, text in units.items():
         if output is None:
             click.echo(f"# {name}\n{text}")
@@ -226,7 +232,10 @@ def list_all(place: Place, as_json: bool) -> None:
 def revoke(identity: str, place: Place) -> None:
     """Take a token back by its id."""
     from fullcircle.serving.opening import find_folder
+    from fullcircle.serving.steering import describe_access
     from fullcircle.serving.tokens import revoke_token
 
-    taken = revoke_token(find_folder(place.context), identity)
+    folder = find_folder(place.context)
+    taken = revoke_token(folder, identity)
     click.echo(f"Token {identity} of {taken.name} is worth nothing any more.")
+    click.echo(describe_access(folder))

@@ -6,16 +6,24 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from fullcircle.core.errors import ConfigurationError
+
 _NAMES = ("endpoint.socket", "endpoint.service")
 
 
-def render_units(folder: Path, plan: dict[str, Any], project: Path) -> dict[str, str]:
-    """Give the text of each unit by its file's name.
+def render_units(
+    folder: Path, plan: dict[str, Any], project: Path, user: str | None = None
+) -> dict[str, str]:
+    """Return the text of each unit by its file's name.
 
     Args:
         folder: The endpoint's.
         plan: Its plan.
         project: Where it runs.
+        user: Who runs it; by default the owner of the project's folder.
+
+    Raises:
+        ConfigurationError: It would run as root, or its folder's name cannot be written in a unit.
     """
     templates = Environment(
         loader=PackageLoader("fullcircle.commands.endpoint"),
@@ -28,9 +36,12 @@ def render_units(folder: Path, plan: dict[str, Any], project: Path) -> dict[str,
     facts = {
         "problem": problem,
         "listen": f"{host}:{settings['port']}",
-        "python": sys.executable,
-        "folder": str(folder),
-        "project": str(project),
+        "command": " ".join(
+            map(quote_word, (sys.executable, "-m", "fullcircle.serving", str(folder)))
+        ),
+        "directory": escape_path(project),
+        "writable": quote_word(str(project), variables=False),
+        "user": user or find_user(project),
         "unit": f"fullcircle-{problem}",
     }
     return {
@@ -39,3 +50,40 @@ def render_units(folder: Path, plan: dict[str, Any], project: Path) -> dict[str,
         )
         for name in _NAMES
     }
+
+
+def quote_word(word: str, *, variables: bool = True) -> str:
+    r"""Quote a word of a unit, in which \, ", % and (in commands) $ mean something."""
+    doubled = [("\\", "\\\\"), ('"', '\\"'), ("%", "%%")]
+    if variables:
+        doubled.append(("$", "$$"))
+    for letter, written in doubled:
+        word = word.replace(letter, written)
+    return f'"{word}"'
+
+
+def escape_path(path: Path) -> str:
+    """Return a path as ``WorkingDirectory=`` reads it: to the end of the line, % doubled.
+
+    Raises:
+        ConfigurationError: It holds a line break, or ends in what systemd cuts off.
+    """
+    text = str(path)
+    if text != text.strip() or "\n" in text or text.endswith("\\"):
+        raise ConfigurationError(f"systemd cannot work in a folder of the name {text!r}.")
+    return text.replace("%", "%%")
+
+
+def find_user(project: Path) -> str:
+    """Return who owns a project's folder.
+
+    Raises:
+        ConfigurationError: It is root, as whom no endpoint should run.
+    """
+    owner = project.owner()
+    if owner == "root":
+        raise ConfigurationError(
+            f"{project} belongs to root, and the endpoint should not run as root. Give the folder "
+            "to a user of its own (useradd --system, chown), or name one: --user NAME."
+        )
+    return owner

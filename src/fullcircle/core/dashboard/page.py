@@ -6,7 +6,12 @@ from typing import Any
 from fullcircle.core.dashboard.charts import chart_latency, chart_performance, chart_volume
 from fullcircle.core.dashboard.columns import describe_columns
 from fullcircle.core.dashboard.state import Reports, find_cards, find_findings, tell_headline
-from fullcircle.core.dashboard.tables import describe_beside, describe_service, list_windows
+from fullcircle.core.dashboard.tables import (
+    describe_beside,
+    describe_metrics,
+    describe_service,
+    list_windows,
+)
 from fullcircle.core.pages import fill_page
 
 _TEMPLATE = "dashboard.html.jinja"
@@ -49,6 +54,7 @@ def draw_dashboard(
         cards=find_cards(reports),
         performance=chart_performance(performance, reference["promised"]),
         windows=list_windows(performance),
+        metrics=describe_metrics(performance),
         worth=any(window.get("value") for window in performance["windows"]),
         blind_spot=performance.get("estimates", {}).get("told"),
         beside=describe_beside(performance),

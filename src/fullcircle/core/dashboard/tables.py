@@ -20,6 +20,22 @@ def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def describe_metrics(performance: dict[str, Any]) -> dict[str, Any] | None:
+    """Describe the newest judged period by every metric, and what was decided; None before any."""
+    judged = [window for window in performance["windows"] if window.get("scores")]
+    if not judged:
+        return None
+    newest = judged[-1]
+    rows = [{"metric": n, "score": _interval(each)} for n, each in newest["scores"].items()]
+    counts = newest.get("confusion") or []
+    return {
+        "as_of": str(newest["as_of"])[:10],
+        "version": newest["model_version"],
+        "rows": rows,
+        "confusion": [[f"{count:,}" for count in row] for row in counts],
+    }
+
+
 def _interval(found: dict[str, Any] | None) -> str:
     return "" if not found else f"{found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f})"
 
