@@ -126,15 +126,16 @@ def new(
 )
 @click.argument("name")
 @file_option
+@click.option("--again", is_flag=True, help="Take rows that were taken in before.")
 @reading_options
-def take(name: str, address: str, options: "ReadOptions") -> None:
+def take(name: str, address: str, again: bool, options: "ReadOptions") -> None:
     """Take more rows into a problem, behind those that it has."""
     from fullcircle.commands.problem.creating import take_more
     from fullcircle.commands.problem.telling import shorten
     from fullcircle.commands.schedule.reading import find_project
 
     root = find_project()
-    placed, findings = take_more(root, name, address, options)
+    placed, findings = take_more(root, name, address, options, again=again)
     answer([each.as_row() for each in findings], as_json=False, show=as_table)
     click.echo(f"Taken in: {shorten(placed, root)}")
     click.echo(f"Next: kedro problem check {name}")
