@@ -1,6 +1,8 @@
 """What the endpoint answers, asked in this process."""
 
+import asyncio
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -247,4 +249,52 @@ def test_features_that_were_never_published_are_told(tracked: Path) -> None:
         lost = client.ask("POST", "/invocations", json={"dataframe_records": [KEYED]})
         assert lost.status_code == 503
         assert "Publish it first" in lost.json()["error"]
+        assert client.predict(FULL)["decisions"]
+
+
+def look(client: Client, stage: Stage) -> int:
+    """Have the worker look at the online store, and give the status of /ready."""
+    client.endpoint.room.store._began = float("-inf")
+
+    async def twice() -> None:
+        await client.endpoint.room._look()
+        while not client.endpoint.room.store._asked.done():  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+
+    client._runner.run(twice())
+    return client.ask("GET", "/ready").status_code
+
+
+def test_ready_means_that_keys_are_answered(ready: Stage, tmp_path: Path) -> None:
+    """With the online store gone or broken /ready is 503, as keyed requests are; also later."""
+    broken = tmp_path / "copy.db"
+    shutil.copy(ready.store, broken)
+    ready.store = str(broken)
+    ready.plan()
+    body = {"json": {"dataframe_records": [KEYED]}}
+    with opened(ready) as client:
+        assert look(client, ready) == 200
+        assert client.ask("POST", "/invocations", **body).status_code == 200
+    whole = broken.read_bytes()
+    for content in (None, b"no database at all" * 1000):
+        broken.unlink(missing_ok=True)
+        if content is not None:
+            broken.write_bytes(content)
+        with opened(ready) as client:
+            assert client.ask("POST", "/invocations", **body).status_code == 503
+            assert look(client, ready) == 503
+            assert "online_store" in client.ask("GET", "/status").json()
+            broken.unlink(missing_ok=True)
+            broken.write_bytes(whole)
+            assert look(client, ready) == 200
+            assert client.ask("POST", "/invocations", **body).status_code == 200
+
+
+def test_a_store_that_was_never_filled_is_no_trouble(ready: Stage, tmp_path: Path) -> None:
+    """Where no feature was ever published, requests bring them all, and /ready says yes."""
+    ready.store = str(tmp_path / "none.db")
+    ready.plan()
+    with opened(ready) as client:
+        assert look(client, ready) == 200
         assert client.predict(FULL)["decisions"]

@@ -1,6 +1,6 @@
 """Features that a request does not bring, from the online store, by the lookups of training."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,19 @@ class OnlineFeatures:
             types |= {own: known[key] for own, key in lookup.key_mapping.items() if key in known}
         made = {new for lookup in lookups for new in lookup.renaming.values()}
         return {key: kind for key, kind in types.items() if key not in made}
+
+    def find_published(self, tables: Iterable[str]) -> set[str]:
+        """Return which of some tables were published, by a fresh look at the store.
+
+        Raises:
+            FeaturesError: The store cannot be read.
+        """
+        found = set()
+        for table in tables:
+            with _ours(table):
+                if self._open().read(table, [])[0] is not None:
+                    found.add(table)
+        return found
 
     def find(
         self,
