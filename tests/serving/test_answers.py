@@ -298,3 +298,34 @@ def test_a_store_that_was_never_filled_is_no_trouble(ready: Stage, tmp_path: Pat
     with opened(ready) as client:
         assert look(client, ready) == 200
         assert client.predict(FULL)["decisions"]
+
+
+def test_an_answer_says_which_features_were_missing_or_stale(client: Client) -> None:
+    """Rows whose key is unseen or whose features are too old are named, together and alone."""
+    moment = "2025-03-05T12:00:00Z"
+    [fresh, *_] = [who for who in _newest_known(pd.Timestamp(moment)) if who in draw_known()]
+    rows = [
+        {**KEYED, "who": 999, "at": moment},
+        {**KEYED, "who": fresh, "at": moment},
+        {**KEYED, "who": fresh, "at": None},  # now: a year later
+        {**KEYED, "who": 998, "at": None},
+    ]
+    answer = client.predict(*rows)
+    assert answer["feature_gaps"] == [
+        {"table": "habits", "missing_rows": [0, 3], "stale_rows": [2]}
+    ]
+    asked = [("POST", "/invocations", {"json": {"dataframe_records": [row]}}) for row in rows]
+    alone = [one.json().get("feature_gaps") for one in client.ask_all(asked)]
+    missing = [{"table": "habits", "missing_rows": [0], "stale_rows": []}]
+    assert alone == [
+        missing,
+        None,
+        [{**missing[0], "missing_rows": [], "stale_rows": [0]}],
+        missing,
+    ]
+    assert "feature_gaps" not in client.predict(FULL)
+
+
+def draw_known() -> set[int]:
+    """Customers with habits."""
+    return set(draw_habits(days=5)["who"])
