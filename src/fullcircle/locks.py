@@ -70,7 +70,10 @@ def _open(path: Path) -> IO[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+", encoding="utf-8")
     except OSError as error:
-        raise StorageError(f"The lock {path} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            f"Cannot write to {path}: {error.strerror}. Check the folder's permissions and free "
+            "space."
+        ) from error
 
 
 def _acquire(

@@ -8,6 +8,7 @@ from fullcircle.configuration import CheckedConfigLoader  # noqa: E402
 from fullcircle.hooks import (  # noqa: E402
     EngineHook,
     ProgressHook,
+    RunLockHook,
     RunTimer,
     SummaryHook,
     TrackingHook,
@@ -22,6 +23,7 @@ from fullcircle.switches import (  # noqa: E402
 _timer = RunTimer()
 HOOKS = (
     _timer,
+    RunLockHook(),
     EngineHook(),
     ProgressHook(_timer),
     TrackingHook(_timer),

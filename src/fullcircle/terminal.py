@@ -65,6 +65,11 @@ def say_score(value: float, like: float | None = None) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def say_span(score: Mapping[str, float]) -> str:
+    """Write the ends of a score's interval with the score's decimals."""
+    return " to ".join(say_score(score[end], score["value"]) for end in ("low", "high"))
+
+
 def count(number: int, noun: str) -> str:
     """Write a number and its noun: 1 day, 2 days."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -114,13 +114,15 @@ TROUBLED: dict[str, Any] = {
         ],
         "problems": [{"told": "labels stay out"}],
         "estimates": {"told": "a drift of the label itself is not seen"},
-        "slices": {
-            "rows": [
-                {"column": "city", "slice": name, "rows": 1000, "score": SCORE, "judged": judged,
-                 "worse": name == "Rome"}
-                for name, judged in (("Oslo", True), ("Rome", True), ("Lima", False))
-            ]
-        },
+        "slices": [
+            {
+                "rows": [
+                    {"column": "city", "slice": name, "rows": 1000, "score": SCORE,
+                     "judged": judged, "worse": name == "Rome"}
+                    for name, judged in (("Oslo", True), ("Rome", True), ("Lima", False))
+                ]
+            }
+        ],
     },
     "reference": {**REFERENCE, "version": "4"},
     "service": {

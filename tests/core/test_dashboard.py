@@ -326,7 +326,7 @@ def test_models_beside_and_slices_are_compared_in_words() -> None:
         {"role": "shadow", "model_version": "9", "rows": 10, "score": SCORE, "gain": gain}
     ]
     row = {"column": "city", "slice": "Rome", "rows": 10, "score": SCORE, "judged": True}
-    performance["slices"] = {"rows": [{**row, "worse": True}]}
+    performance["slices"] = [{"rows": [{**row, "worse": True}]}]
     page = draw(performance=performance)
     assert "surely better" in page
     assert "surely worse" in page

@@ -68,7 +68,7 @@ def test_too_few_labels_give_no_verdict(
 def test_no_predictions_are_no_windows(make_problem: Make) -> None:
     """Nothing scored gives an empty report, not a score."""
     report = measure_performance(window("x", "1", []), make_problem(), SETTINGS)
-    assert (report["metric"], report["windows"], report["slices"]) == ("roc_auc", [], None)
+    assert (report["metric"], report["windows"], report["slices"]) == ("roc_auc", [], [])
 
 
 def test_several_classes_are_judged_by_their_lists(make_problem: Make) -> None:
@@ -108,7 +108,7 @@ def test_a_primary_metric_of_decisions_is_judged_as_any_other(make_problem: Make
     [other] = only["beside"]
     assert other["score"]["value"] == 1
     assert other["gain"]["value"] == pytest.approx(1 - only["score"]["value"])
-    scores = {row["slice"]: row["score"]["value"] for row in report["slices"]["rows"]}
+    scores = {row["slice"]: row["score"]["value"] for row in report["slices"][0]["rows"]}
     assert scores["red"] == METRICS["f1"](truth[:40], decided[:40], 0.5)
 
 

@@ -249,8 +249,9 @@ def test_slices_of_the_newest_judged_window_are_scored(make_problem: Make) -> No
     later = window(draw(6, 300), region="north").assign(as_of="2024-02-01", returned=np.nan)
     problem = make_problem(slices=["region", "absent"])
     report = measure_performance(pd.concat([frame, older, later]), problem, SETTINGS)
-    assert report["slices"]["as_of"] == "2024-01-01"
-    assert {row["slice"]: row["worse"] for row in report["slices"]["rows"]} == {
+    [slices] = report["slices"]
+    assert slices["as_of"] == "2024-01-01"
+    assert {row["slice"]: row["worse"] for row in slices["rows"]} == {
         "north": False,
         "south": True,
     }

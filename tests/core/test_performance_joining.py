@@ -14,7 +14,7 @@ from fullcircle.core.performance import (
     PerformanceSettings,
     join_labels,
     measure_performance,
-    measure_windows,
+    measure_sources,
 )
 
 Make = Callable[..., ProblemSpec]
@@ -47,7 +47,7 @@ def labels_of(frame: pd.DataFrame, **changes: Any) -> pd.DataFrame:
 def judge(predictions: pd.DataFrame, labels: Any, problem: ProblemSpec) -> dict[str, Any]:
     table = ibis.memtable(labels)
     joined = join_labels(ibis.memtable(predictions), table, problem, AS_OF)
-    return measure_windows(joined.windows(9), problem, SETTINGS, None, joined)
+    return measure_sources([joined], problem, SETTINGS)
 
 
 def told(report: dict[str, Any]) -> set[str]:
@@ -60,8 +60,9 @@ def test_joined_labels_score_as_the_frame_does(make_problem: Make) -> None:
     labels = labels_of(frame)
     report = judge(frame, labels.sample(frac=1, random_state=3), make_problem())
     whole = measure_performance(frame.merge(labels), make_problem(), SETTINGS)
-    assert report["windows"] == whole["windows"]
-    assert report["labels"]["arrived"] == 40
+    found = [{**window, "digest": None} for window in report["windows"]]
+    assert found == whole["windows"]
+    assert report["labels"]["batch"]["arrived"] == 40
     assert report["problems"] == []
 
 
@@ -130,7 +131,7 @@ def test_labels_of_rows_that_were_never_scored_are_counted(make_problem: Make) -
     labels = labels_of(frame)
     more = pd.concat([labels, labels.assign(order_id="x" + labels["order_id"])])
     report = judge(frame, more, make_problem())
-    assert report["labels"]["unknown"] == 40
+    assert report["labels"]["batch"]["unknown"] == 40
     assert report["windows"] == judge(frame, labels, make_problem())["windows"]
 
 
@@ -173,7 +174,7 @@ def test_only_the_newest_windows_are_read(make_problem: Make) -> None:
     joined = join_labels(
         ibis.memtable(frame), ibis.memtable(labels_of(scored())), make_problem(), AS_OF
     )
-    assert [part["as_of"].iloc[0] for part in joined.windows(3)] == days[-3:]
+    assert [part.facts["as_of"] for part in joined.windows(3)] == days[-3:]
 
 
 @pytest.mark.parametrize("nothing", [None, np.nan], ids=["null", "no number"])

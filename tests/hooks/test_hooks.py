@@ -10,6 +10,7 @@ from fullcircle.explain import explain_error
 from fullcircle.hooks import ProgressHook, RunTimer
 from fullcircle.hooks.addresses import anchor_sqlite
 from fullcircle.hooks.summary import (
+    tell_alerts,
     tell_decision,
     tell_drift,
     tell_intake,
@@ -178,3 +179,19 @@ def test_unexpected_error_is_one_line_that_says_how_to_see_more() -> None:
     assert explain_error(KeyError("x\ny")) == "KeyError: 'x\\ny' (--traceback shows where)"
     assert explain_error(ValueError()) == "ValueError: ValueError (--traceback shows where)"
     assert explain_error(PermissionError(13, "no", "file")) == "Permission denied: file."
+
+
+def test_the_summary_lists_all_that_is_open() -> None:
+    """What is open and was told before stands beside what was sent now; nothing is left unsaid."""
+    facts = {"severity": "warning", "since": "2025-04-01", "what": "age drifted"}
+    sent = [{**facts, "key": "a", "state": "new"}, {**facts, "key": "gone", "state": "over"}]
+    still = [{**facts, "key": f"b{n}", "what": f"b{n} drifted"} for n in range(2)]
+    report = {"dry_run": False, "sent": sent, "open": [sent[0], *still], "channels": {}}
+    said = shown(tell_alerts(report))
+    assert "2 sent, 3 open" in said
+    assert [f"still open: b{n} drifted" in said for n in range(2)] == [True, True]
+    assert said.count("age drifted") == 2
+    many = [{**facts, "key": f"c{n}"} for n in range(30)]
+    assert "and 20 more: kedro alerts list" in shown(
+        tell_alerts({**report, "sent": [], "open": many})
+    )

@@ -15,6 +15,7 @@ from kedro.io import AbstractDataset, DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from rich.console import Console
 from sklearn.linear_model import LogisticRegression
+from tests.core.endpoint_cases import log_of, table_of
 from tests.core.gate_cases import INTAKE, probe_of
 
 from fullcircle.core.alerts import AlertSettings
@@ -194,6 +195,7 @@ def trained_by_f1(values: dict[str, Any]) -> dict[str, Any]:
 def judge(values: dict[str, Any], *wanted: str) -> Any:
     """Run the registry's pipeline with a registry's copy that is as the challenger was."""
     given = {"intake_report": INTAKE, "challenger_probe": probe_of(values["challenger"])}
+    given["rolled_back"] = []
     return turn("registry", {**given, **values}, *wanted)
 
 
@@ -427,18 +429,25 @@ def test_scoring_equals_the_model_on_a_frame(trained: dict[str, Any]) -> None:
     assert ((rows["predicted"] >= trained["challenger"].threshold) == rows["decision"]).all()
 
 
-def monitored(trained: dict[str, Any], predictions: pd.DataFrame, as_of: str) -> Any:
+def monitored(
+    trained: dict[str, Any], predictions: pd.DataFrame | None, as_of: str, **more: Any
+) -> Any:
     model = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
     from fullcircle.pipelines.registry.nodes import take_reference_profile
 
     given = {
         **trained,
-        "predictions": ibis.memtable(predictions),
+        "predictions": None if predictions is None else ibis.memtable(predictions),
         "reference_profile": take_reference_profile(model, trained["params:problem"]),
         "params:as_of": Clock.model_validate(as_of),
         "params:service": ServiceSettings(),
         "endpoint_log": None,
         "alert_log": [],
+        "stream_predictions": None,
+        "endpoint_predictions": None,
+        "role_profiles": {},
+        "previous_performance": None,
+        **more,
     }
     names = ("drift_report", "performance_report", "retrain_decision", "dashboard", "drift_plot")
     return turn("monitoring", given, *names)
@@ -485,6 +494,43 @@ def test_rows_of_another_version_are_told(trained: dict[str, Any]) -> None:
     [problem] = drift["problems"]
     assert "10 by version 7" in problem["told"]
     assert {column["name"] for column in drift["columns"]} == {"size", "colour"}
+
+
+def served(trained: dict[str, Any], *, shift: float = 0.0) -> Any:
+    """Have the rows of the ten days from the clock answered by an endpoint."""
+    rows = scored(trained).to_pandas().assign(size=lambda rows: rows["size"] + shift)
+    return table_of(log_of(rows, ["size", "colour"], model_version="1"))
+
+
+def test_who_only_serves_has_monitoring(trained: dict[str, Any]) -> None:
+    """Without any batch, drift, performance and the page are of the endpoint's requests."""
+    drift, performance, retrain, page, plot = monitored(
+        trained, None, "2024-04-12", endpoint_predictions=served(trained, shift=2.0)
+    )
+    assert [part["source"] for part in drift["sources"]] == ["endpoint"]
+    assert drift["drifted"] == ["size"]
+    assert retrain["reasons"] == ["endpoint: inputs drifted: size"]
+    assert {window["source"] for window in performance["windows"]} == {"endpoint"}
+    assert sum(window["labelled"] for window in performance["windows"]) == 200
+    assert performance["newest"]["endpoint"]["roc_auc"] > 0.5
+    assert "endpoint: size: its distribution moved" in page
+    assert "endpoint: size" in plot.data[0].y
+
+
+def test_all_sources_stand_on_one_page(trained: dict[str, Any]) -> None:
+    """Batch and endpoint are compared in one report, each under its name."""
+    drift, performance, retrain, page, _ = monitored(
+        trained,
+        scored(trained).to_pandas(),
+        "2024-03-31",
+        endpoint_predictions=served(trained),
+    )
+    assert [part["source"] for part in drift["sources"]] == ["batch", "endpoint"]
+    assert drift["rows_by_source"] == {"batch": 200, "endpoint": 200}
+    assert set(performance["newest"]) == {"batch", "endpoint"}
+    assert retrain["retrain"] is False
+    assert "<h3>batch</h3>" in page
+    assert "<h3>endpoint</h3>" in page
 
 
 @pytest.mark.parametrize("task", ["regression", "multiclass"])

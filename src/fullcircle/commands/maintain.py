@@ -26,12 +26,13 @@ def maintain(areas: tuple[str, ...], wanted: bool, env: str | None, as_json: boo
 
     What a champion, the version before it, or any version with an alias was made from is kept.
     """
+    from contextlib import nullcontext
     from datetime import UTC, datetime
 
     from kedro.config import MissingConfigException
 
     from fullcircle.commands.project import open_project
-    from fullcircle.maintenance.planning import plan_maintenance
+    from fullcircle.maintenance.planning import plan_maintenance, without_runs
     from fullcircle.maintenance.settings import parse_settings
     from fullcircle.maintenance.steps import AREAS
 
@@ -42,11 +43,15 @@ def maintain(areas: tuple[str, ...], wanted: bool, env: str | None, as_json: boo
         settings = parse_settings({})
     project = Path(context.project_path)
     rows, freed = [], 0
-    for step in plan_maintenance(project, context.env, settings, datetime.now(UTC), areas or AREAS):
-        if wanted:
-            step.apply()
-        freed += step.bytes
-        rows.append({n: getattr(step, n) for n in ("area", "what", "where", "files", "bytes")})
+    alone = without_runs(project, context.env, _tell_wait) if wanted else nullcontext()
+    with alone:
+        for step in plan_maintenance(
+            project, context.env, settings, datetime.now(UTC), areas or AREAS
+        ):
+            if wanted:
+                step.apply()
+            freed += step.bytes
+            rows.append({n: getattr(step, n) for n in ("area", "what", "where", "files", "bytes")})
     if as_json:
         answer({"applied": wanted, "bytes": freed, "steps": rows}, as_json=True, show=as_table)
         return
@@ -54,6 +59,10 @@ def maintain(areas: tuple[str, ...], wanted: bool, env: str | None, as_json: boo
     done = f"{format_bytes(freed)} in {count(len(rows), 'step')}"
     then = "" if wanted or not rows else " --apply does it."
     click.echo(f"{'Freed' if wanted else 'Would free'} {done}.{then}")
+
+
+def _tell_wait(holder: str) -> None:
+    click.echo(f"Waiting for {holder}.", err=True)
 
 
 def format_bytes(size: float) -> str:

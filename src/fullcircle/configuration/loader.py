@@ -1,6 +1,7 @@
 """Kedro's loader of configuration, which also refuses what nothing would read."""
 
 import glob
+import os
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,20 @@ _CHECKS = {
     "mlflow": check_mlflow,
     "parameters": check_parameters,
 }
+
+
+def open_configuration(root: Path, env: str | None = None) -> "CheckedConfigLoader":
+    """Return the loader of a project's configuration, without opening a session.
+
+    Args:
+        root: The folder that holds ``conf``.
+        env: The environment; None for the one that ``KEDRO_ENV`` names, or development.
+    """
+    from kedro.framework.project import settings
+
+    given = settings.CONFIG_LOADER_ARGS
+    folder = root / settings.CONF_SOURCE
+    return CheckedConfigLoader(str(folder), env or os.environ.get("KEDRO_ENV"), **given)
 
 
 class CheckedConfigLoader(OmegaConfigLoader):

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain, groupby
 from pathlib import Path
@@ -95,12 +95,11 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
 
     def save(self, data: Rows) -> None:
         """Write rows, batch by batch."""
-        reader = as_batches(data)
         with clear_storage_errors(self._path):
             if self._replace_by is None:
-                write_version(self._path, reader)
+                repeat_overwrite(self._path, data, lambda rows: write_version(self._path, rows))
             else:
-                self._replace_partitions(reader, self._replace_by)
+                self._replace_partitions(as_batches(data), self._replace_by)
 
     def _replace_partitions(self, reader: pa.RecordBatchReader, column: str) -> None:
         for value, batches in groupby(
@@ -209,6 +208,20 @@ def write_version(
         configuration=None if is_delta(path) else KEEP_LOG,
         commit_properties=CommitProperties(custom_metadata=describe_writer()),
     )
+
+
+def repeat_overwrite(path: Path, data: Rows, write: Callable[[pa.RecordBatchReader], None]) -> None:
+    """Write rows over a table, again where another writer was faster; the last one stays.
+
+    Raises:
+        StorageError: The rows come as a stream, which cannot be read again, or other writers were
+            faster every time.
+    """
+    from fullcircle.datasets.delta_writes import retry_commit
+
+    if isinstance(data, pa.RecordBatchReader):
+        return retry_commit(path, lambda: write(data), attempts=1)
+    return retry_commit(path, lambda: write(as_batches(data)))
 
 
 def as_batches(data: Rows) -> pa.RecordBatchReader:

@@ -23,14 +23,18 @@ _LONGEST_WAIT_SECONDS = 3.0
 def replace_rows(path: Path, rows: ir.Table, partition_by: list[str]) -> None:
     """Replace the whole table, schema included."""
     stamp = _stamp(rows)
-    write_deltalake(
-        path,
-        stream_rows(rows),
-        mode="overwrite",
-        schema_mode="overwrite",
-        partition_by=partition_by or None,
-        commit_properties=stamp,
-    )
+
+    def replace() -> None:
+        write_deltalake(
+            path,
+            stream_rows(rows),
+            mode="overwrite",
+            schema_mode="overwrite",
+            partition_by=partition_by or None,
+            commit_properties=stamp,
+        )
+
+    retry_commit(path, replace)
 
 
 def append_rows(path: Path, rows: ir.Table, partition_by: list[str]) -> None:
@@ -80,14 +84,14 @@ def _create_if_absent(path: Path, rows: ir.Table, partition_by: list[str]) -> No
     DeltaTable.create(str(path), schema, mode="ignore", partition_by=partition_by or None)
 
 
-def retry_commit(path: Path, write: Callable[[], Any]) -> None:
+def retry_commit(path: Path, write: Callable[[], Any], *, attempts: int = _ATTEMPTS) -> None:
     """Write again when another writer was faster, waiting longer each time.
 
     Raises:
         StorageError: Other writers were faster every time.
     """
     wait_seconds = _FIRST_WAIT_SECONDS
-    for _ in range(_ATTEMPTS):
+    for _ in range(attempts):
         try:
             write()
         except CommitFailedError:
@@ -95,7 +99,8 @@ def retry_commit(path: Path, write: Callable[[], Any]) -> None:
             wait_seconds = min(2 * wait_seconds, _LONGEST_WAIT_SECONDS)
         else:
             return
+    times = "the only attempt" if attempts == 1 else f"each of {attempts} attempts"
     raise StorageError(
-        f"Other writers changed {path} during each of {_ATTEMPTS} attempts; nothing of this batch "
+        f"Other writers changed {path} during {times}; nothing of this batch "
         "was written. Run again when they are done."
     )

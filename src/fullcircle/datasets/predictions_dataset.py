@@ -26,7 +26,7 @@ from fullcircle.datasets.prediction_commits import LAYOUT, CollisionError, commi
 from fullcircle.datasets.provenance import active_run_id
 
 
-class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table]):
+class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table | None]):
     """Replaces the rows of one day per save, in one commit, and reads all of them lazily.
 
     Rows also get ``run_id`` and ``scored_at``. A day is there whole or not at all; other days are
@@ -40,22 +40,28 @@ class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table]):
         ```
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, filepath: str, optional: bool = False, metadata: dict[str, Any] | None = None
+    ) -> None:
         """Declare the table.
 
         Args:
             filepath: Folder of the table.
+            optional: Whether None is read, instead of an error, while there is no table.
             metadata: Free facts for kedro-viz and other plugins.
         """
         self._path = Path(filepath)
+        self._optional = optional
         self.metadata = metadata
 
-    def load(self) -> ir.Table:
+    def load(self) -> ir.Table | None:
         """Read the newest version lazily.
 
         Raises:
-            StorageError: There is no table yet.
+            StorageError: There is no table yet, and it is not optional.
         """
+        if self._optional and not self._exists():
+            return None
         return read_delta(self._path)
 
     def save(self, data: ScoredDay) -> None:
@@ -112,7 +118,7 @@ class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows, for kedro-viz."""
-        return preview_rows(self.load(), nrows)
+        return preview_rows(read_delta(self._path), nrows)
 
     def data_version(self) -> str | None:
         """Version of the table as it is now, for lineage; None where there is no table."""

@@ -16,12 +16,12 @@ from kedro_datasets._typing import TablePreview
 from fullcircle.core.scoring.requests import DAY, RequestDay, RequestTable
 from fullcircle.datasets.delta_table_dataset import (
     Rows,
-    as_batches,
     clear_storage_errors,
     delta_version,
     is_delta,
     preview_rows,
     read_delta,
+    repeat_overwrite,
 )
 from fullcircle.datasets.partition_files import as_plain
 from fullcircle.datasets.provenance import describe_writer
@@ -70,18 +70,20 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
 
     def save(self, data: Rows) -> None:
         """Write rows that come in the order of their days, whole or not at all."""
-        reader = as_batches(data)
-        days = _DayBook(reader)
         with clear_storage_errors(self._path):
-            write_deltalake(
-                self._path,
-                pa.RecordBatchReader.from_batches(reader.schema, iter(days)),
-                mode="overwrite",
-                schema_mode="overwrite",
-                partition_by=[DAY],
-                commit_properties=CommitProperties(custom_metadata=describe_writer()),
-            )
-            self._write_days({"version": delta_version(self._path), **days.facts()})
+            repeat_overwrite(self._path, data, self._write)
+
+    def _write(self, reader: pa.RecordBatchReader) -> None:
+        days = _DayBook(reader)
+        write_deltalake(
+            self._path,
+            pa.RecordBatchReader.from_batches(reader.schema, iter(days)),
+            mode="overwrite",
+            schema_mode="overwrite",
+            partition_by=[DAY],
+            commit_properties=CommitProperties(custom_metadata=describe_writer()),
+        )
+        self._write_days({"version": delta_version(self._path), **days.facts()})
 
     def _write_days(self, known: dict[str, Any]) -> None:
         beside = self._days_path.with_suffix(".unfinished")

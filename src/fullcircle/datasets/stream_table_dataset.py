@@ -33,7 +33,7 @@ from fullcircle.datasets.provenance import describe_writer
 _CONFIGURATION = {"delta.dataSkippingNumIndexedCols": "1"}
 
 
-class StreamTableDataset(AbstractDataset[None, ir.Table]):
+class StreamTableDataset(AbstractDataset[None, ir.Table | None]):
     """Appends batches, each in one commit that carries the stream's name and the batch's number.
 
     Which batches are there is read from the table itself (Delta's application transactions): of
@@ -53,6 +53,7 @@ class StreamTableDataset(AbstractDataset[None, ir.Table]):
         *,
         filepath: str,
         partition_by: list[str] | None = None,
+        optional: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Declare the table.
@@ -60,10 +61,12 @@ class StreamTableDataset(AbstractDataset[None, ir.Table]):
         Args:
             filepath: Folder of the table.
             partition_by: Columns that divide its files.
+            optional: Whether None is read, instead of an error, while there is no table.
             metadata: Free facts for kedro-viz and other plugins.
         """
         self._path = Path(filepath)
         self._partition_by = partition_by
+        self._optional = optional
         self.metadata = metadata
 
     @property
@@ -71,12 +74,14 @@ class StreamTableDataset(AbstractDataset[None, ir.Table]):
         """Folder of the table."""
         return self._path
 
-    def load(self) -> ir.Table:
+    def load(self) -> ir.Table | None:
         """Read the newest version lazily.
 
         Raises:
-            StorageError: There is no table yet.
+            StorageError: There is no table yet, and it is not optional.
         """
+        if self._optional and not self._exists():
+            return None
         return read_delta(self._path)
 
     def save(self, data: None) -> None:  # noqa: ARG002 - Kedro's signature
@@ -163,7 +168,7 @@ class StreamTableDataset(AbstractDataset[None, ir.Table]):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows, for kedro-viz."""
-        return preview_rows(self.load(), nrows)
+        return preview_rows(read_delta(self._path), nrows)
 
     def data_version(self) -> str | None:
         """Version of the table as it is now, for lineage; None where there is no table."""

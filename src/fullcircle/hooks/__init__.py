@@ -2,8 +2,9 @@
 
 from fullcircle.hooks.engine import EngineHook
 from fullcircle.hooks.progress import ProgressHook
+from fullcircle.hooks.run_lock import RunLockHook
 from fullcircle.hooks.summary import SummaryHook
 from fullcircle.hooks.timing import RunTimer
 from fullcircle.hooks.tracking import TrackingHook
 
-__all__ = ["EngineHook", "ProgressHook", "RunTimer", "SummaryHook", "TrackingHook"]
+__all__ = ["EngineHook", "ProgressHook", "RunLockHook", "RunTimer", "SummaryHook", "TrackingHook"]

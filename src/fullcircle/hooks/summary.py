@@ -13,8 +13,15 @@ from rich.panel import Panel
 from rich.text import Text
 
 from fullcircle.core.training.failures import describe_failure, list_excluded
+from fullcircle.hooks.summary_monitoring import (
+    tell_alerts,
+    tell_drift,
+    tell_performance,
+    tell_retraining,
+    tell_service,
+)
 from fullcircle.hooks.timing import RunTimer, describe_seconds
-from fullcircle.terminal import Facts, Rows, Sections, count, make_console, say_score
+from fullcircle.terminal import Facts, Rows, Sections, count, make_console, say_score, say_span
 
 _MAX_REASONS = 5
 _LOG_WIDTH = 100
@@ -129,16 +136,12 @@ def tell_decision(decision: dict[str, Any]) -> RenderableType:
             Text(
                 f"challenger's {decision['metric']} on {decision['gate_rows']:,} gate rows: "
                 f"{say_score(score['value'])}, {score['confidence']:.0%} interval "
-                f"{_say_span(score)}"
+                f"{say_span(score)}"
             )
         )
     if decision["promote"]:
         lines.append(Text(f"all {len(decision['checks'])} checks passed; among them"))
     return Group(*lines, *(Text(f"- {reason}") for reason in _choose_reasons(decision)))
-
-
-def _say_span(score: dict[str, float]) -> str:
-    return " to ".join(say_score(score[end], score["value"]) for end in ("low", "high"))
 
 
 def _choose_reasons(decision: dict[str, Any]) -> list[str]:
@@ -161,74 +164,6 @@ def tell_scoring(report: dict[str, Any]) -> RenderableType:
     if report["stale_share"]:
         lines.append(f"{report['stale_share']:.1%} of them with a feature too old to count")
     lines += [f"set aside {n:,}: {why}" for why, n in report["reasons"].items()][:_MAX_REASONS]
-    return Text("\n".join(lines))
-
-
-def tell_drift(report: dict[str, Any]) -> RenderableType:
-    """Say what drifted, and what was wrong with the rows."""
-    scored = f"{count(report['rows'], 'row')} scored"
-    named = [*report["drifted"], *(["the predictions"] if report["prediction_drifted"] else [])]
-    lines = [
-        *([f"drifted: {', '.join(named)}"] if named else []),
-        *(alarm["told"] for alarm in report["alarms"] if alarm["column"] is None),
-        *(problem["told"] for problem in report["problems"]),
-    ]
-    if lines:
-        return Text("\n".join([scored, *lines]), style="yellow")
-    if not report["judged"]:
-        return f"{scored}, too few to judge"
-    return f"{scored}, no drift in {count(len(report['columns']), 'column')}"
-
-
-def tell_performance(report: dict[str, Any]) -> RenderableType:
-    """Say how past periods did."""
-    lines = []
-    for window in report["windows"][-3:]:
-        score = window["score"]
-        said = (
-            f"{report['metric']} {say_score(score['value'])} ({_say_span(score)})"
-            if score
-            else "waits for labels"
-        )
-        lines.append(
-            f"period from {window['as_of']}, v{window['model_version']}: "
-            f"{1 - window['unlabelled_share']:.0%} labelled, {said}"
-        )
-    lines += [problem["told"] for problem in report.get("problems", [])]
-    return "\n".join(lines) or "no predictions yet"
-
-
-def tell_service(report: dict[str, Any]) -> RenderableType:
-    """Say how the endpoint served, and which objective it missed."""
-    if not report["present"]:
-        return f"{report['told']}"
-    slow = report["latency_ms"]["p95"]
-    said = "unknown" if slow is None else f"{slow:,.0f} ms"
-    missed = [each["name"] for each in report["objectives"] if each["met"] is False]
-    lines = [
-        f"{count(report['requests'], 'request')} in {count(report['days'], 'day')}, p95 {said}, "
-        f"{report['error_share']:.2%} failed",
-        *([f"missed: {', '.join(missed)}"] if missed else []),
-        *(problem["told"] for problem in report["problems"]),
-    ]
-    return Text("\n".join(lines), style="yellow" if len(lines) > 1 else "")
-
-
-def tell_retraining(decision: dict[str, Any]) -> RenderableType:
-    """Say whether to train again, why, and how."""
-    said = f"{'yes' if decision['retrain'] else 'no'}: {'; '.join(decision['reasons'])}"
-    return f"{said}\nkedro retrain acts on it" if decision["retrain"] else said
-
-
-def tell_alerts(report: dict[str, Any]) -> RenderableType:
-    """Say what was told, what is still wrong, and which channels did not take it."""
-    how = "would be sent (dry run)" if report["dry_run"] else "sent"
-    lines = [f"{len(report['sent'])} {how}, {len(report['open'])} open"]
-    lines += [
-        f"  {notice['severity']}, {notice['state']}: {notice['what']}, since {notice['since'][:10]}"
-        for notice in report["sent"][:_MAX_REASONS]
-    ]
-    lines += [f"  channel {name}: {told}" for name, told in report["channels"].items()]
     return Text("\n".join(lines))
 
 

@@ -1,15 +1,29 @@
 """All that maintenance would do in an environment."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from fullcircle.hooks.run_lock import find_lock
+from fullcircle.locks import hold_lock
 from fullcircle.maintenance.files import plan_files
 from fullcircle.maintenance.places import find_places
 from fullcircle.maintenance.runs import plan_runs
 from fullcircle.maintenance.settings import MaintenanceSettings
 from fullcircle.maintenance.steps import AREAS, Step
 from fullcircle.maintenance.tables import plan_tables
+
+
+@contextmanager
+def without_runs(project: Path, env: str | None, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Keep runs waiting for as long as the block lasts, after those that work now."""
+    with ExitStack() as held:
+        for place in find_places(project, env):
+            if path := find_lock(place.settings, project):
+                lock = hold_lock(path, "kedro maintain", wait_seconds=None, on_wait=on_wait)
+                held.enter_context(lock)
+        yield
 
 
 def plan_maintenance(

@@ -151,6 +151,10 @@ class Monitor:
             "labels": world.labels(),
             "scoring_report": None,
             "service_report": None,
+            "stream_predictions": None,
+            "endpoint_predictions": None,
+            "role_profiles": {},
+            "previous_performance": None,
             "params:problem": problem,
         }
         begun = {"predictions": rows, "params:as_of": Clock.model_validate(window.start)}

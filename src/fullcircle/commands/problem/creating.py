@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from fullcircle.commands.problem.writing import refuse_overwriting, write_problem
@@ -16,7 +16,8 @@ from fullcircle.commands.schedule.files import save_files
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError, name_missing
 from fullcircle.core.survey import Finding, Proposal, Wishes, propose_problem
 from fullcircle.core.survey.page import render_first_look
-from fullcircle.intake import Source, Taken, open_source, take_table
+from fullcircle.ingestion import CopiedTable, ReadOptions, Source, copy_table, open_source
+from fullcircle.ingestion.repeated import count_repeated
 from fullcircle.switches import list_problems, read_variable
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -30,7 +31,7 @@ class Draft:
 
     Attributes:
         proposal: The problem.
-        taken: The copied table.
+        copied: The copied table.
         findings: What was found in source and table.
         files: Texts by place, relative to the project.
         page: The first look as HTML.
@@ -38,7 +39,7 @@ class Draft:
     """
 
     proposal: Proposal
-    taken: Taken
+    copied: CopiedTable
     findings: list[Finding]
     files: dict[Path, str]
     page: str
@@ -81,9 +82,15 @@ def raw_folder(root: Path, name: str) -> Path:
 
 @contextmanager
 def draft_problem(
-    root: Path, address: str, wishes: Wishes, *, table: str | None, header: bool
+    root: Path, address: str, wishes: Wishes, options: ReadOptions
 ) -> Iterator[Draft]:
     """Look at a table and draft a problem; nothing is written into the project.
+
+    Args:
+        root: The project.
+        address: Where the table is.
+        wishes: What the user says of the problem.
+        options: What the user says of how the table is written.
 
     Raises:
         ConfigurationError: The name is taken, or the user's words do not fit the table.
@@ -95,18 +102,18 @@ def draft_problem(
     refuse_bad_name(wishes.name)
     refuse_overwriting(root, wishes.name)
     asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
-    source = open_source(address, target=wishes.target, table=table, header=header)
+    source = open_source(address, replace(options, named=tuple(asked)))
     _refuse_missing(source, asked, address)
     shown = describe_address(address, source)
     folder = Path(tempfile.mkdtemp(prefix="problem-")).resolve()
     try:
-        taken = take_table(source, folder / "table.parquet")
-        raw = RawParquetDataset(filepath=str(taken.path)).load()
+        copied = copy_table(source, folder / "table.parquet")
+        raw = RawParquetDataset(filepath=str(copied.path)).load()
         proposal = propose_problem(raw, wishes)
         files = write_problem(proposal, shown)
-        findings = [*source.findings, *proposal.findings]
+        findings = [*source.findings, *copied.findings, *proposal.findings]
         page = render_first_look(proposal, findings, shown)
-        yield Draft(proposal, taken, findings, files, page, shown)
+        yield Draft(proposal, copied, findings, files, page, shown)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -163,12 +170,12 @@ def keep_problem(root: Path, draft: Draft) -> Path:
         StorageError: A file cannot be written.
     """
     name = draft.proposal.spec.name
-    placed = place_table(root, name, draft.taken, draft.source)
+    placed = place_table(root, name, draft.copied, draft.source)
     save_files(root, {str(path): text for path, text in draft.files.items()})
     return placed
 
 
-def place_table(root: Path, name: str, taken: Taken, source: str) -> Path:
+def place_table(root: Path, name: str, copied: CopiedTable, source: str) -> Path:
     """Move a copied table behind those that the problem has; its name says where it stands.
 
     Rows are numbered in the order of the files' names, so a later file renumbers no earlier row.
@@ -178,7 +185,7 @@ def place_table(root: Path, name: str, taken: Taken, source: str) -> Path:
     """
     folder = raw_folder(root, name)
     try:
-        return _place(folder, taken, source)
+        return _place(folder, copied, source)
     except OSError as error:
         raise StorageError(
             f"Cannot write to {folder}: {error.strerror}. Set RAW_DIR to a folder that can be "
@@ -186,29 +193,50 @@ def place_table(root: Path, name: str, taken: Taken, source: str) -> Path:
         ) from error
 
 
-def _place(folder: Path, taken: Taken, source: str) -> Path:
+def _place(folder: Path, copied: CopiedTable, source: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     number = 1 + max(
         (int(path.stem) for path in folder.glob("*.parquet") if path.stem.isdigit()), default=0
     )
     placed = folder / f"{number:04d}.parquet"
-    shutil.copyfile(taken.path, placed.with_suffix(".unfinished"))
+    shutil.copyfile(copied.path, placed.with_suffix(".unfinished"))
     placed.with_suffix(".unfinished").rename(placed)
     with placed.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     origin = folder / _ORIGIN
     known = json.loads(origin.read_text("utf-8")) if origin.is_file() else {}
-    known[placed.name] = {"source": source, "rows": taken.rows, "sha256": digest}
+    known[placed.name] = {"source": source, "rows": copied.rows, "sha256": digest}
+    if copied.rejected:
+        known[placed.name]["rejected"] = copied.rejected
+        _write_rejections(placed.with_suffix(".rejected.jsonl"), copied)
     origin.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return placed
 
 
-def take_more(root: Path, name: str, address: str, *, table: str | None, header: bool) -> Path:
+def _write_rejections(path: Path, copied: CopiedTable) -> None:
+    """Keep the records that could not be read, each with its line and reason."""
+    lines = [json.dumps(asdict(each), ensure_ascii=False) for each in copied.rejections]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def take_more(
+    root: Path, name: str, address: str, options: ReadOptions, *, again: bool = False
+) -> tuple[Path, list[Finding]]:
     """Take another table into a problem, behind those that it has.
+
+    Args:
+        root: The project's folder.
+        name: The problem.
+        address: Where the table lies.
+        options: How it is read.
+        again: Whether rows are taken in that were taken in before.
+
+    Returns:
+        The place of the table, and what was found in it.
 
     Raises:
         ConfigurationError: There is no such problem.
-        DataError: The table lacks a column that the problem reads.
+        DataError: The table lacks a column that the problem reads, or was taken in before.
     """
     from fullcircle.problems import load_problem
 
@@ -217,7 +245,7 @@ def take_more(root: Path, name: str, address: str, *, table: str | None, header:
             f"There is no problem {wrong}. There are: {', '.join(list_problems())}."
         )
     wanted = list(load_problem(name).RAW_COLUMNS)
-    source = open_source(address, target=wanted[-1], table=table, header=header)
+    source = open_source(address, replace(options, named=tuple(wanted)))
     if missing := name_missing(wanted, source.schema.names):
         raise DataError(
             f"{describe_address(address, source)} lacks the column {missing}, which the problem "
@@ -225,7 +253,28 @@ def take_more(root: Path, name: str, address: str, *, table: str | None, header:
         )
     folder = Path(tempfile.mkdtemp(prefix="problem-"))
     try:
-        taken = take_table(source, folder / "table.parquet")
-        return place_table(root, name, taken, describe_address(address, source))
+        copied = copy_table(source, folder / "table.parquet")
+        repeated = _look_for_repeated(raw_folder(root, name), copied, wanted, again=again)
+        placed = place_table(root, name, copied, describe_address(address, source))
+        return placed, [*source.findings, *copied.findings, *repeated]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _look_for_repeated(
+    folder: Path, copied: CopiedTable, columns: list[str], *, again: bool
+) -> list[Finding]:
+    """Say how many rows were taken in before; refuse a table that is one of those again."""
+    earlier = sorted(folder.glob("*.parquet"))
+    if not earlier:
+        return []
+    found = count_repeated(copied.path, earlier, columns)
+    if not found.repeated:
+        return []
+    told = f"{found.repeated:,} of {found.rows:,} rows were taken in before"
+    if found.is_taken_again and not again:
+        raise DataError(
+            f"{told}: a model would be judged by rows that it has learnt from. Give new rows, or "
+            "say --again to take them all the same."
+        )
+    return [Finding("danger", "repeated rows", told, "they may stand on both sides of the split")]

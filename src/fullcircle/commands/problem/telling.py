@@ -42,8 +42,8 @@ def shorten(path: Path, root: Path) -> str:
 
 def show_draft(draft: "Draft", *, texts: bool) -> None:
     """Print what was found and which files a problem needs; on request their texts too."""
-    columns = len(draft.taken.columns)
-    click.echo(f"{draft.source}: {draft.taken.rows:,} rows, {columns:,} columns")
+    columns = len(draft.copied.columns)
+    click.echo(f"{draft.source}: {draft.copied.rows:,} rows, {columns:,} columns")
     ordered = of_level(draft.findings, "assumed") + of_level(draft.findings, "danger", "edit")
     show(as_table([finding.as_row() for finding in ordered[:_MOST_ROWS]]))
     if len(ordered) > _MOST_ROWS:

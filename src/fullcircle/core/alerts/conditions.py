@@ -1,10 +1,11 @@
 """What is wrong now, read from the reports of one window."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fullcircle.core.alerts.settings import AlertSettings, Severity
+from fullcircle.core.sources import BATCH, CHAMPION, has_several, list_windows, name_source
 
 Report = Mapping[str, Any]
 
@@ -15,8 +16,10 @@ _SEVERITY_OF_PROBLEM: dict[str, Severity] = {
     "empty_window": "critical",
     "appeared": "info",
     "too_few_rows": "info",
+    "other_inputs": "info",
 }
 _RETRAIN = "kedro retrain trains on what is known now, and the gate decides"
+_REPAIR_CALLER = "see what those who ask send now, and what the feature tables hold"
 _REPAIR = "repair the source, then score these days again: kedro run --pipeline scoring"
 
 
@@ -40,7 +43,7 @@ class Condition:
 
     @property
     def source(self) -> str:
-        """The part of monitoring that saw it: what comes before the colon of the key."""
+        """The part of monitoring that saw it, with ``@source``: what the key begins with."""
         return self.key.partition(":")[0]
 
 
@@ -80,8 +83,12 @@ def find_conditions(
     performance = rules.get("performance", {})
     judged = {
         "data": True,
-        "drift": bool(drift["judged"]),
-        "performance": bool(performance.get("judged")),
+        **{f"data{_at(each)}": True for each in list_windows(drift)},
+        **{f"drift{_at(each)}": bool(each["judged"]) for each in list_windows(drift)},
+        **{
+            f"performance{_at(each)}": bool(performance.get("judged"))
+            for each in _list_scores(performance)
+        },
         "retraining": True,
         "scoring": bool(scoring and (scoring["rows"] or scoring["rejected"])),
         "service": bool(service and service.get("present")),
@@ -97,27 +104,47 @@ def find_conditions(
     return Seen(tuple(conditions), frozenset(name for name, yes in judged.items() if yes))
 
 
+def _at(part: Report) -> str:
+    """Return the part of a key that names source and role; nothing of a batch's champion."""
+    source, role = part.get("source", BATCH), part.get("role", CHAMPION)
+    if role != CHAMPION:
+        return f"@{source}/{role}"
+    return "" if source == BATCH else f"@{source}"
+
+
+def _list_scores(rule: Report) -> Sequence[Report]:
+    """Return what each source's newest judged window showed."""
+    evidence: Report = rule.get("evidence", {})
+    scores: Sequence[Report] = evidence.get("sources") or ({"asks": rule.get("asks")},)
+    return scores
+
+
 def _find_problems(drift: Report) -> Iterable[Condition]:
-    """Report what is plainly wrong with the window: one condition each, by column."""
+    """Report what is plainly wrong with the windows: one condition each, by source and column."""
+    several = has_several(list_windows(drift))
     for problem in drift["problems"]:
         kind, column = problem["problem"], problem["column"]
+        what = f"{column}: {kind.replace('_', ' ')}" if column else kind.replace("_", " ")
         yield Condition(
-            key=f"data:{kind}:{column or ''}",
+            key=f"data{_at(problem)}:{kind}:{column or ''}",
             severity=_SEVERITY_OF_PROBLEM.get(kind, "warning"),
-            what=f"{column}: {kind.replace('_', ' ')}" if column else kind.replace("_", " "),
+            what=f"{name_source(problem, several)}{what}",
             how_much=problem["told"],
-            what_to_do=_REPAIR,
+            what_to_do=_REPAIR if problem.get("source", BATCH) == BATCH else _REPAIR_CALLER,
         )
 
 
 def _find_drift(drift: Report) -> Iterable[Condition]:
-    """Report drifted columns, each once however many of its measures moved."""
-    told: dict[str, list[str]] = {}
+    """Report drifted columns of each source, each once however many of its measures moved."""
+    several = has_several(list_windows(drift))
+    told: dict[tuple[str, str], list[str]] = {}
     for alarm in drift["alarms"]:
-        told.setdefault(alarm["column"] or alarm["what"], []).append(alarm["told"])
-    for name, reasons in told.items():
+        name = alarm["column"] or alarm["what"]
+        at = f"drift{_at(alarm)}:{name}", f"{name_source(alarm, several)}{name}"
+        told.setdefault(at, []).append(alarm["told"])
+    for (key, name), reasons in told.items():
         yield Condition(
-            key=f"drift:{name}",
+            key=key,
             severity="warning",
             what=f"{name} drifted",
             how_much="; ".join(reasons),
@@ -126,8 +153,17 @@ def _find_drift(drift: Report) -> Iterable[Condition]:
 
 
 def _find_decay(rule: Report) -> Iterable[Condition]:
-    if rule.get("asks"):
-        yield Condition("performance:score", "critical", "performance fell", rule["told"], _RETRAIN)
+    """Report each source whose newest judged window is surely worse than promised."""
+    scores = _list_scores(rule)
+    for each in scores:
+        if each.get("asks"):
+            yield Condition(
+                f"performance{_at(each)}:score",
+                "critical",
+                f"{name_source(each, has_several(scores))}performance fell",
+                each.get("told", rule["told"]),
+                _RETRAIN,
+            )
 
 
 def _find_retraining(decision: Report) -> Iterable[Condition]:

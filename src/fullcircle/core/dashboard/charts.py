@@ -3,7 +3,21 @@
 from collections.abc import Iterable
 from typing import Any
 
+from fullcircle.core.sources import CHAMPION, split_by_source
+
 _MANY = 12
+
+
+def chart_sources(performance: dict[str, Any], promised: dict[str, float]) -> list[dict[str, Any]]:
+    """Return by source its charts of ``performance`` and ``volume``, and its name for people."""
+    return [
+        {
+            "source": source,
+            "performance": chart_performance({**performance, "windows": windows}, promised),
+            "volume": chart_volume(windows),
+        }
+        for source, windows in split_by_source(performance["windows"]).items()
+    ]
 
 
 def chart_performance(performance: dict[str, Any], promised: dict[str, float]) -> dict[str, Any]:
@@ -16,12 +30,14 @@ def chart_performance(performance: dict[str, Any], promised: dict[str, float]) -
     """
     windows = performance["windows"]
     clocks = list(dict.fromkeys(window["as_of"] for window in windows))
+    roles = list(dict.fromkeys(window.get("role", CHAMPION) for window in windows))
     shown = [window[kind] for window in windows for kind in ("score", "estimate")
              if window.get(kind)]  # fmt: skip
     scale = Scale([promised, *shown])
     points = []
     for window in windows:
         x = _across(clocks.index(window["as_of"]), len(clocks))
+        x += 2.4 * roles.index(window.get("role", CHAMPION))
         for kind, aside in (("estimate", 1.2), ("score", -1.2)):
             if found := window.get(kind):
                 words = _tell_point(kind, window, performance["metric"])
@@ -73,8 +89,10 @@ def _label(clocks: list[str]) -> list[dict[str, Any]]:
 def _tell_point(kind: str, window: dict[str, Any], metric: str) -> str:
     found = window[kind]
     name = metric if kind == "score" else f"{metric}, estimated without labels"
+    role = window.get("role", CHAMPION)
+    who = f"{'' if role == CHAMPION else f'{role} '}v{window['model_version']}"
     return (
-        f"{window['as_of']}, v{window['model_version']}: {name} {found['value']:.4f}, "
+        f"{window['as_of']}, {who}: {name} {found['value']:.4f}, "
         f"{found['low']:.4f} to {found['high']:.4f}"
     )
 
@@ -82,7 +100,7 @@ def _tell_point(kind: str, window: dict[str, Any], metric: str) -> str:
 def _find_promotions(windows: list[dict[str, Any]], clocks: list[str]) -> list[dict[str, Any]]:
     """Find where another version began to answer."""
     found, before = [], None
-    for window in windows:
+    for window in (each for each in windows if each.get("role", CHAMPION) == CHAMPION):
         version = window["model_version"]
         if before is not None and version != before:
             left = 100 * clocks.index(window["as_of"]) / len(clocks)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from fullcircle.core.dashboard.charts import chart_latency, chart_performance, chart_volume
-from fullcircle.core.dashboard.columns import describe_columns
+from fullcircle.core.dashboard.charts import chart_latency, chart_sources
+from fullcircle.core.dashboard.columns import describe_columns, describe_sources
 from fullcircle.core.dashboard.state import Reports, find_cards, find_findings, tell_headline
 from fullcircle.core.dashboard.tables import describe_beside, describe_service, list_windows
 from fullcircle.core.pages import fill_page
+from fullcircle.core.sources import BATCH, CHAMPION, has_several, name_source
 
 _TEMPLATE = "dashboard.html.jinja"
 _MAX_ALERTS = 100
@@ -47,13 +48,14 @@ def draw_dashboard(
         headline=tell_headline(drift, findings),
         findings=findings,
         cards=find_cards(reports),
-        performance=chart_performance(performance, reference["promised"]),
+        charts_by_source=chart_sources(performance, reference["promised"]),
+        sources=describe_sources(drift),
+        roles=has_roles(performance),
         windows=list_windows(performance),
         worth=any(window.get("value") for window in performance["windows"]),
         blind_spot=performance.get("estimates", {}).get("told"),
         beside=describe_beside(performance),
         slices=_find_slices(performance),
-        volume=chart_volume(performance["windows"]),
         columns=describe_columns(drift["columns"]),
         service=describe_service(served),
         latency=chart_latency(served),
@@ -62,9 +64,22 @@ def draw_dashboard(
     )
 
 
+def has_roles(performance: dict[str, Any]) -> bool:
+    """Whether periods are to be told apart by source or role."""
+    usual = (BATCH, CHAMPION)
+    windows = performance["windows"]
+    return any((w.get("source", BATCH), w.get("role", CHAMPION)) != usual for w in windows)
+
+
 def _find_slices(performance: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the judged slices of the newest judged window, those served worse first."""
-    rows = (performance.get("slices") or {}).get("rows", [])
+    """Give the judged slices of each source's newest judged window, those served worse first."""
+    found = performance.get("slices") or []
+    several = has_several(found)
+    rows = [
+        {**row, "column": f"{name_source({**each, 'role': CHAMPION}, several)}{row['column']}"}
+        for each in found
+        for row in each["rows"]
+    ]
     return sorted((row for row in rows if row["judged"]), key=lambda row: not row["worse"])
 
 

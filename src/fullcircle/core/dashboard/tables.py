@@ -2,13 +2,18 @@
 
 from typing import Any
 
+from fullcircle.core.sources import BATCH, CHAMPION, name_source
+
 
 def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
     """List the periods, newest first."""
     return [
         {
             "as_of": str(window["as_of"])[:10],
+            "source": window.get("source", BATCH),
+            "role": window.get("role", CHAMPION),
             "version": window["model_version"],
+            "predicted": _tell_predictions(window),
             "rows": f"{window['rows']:,}",
             "labelled": f"{100 - 100 * window['unlabelled_share']:.0f} %",
             "score": _interval(window["score"]) or window.get("reason") or "waits for labels",
@@ -16,8 +21,22 @@ def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
             "held": _tell_held(window.get("estimate")),
             "value": _worth(window.get("value")),
         }
-        for window in reversed(performance["windows"])
+        for window in _sort_newest(performance["windows"])
     ]
+
+
+def _sort_newest(windows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the windows of all sources, the newest first."""
+    return sorted(windows, key=lambda window: str(window["as_of"]), reverse=True)
+
+
+def _tell_predictions(window: dict[str, Any]) -> str:
+    """Say what was predicted on average."""
+    if window.get("predicted_mean") is None:
+        return ""
+    share = window.get("positive_share")
+    mean = f"{window['predicted_mean']:.4g}"
+    return mean if share is None else f"{mean}, {share:.1%} decided 1"
 
 
 def _interval(found: dict[str, Any] | None) -> str:
@@ -38,7 +57,7 @@ def describe_beside(performance: dict[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "as_of": str(window["as_of"])[:10],
-            "role": other["role"],
+            "role": f"{name_source({**window, 'role': CHAMPION}, several=False)}{other['role']}",
             "version": other["model_version"],
             "rows": f"{other['rows']:,}",
             "score": _interval(other["score"]) or other["reason"] or "waits for labels",
@@ -46,7 +65,7 @@ def describe_beside(performance: dict[str, Any]) -> list[dict[str, str]]:
             "verdict": _compare(other["gain"]),
             "value": _worth(other.get("value")),
         }
-        for window in reversed(performance["windows"])
+        for window in _sort_newest(performance["windows"])
         for other in window.get("beside", [])
     ]
 

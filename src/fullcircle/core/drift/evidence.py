@@ -26,6 +26,7 @@ from fullcircle.core.drift.variation import (
 )
 from fullcircle.core.profile import count_groups
 from fullcircle.core.profile.bins import Bins
+from fullcircle.core.sources import BATCH, CHAMPION
 
 What = Literal["distribution", "missing", "unseen", "out_of_range", "volume", "silence"]
 
@@ -42,6 +43,8 @@ class Evidence:
         at_least: Size from which it is worth an alarm.
         before: Usual value, of a share or a number of rows.
         now: Value in the window.
+        source: Of which source's rows: batch, stream or endpoint.
+        role: Of which role's predictions.
     """
 
     what: What
@@ -51,6 +54,8 @@ class Evidence:
     at_least: float
     before: float | None = None
     now: float | None = None
+    source: str = BATCH
+    role: str = CHAMPION
 
 
 @dataclass(frozen=True)

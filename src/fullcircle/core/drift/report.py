@@ -1,33 +1,20 @@
 """Has the world moved? An alarm needs an effect worth naming and proof against the past's own."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import ibis.expr.types as ir
 
-from fullcircle.core.drift.arrivals import Period, weigh_silence, weigh_volume
+from fullcircle.core.drift.arrivals import Period
 from fullcircle.core.drift.decision import find_alarms, tell
-from fullcircle.core.drift.evidence import (
-    Case,
-    Evidence,
-    What,
-    find_smallest,
-    vary,
-    weigh_distribution,
-    weigh_share,
-)
+from fullcircle.core.drift.evidence import Case, Evidence, find_smallest
 from fullcircle.core.drift.measures import measure
-from fullcircle.core.drift.problems import (
-    Problem,
-    check_columns,
-    check_rows,
-    check_values,
-)
+from fullcircle.core.drift.problems import Problem
 from fullcircle.core.drift.settings import DriftSettings
-from fullcircle.core.drift.variation import INDEPENDENT, Variation
-from fullcircle.core.profile import PREDICTION, Profile, bin_labels, profile_window
-
-Variations = dict[tuple[str, What], Variation]
+from fullcircle.core.drift.variation import INDEPENDENT
+from fullcircle.core.drift.windows import Comparison, DriftWindow, compare_window
+from fullcircle.core.profile import PREDICTION, Profile, bin_labels
+from fullcircle.core.sources import CHAMPION
 
 
 def measure_drift(
@@ -40,105 +27,140 @@ def measure_drift(
     looked_up: Collection[str] = (),
     problems: Collection[Problem] = (),
 ) -> dict[str, Any]:
-    """Compare a window of scored rows with the profile taken at training.
-
-    Of each column its distribution, the share of missing rows and that of unseen or far values are
-    judged, and the number of rows and their freshness; all share one false-alarm rate (Holm). A
-    column is compared with what its own windows of the past differ by, where the profile has them.
+    """Compare one window of scored rows with the profile taken at training.
 
     Args:
         window: Scored rows with the model's inputs and the column named in PREDICTION.
         profile: As take_profile gives it.
         settings: When a shift becomes an alarm.
-        period: The span that the window covers, with what came before it; without three earlier
-            spans, volume and freshness are not judged.
-        known_columns: Columns of the window that are no inputs; all others must be in the profile.
-            None asks nothing of other columns.
+        period: The span that the window covers, with what came before it.
+        known_columns: Columns of the window that are no inputs.
         looked_up: Inputs that come from feature tables. What varies by nature, as trailing averages
             do, then tells nothing of how columns vary that come with the request.
         problems: Found before; a column named there is not compared.
 
     Returns:
-        ``rows``, ``judged``, ``drifted`` (names of inputs), ``prediction_drifted``, ``vanished``,
-        ``alarms`` (what, column, words, p-value, effect), ``problems`` (what is plainly wrong),
-        ``settings``, ``tests`` (how many), ``history`` (what the past could show) and ``columns``,
-        the most moved first: effect sizes, p-value, smallest visible shift, shares before and now
-        by bin, whether it drifted and why.
+        As measure_windows gives it.
     """
-    known = set(window.columns if known_columns is None else known_columns)
-    comparable, found = check_columns(window, profile, known)
-    refused = {each.column for each in problems}
-    compared = {n: profile["columns"][n] for n in comparable if n not in refused}
-    timed = period if period is not None and period.event_time in window.columns else None
-    seen = profile_window(window, compared, timed.event_time if timed else None)
-    cases = [Case(name, bins, seen["columns"][name]) for name, bins in compared.items()]
-    found = [*problems, *found, *check_rows(seen["rows"], settings.min_rows)]
-    found += [
-        each for case in cases for each in check_values(case.name, case.reference, case.window)
+    one = DriftWindow(
+        window,
+        profile,
+        period=period,
+        known_columns=known_columns,
+        looked_up=looked_up,
+        problems=problems,
+    )
+    return measure_windows([one], settings)
+
+
+def measure_windows(windows: Sequence[DriftWindow], settings: DriftSettings) -> dict[str, Any]:
+    """Compare the windows of all sources with their profiles, and decide about all together.
+
+    Of each column its distribution, the share of missing rows and that of unseen or far values are
+    judged, and the number of rows and their freshness. A column is compared with what its own
+    windows of the past differ by, where the profile has them. Whatever is judged, of all columns,
+    sources and roles, shares one false-alarm rate (Holm): another source makes the bar higher, and
+    adds no false alarm.
+
+    Args:
+        windows: One or more.
+        settings: When a shift becomes an alarm.
+
+    Returns:
+        Of the champion ``rows``, ``drifted`` (names of inputs), ``prediction_drifted``,
+        ``vanished``; of all ``judged``,
+        ``alarms`` (source, role, what, column, words, p-value, effect), ``problems`` (what is
+        plainly wrong), ``settings``, ``tests`` (how many shared the rate), ``history`` (what the
+        past could show), ``rows_by_source``, ``drifted_by_source`` (columns), ``sources`` (of each
+        window the same in short) and ``columns``, the most
+        moved first: source, role, effect sizes, p-value, smallest visible shift, shares before and
+        now by bin, whether it drifted and why.
+    """
+    compared = [compare_window(window, settings) for window in windows]
+    judged = any(each.judged for each in compared)
+    family, alarms = find_joint_alarms(compared, settings.false_alarm_rate)
+    level = settings.false_alarm_rate / max(len(family), 1)
+    columns = [
+        _describe(case, one, alarms, settings, level) for one in compared for case in one.cases
     ]
-    variations = vary([case for case in cases if case.name not in looked_up])
-    variations |= vary([case for case in cases if case.name in looked_up])
-    evidence = _weigh(cases, variations, settings)
-    evidence += _weigh_arrivals(seen, timed, settings)
-    judged = seen["rows"] >= settings.min_rows and bool(cases)
-    alarms = find_alarms(evidence, settings.false_alarm_rate) if judged else []
-    level = settings.false_alarm_rate / max(len(evidence), 1)
-    columns = [_describe(case, evidence, alarms, variations, settings, level) for case in cases]
-    columns.sort(key=lambda column: (-column["psi"], column["name"]))
-    drifted = [column["name"] for column in columns if column["drifted"]]
+    columns.sort(key=lambda column: (-column["psi"], column["name"], column["source"]))
+    parts = [_sum_up(one, alarms) for one in compared]
+    own = [part for part in parts if part["role"] == CHAMPION]
     return {
-        "rows": seen["rows"],
+        "rows": sum(part["rows"] for part in own),
         "judged": judged,
-        "drifted": sorted(set(drifted) - {PREDICTION}),
-        "prediction_drifted": PREDICTION in drifted,
-        "vanished": sorted(each.column or "" for each in found if each.what == "vanished"),
+        "drifted": sorted({name for part in own for name in part["drifted"]}),
+        "prediction_drifted": any(part["prediction_drifted"] for part in own),
+        "vanished": sorted({name for part in own for name in part["vanished"]}),
         "alarms": [_tell_alarm(each) for each in alarms],
-        "problems": [each.as_dict() for each in found],
+        "problems": [
+            {**each.as_dict(), "source": one.window.source, "role": one.window.role}
+            for one in compared
+            for each in one.problems
+        ],
         "settings": settings.model_dump(),
-        "tests": len(evidence),
-        "history": _tell_history(profile["history"]),
+        "tests": len(family),
+        "history": _tell_history(windows[0].profile["history"]),
+        "rows_by_source": {part["source"]: part["rows"] for part in own},
+        "drifted_by_source": _count_drifted(parts),
+        "sources": parts,
         "columns": columns,
     }
 
 
-def _weigh(cases: list[Case], variations: Variations, settings: DriftSettings) -> list[Evidence]:
-    whole = [
-        weigh_distribution(case, variations[case.name, "distribution"], settings) for case in cases
-    ]
-    shares = [
-        weigh_share(case, what, variations[case.name, what], settings)
-        for case in cases
-        for what in case.marks
-    ]
-    return [*whole, *(each for each in shares if each is not None)]
+def find_joint_alarms(
+    compared: Sequence[Comparison], false_alarm_rate: float
+) -> tuple[list[Evidence], list[Evidence]]:
+    """Return the evidence that shares the rate, and what of it is an alarm.
+
+    Windows with too few rows bring no evidence; where all are so small, nothing is an alarm.
+    """
+    judged = [each for one in compared if one.judged for each in one.evidence]
+    if not judged:
+        return [each for one in compared for each in one.evidence], []
+    return judged, find_alarms(judged, false_alarm_rate)
 
 
-def _weigh_arrivals(
-    seen: dict[str, Any], period: Period | None, settings: DriftSettings
-) -> list[Evidence]:
-    if period is None:
-        return []
-    found = (
-        weigh_volume(seen["rows"], period, settings),
-        weigh_silence(seen["newest"], period, settings),
-    )
-    return [each for each in found if each is not None]
+def _count_drifted(parts: list[dict[str, Any]]) -> dict[str, int]:
+    """Return how many columns drifted of each source, predictions of all roles among them."""
+    counts = dict.fromkeys((part["source"] for part in parts), 0)
+    for part in parts:
+        counts[part["source"]] += len(part["drifted"]) + part["prediction_drifted"]
+    return counts
+
+
+def _sum_up(one: Comparison, alarms: list[Evidence]) -> dict[str, Any]:
+    """Say in short what one window showed."""
+    window = one.window
+    own = [each for each in alarms if (each.source, each.role) == (window.source, window.role)]
+    drifted = {each.column for each in own if each.column}
+    vanished = [each.column or "" for each in one.problems if each.what == "vanished"]
+    return {
+        "source": window.source,
+        "role": window.role,
+        "model_version": window.model_version,
+        "rows": one.rows,
+        "judged": one.judged,
+        "drifted": sorted(drifted - {PREDICTION}),
+        "prediction_drifted": PREDICTION in drifted,
+        "vanished": sorted(vanished),
+        "columns": len(one.cases),
+        "tests": len(one.evidence),
+        **window.facts,
+    }
 
 
 def _describe(
-    case: Case,
-    evidence: list[Evidence],
-    alarms: list[Evidence],
-    variations: Variations,
-    settings: DriftSettings,
-    level: float,
+    case: Case, one: Comparison, alarms: list[Evidence], settings: DriftSettings, level: float
 ) -> dict[str, Any]:
-    own = [each for each in evidence if each.column == case.name]
+    own = [each for each in one.evidence if each.column == case.name]
     whole = next(each for each in own if each.what == "distribution")
-    reasons = [tell(each) for each in alarms if each.column == case.name]
-    variation = variations[case.name, "distribution"]
+    reasons = [tell(each) for each in alarms if each in own]
+    variation = one.variations[case.name, "distribution"]
     return {
         "name": case.name,
+        "source": one.window.source,
+        "role": one.window.role,
         "kind": case.reference["kind"],
         "psi": whole.effect,
         "p_value": whole.p_value,
@@ -167,6 +189,8 @@ def _tell_alarm(evidence: Evidence) -> dict[str, Any]:
     return {
         "what": evidence.what,
         "column": evidence.column,
+        "source": evidence.source,
+        "role": evidence.role,
         "told": tell(evidence),
         "p_value": evidence.p_value,
         "effect": evidence.effect,

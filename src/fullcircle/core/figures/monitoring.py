@@ -16,7 +16,17 @@ from fullcircle.core.figures.style import (
     name_metric,
     new_figure,
 )
+from fullcircle.core.sources import (
+    BATCH,
+    CHAMPION,
+    ENDPOINT,
+    STREAM,
+    has_several,
+    name_source,
+    split_by_source,
+)
 
+_SYMBOLS = {BATCH: "circle", STREAM: "diamond", ENDPOINT: "square"}
 _MAX_COLUMNS = 40
 _MAX_DISTRIBUTIONS = 12
 
@@ -24,7 +34,8 @@ _MAX_DISTRIBUTIONS = 12
 def drift_figure(drift: dict[str, Any]) -> go.Figure:
     """Draw how far each column moved, drifted ones marked, and what would have been seen."""
     columns = list(reversed(drift["columns"][:_MAX_COLUMNS]))
-    names = [column["name"] for column in columns]
+    several = has_several(drift["columns"])
+    names = [f"{name_source(column, several)}{column['name']}" for column in columns]
     title = f"Drift of {drift['model']}, rows scored as of {drift['as_of']}"
     figure = new_figure(title, "population stability index", "", height=160 + 22 * len(columns))
     figure.add_bar(
@@ -50,7 +61,8 @@ def drift_figure(drift: dict[str, Any]) -> go.Figure:
 def distribution_figure(column: dict[str, Any]) -> go.Figure:
     """Draw the share of rows in each bin of one column, at training and now."""
     state = "drifted" if column["drifted"] else "steady"
-    figure = new_figure(f"{column['name']}: {state}", "", "share of rows")
+    named = f"{name_source(column, several=False)}{column['name']}"
+    figure = new_figure(f"{named}: {state}", "", "share of rows")
     for name, key, colour in (("at training", "before", GREY), ("now", "now", BLUE)):
         figure.add_bar(x=column["bins"], y=column[key], name=name, marker_color=colour)
     figure.update_layout(barmode="group", showlegend=True)
@@ -62,29 +74,49 @@ def distribution_figure(column: dict[str, Any]) -> go.Figure:
 def performance_figure(performance: dict[str, Any], promised: dict[str, float]) -> go.Figure | None:
     """Draw each period's score and its estimate without labels; None before any period.
 
-    A dashed line stands where another version began to answer, a band for what was promised.
+    A dashed line stands where another version began to answer, a band for what was promised. Each
+    source has its own marks.
     """
     windows = performance["windows"]
     if not windows:
         return None
     figure = new_figure("Performance by period", "period from", name_metric(performance["metric"]))
-    clocks = list(dict.fromkeys(str(window["as_of"]) for window in windows))
+    clocks = sorted({str(window["as_of"]) for window in windows})
     ends = [clocks[0], clocks[-1]]
     add_band(figure, ends, [promised["low"]] * 2, [promised["high"]] * 2, GREY)
-    for kind, name, colour in (("score", "with labels", BLUE), ("estimate", "estimated", ORANGE)):
-        _add_intervals(figure, [w for w in windows if w.get(kind)], kind, name, colour)
-    before = windows[0]["model_version"]
-    for window in windows:
-        if window["model_version"] != before:
-            before = window["model_version"]
-            figure.add_vline(x=str(window["as_of"]), line={"dash": "dash", "color": GREEN})
+    sources = split_by_source(windows)
+    for source, own in sources.items():
+        before = f"{source}, " if len(sources) > 1 or source != BATCH else ""
+        symbol = _SYMBOLS[source]
+        for kind, name, colour in (
+            ("score", "with labels", BLUE),
+            ("estimate", "estimated", ORANGE),
+        ):
+            shown = [window for window in own if window.get(kind)]
+            _add_intervals(figure, shown, kind, f"{before}{name}", colour, symbol)
+        _mark_versions(figure, own)
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=clocks)
     figure.update_layout(showlegend=True)
     return figure
 
 
+def _mark_versions(figure: go.Figure, windows: list[dict[str, Any]]) -> None:
+    """Draw a line where another version began to answer as champion."""
+    own = [window for window in windows if window.get("role", CHAMPION) == CHAMPION]
+    before = own[0]["model_version"] if own else None
+    for window in own:
+        if window["model_version"] != before:
+            before = window["model_version"]
+            figure.add_vline(x=str(window["as_of"]), line={"dash": "dash", "color": GREEN})
+
+
 def _add_intervals(
-    figure: go.Figure, windows: list[dict[str, Any]], kind: str, name: str, colour: str
+    figure: go.Figure,
+    windows: list[dict[str, Any]],
+    kind: str,
+    name: str,
+    colour: str,
+    symbol: str,
 ) -> None:
     found = [window[kind] for window in windows]
     figure.add_scatter(
@@ -96,10 +128,15 @@ def _add_intervals(
             "symmetric": False,
         },
         mode="markers",
-        marker={"color": colour, "size": 9},
-        text=[f"version {window['model_version']}" for window in windows],
+        marker={"color": colour, "size": 9, "symbol": symbol},
+        text=[f"version {window['model_version']}{_name_role(window)}" for window in windows],
         name=name,
     )
+
+
+def _name_role(window: dict[str, Any]) -> str:
+    role = window.get("role", CHAMPION)
+    return "" if role == CHAMPION else f", {role}"
 
 
 def volume_figure(performance: dict[str, Any]) -> go.Figure | None:
@@ -108,13 +145,17 @@ def volume_figure(performance: dict[str, Any]) -> go.Figure | None:
     if not windows:
         return None
     figure = new_figure("Rows by period", "period from", "rows")
-    clocks = [str(window["as_of"]) for window in windows]
-    labelled = [window["labelled"] for window in windows]
-    waiting = [window["rows"] - window["labelled"] for window in windows]
-    figure.add_bar(x=clocks, y=labelled, name="labelled", marker_color=BLUE)
-    figure.add_bar(x=clocks, y=waiting, name="waiting for a label", marker_color=SKY)
+    clocks = sorted({str(window["as_of"]) for window in windows})
+    sources = split_by_source(windows)
+    for source, own in sources.items():
+        before = f"{source}, " if len(sources) > 1 or source != BATCH else ""
+        shown = [str(window["as_of"]) for window in own]
+        labelled = [window["labelled"] for window in own]
+        waiting = [window["rows"] - window["labelled"] for window in own]
+        figure.add_bar(x=shown, y=labelled, name=f"{before}labelled", marker_color=BLUE)
+        figure.add_bar(x=shown, y=waiting, name=f"{before}waiting for a label", marker_color=SKY)
     figure.update_layout(barmode="stack", showlegend=True)
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=clocks)
     return figure
 
 
@@ -150,7 +191,7 @@ def monitoring_figures(
         promised: The champion's score at training, with its interval.
         service: As measure_service gives it.
     """
-    slices = (performance.get("slices") or {}).get("rows", [])
+    slices = [row for each in performance.get("slices") or [] for row in each["rows"]]
     moved = sorted(drift["columns"], key=lambda column: not column["drifted"])
     figures = {
         "performance": performance_figure(performance, promised),

@@ -1,51 +1,26 @@
 """Predictions joined with the labels that have arrived, and what is wrong with those."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.drift.problems import Problem
+from fullcircle.core.performance.labelled import CLOCK, ROLE, VERSION, Labelled
 from fullcircle.core.profile import PREDICTION
+from fullcircle.core.sources import BATCH
 
-VERSION = "model_version"
-CLOCK = "as_of"
 _KNOWN_AT = "label_known_at"
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Scored rows with their labels, null where none has come.
-
-    Attributes:
-        rows: One row per prediction.
-        counts: Of labels: ``arrived``, ``unknown`` (of rows that were never scored), ``repeated``,
-            ``contradicting``, ``unreadable``, ``before_their_row``.
-        problems: What is wrong with them.
-        columns: What a judge of windows needs.
-    """
-
-    rows: ir.Table
-    counts: dict[str, int]
-    problems: list[Problem]
-    columns: list[str]
-
-    def windows(self, newest: int) -> Iterator[pd.DataFrame]:
-        """Read the newest windows one by one, oldest first; one clock and version each."""
-        keys = [CLOCK, VERSION]
-        found = self.rows.select(keys).distinct().to_pandas().sort_values(keys)
-        for as_of, version in found.tail(newest).itertuples(index=False):
-            chosen = self.rows.filter(self.rows[CLOCK] == as_of, self.rows[VERSION] == version)
-            yield chosen.select(self.columns).order_by(self.columns[0]).to_pandas()
-
-
 def join_labels(
-    predictions: ir.Table, labels: ir.Table, problem: ProblemSpec, as_of: datetime
+    predictions: ir.Table,
+    labels: ir.Table,
+    problem: ProblemSpec,
+    as_of: datetime,
+    source: str = BATCH,
 ) -> Labelled:
     """Join by row id the labels known at a moment.
 
@@ -57,11 +32,12 @@ def join_labels(
         labels: Row id, label and, by the contract, the moment from which it was known.
         problem: The contract.
         as_of: Later labels are not looked at.
+        source: Where the rows come from.
     """
     columns = _list_columns(predictions, problem)
     if problems := _check_columns(labels, problem):
         nothing = predictions.mutate(**{problem.label: ibis.null("float64")})
-        return Labelled(nothing, {}, problems, [*columns, problem.label])
+        return Labelled(nothing, {}, problems, [*columns, problem.label], source)
     if problem.label_time is not None:
         labels = labels.filter(labels[problem.label_time] <= ibis.literal(as_of))
     known = _settle(labels, problem)
@@ -70,7 +46,7 @@ def join_labels(
     plain = predictions.drop(problem.label) if problem.label in predictions.columns else predictions
     joined = plain.left_join(value, problem.row_id)
     rows = joined.select(*plain.columns, problem.label)
-    return Labelled(rows, counts, _tell(counts), [*columns, problem.label])
+    return Labelled(rows, counts, _tell(counts), [*columns, problem.label], source)
 
 
 def _list_columns(predictions: ir.Table, problem: ProblemSpec) -> list[str]:
@@ -80,7 +56,16 @@ def _list_columns(predictions: ir.Table, problem: ProblemSpec) -> list[str]:
         for name in predictions.columns
         if name.endswith((f"_{PREDICTION}", "_decision", f"_{VERSION}"))
     ]
-    wanted = [problem.row_id, CLOCK, VERSION, PREDICTION, "decision", *problem.slices, *beside]
+    wanted = [
+        problem.row_id,
+        CLOCK,
+        ROLE,
+        VERSION,
+        PREDICTION,
+        "decision",
+        *problem.slices,
+        *beside,
+    ]
     return [name for name in dict.fromkeys(wanted) if name in predictions.columns]
 
 

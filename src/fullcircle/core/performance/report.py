@@ -1,6 +1,10 @@
-"""All windows together: how each did, for whom, and how well it was foreseen."""
+"""All windows of all sources together: how each did, for whom, and how well it was foreseen."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -10,10 +14,14 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.drift.problems import Problem
 from fullcircle.core.evaluation.slices import SliceSettings, score_slices
 from fullcircle.core.performance.estimation import BLIND_SPOT
-from fullcircle.core.performance.joining import CLOCK, VERSION, Labelled
+from fullcircle.core.performance.labelled import CLOCK, ROLE, VERSION, Labelled, LabelledWindow
 from fullcircle.core.performance.settings import PerformanceSettings
 from fullcircle.core.performance.windows import judge_window
 from fullcircle.core.profile import PREDICTION
+from fullcircle.core.sources import BATCH, CHAMPION
+
+# What is kept of windows that have not changed is of no use once this code judges otherwise.
+_LAYOUT = 1
 
 
 def measure_performance(
@@ -22,7 +30,7 @@ def measure_performance(
     settings: PerformanceSettings,
     reference: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Score each window and model version on the rows whose label has arrived.
+    """Score each window and model version of a frame on the rows whose label has arrived.
 
     Args:
         scored: One row per prediction: ``as_of``, ``model_version``, ``predicted`` and the label
@@ -33,58 +41,180 @@ def measure_performance(
         reference: The champion's ``version`` and ``calibration``, for estimates without labels.
 
     Returns:
-        As measure_windows gives it.
+        As measure_sources gives it.
 
     Raises:
         ConfigurationError: The table of values does not fit the task.
     """
-    parts = (rows for _, rows in scored.groupby([CLOCK, VERSION], sort=True))
-    return measure_windows(parts, problem, settings, reference)
+    parts = [
+        LabelledWindow(
+            {"source": BATCH, ROLE: CHAMPION, CLOCK: clock, VERSION: str(version)},
+            partial(pd.DataFrame.copy, rows),
+        )
+        for (clock, version), rows in scored.groupby([CLOCK, VERSION], sort=True)
+    ]
+    judge = _Judge(problem, settings, reference, 1, {})
+    return _sum_up(problem, [_judge_source(BATCH, parts, judge)], [])
 
 
-def measure_windows(
-    parts: Iterable[pd.DataFrame],
+def measure_sources(
+    sources: Sequence[Labelled],
     problem: ProblemSpec,
     settings: PerformanceSettings,
     reference: dict[str, Any] | None = None,
-    labelled: Labelled | None = None,
+    previous: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Score windows as they are read, so that one lies in memory at a time.
+    """Score each source's windows on the labels that have come, one window in memory at a time.
+
+    A window whose rows, labels and settings are those of the report before keeps what was found.
 
     Args:
-        parts: Rows of one clock and version each, oldest first, as measure_performance takes them.
+        sources: Scored rows with their labels.
         problem: The contract.
         settings: How performance is judged.
         reference: The champion's ``version`` and ``calibration``, for estimates without labels.
-        labelled: Where the labels come from, with their counts and problems.
+        previous: The report before; None without one.
 
     Returns:
-        ``metric``; ``windows``, oldest first: clock, version, rows, labelled rows, share still
-        unlabelled, the primary metric with its interval or the reason for none, the estimate
-        without labels, the worth, and other models beside; ``slices`` of the newest judged window;
-        ``estimates``: how many were checked, how many held, what they cannot see; ``labels``:
-        counts; ``problems``.
+        ``metric``; ``windows`` by source, oldest first: source, role, clock, version, rows,
+        labelled rows, share still unlabelled, the primary metric with its interval or the reason
+        for none, the estimate without labels, the worth, and other models beside; where there are
+        several sources, ``bound``: the interval that they share the confidence of; ``slices`` of
+        the newest judged window of each source; ``newest``: by source its score and numbers of
+        rows; ``kept``: how many windows had not changed; ``estimates``: how many were checked, how
+        many held, what they cannot see; ``labels``: counts by source; ``problems``.
+
+    Raises:
+        ConfigurationError: The table of values does not fit the task.
     """
-    if settings.value is not None:
-        settings.value.fit(problem.task)
+    judge = _Judge(problem, settings, reference, len(sources), dict(previous or {}))
+    found = [_judge_source(s.source, s.windows(settings.max_windows), judge) for s in sources]
+    return _sum_up(problem, found, sources)
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """What windows are judged by, and what was found before."""
+
+    problem: ProblemSpec
+    settings: PerformanceSettings
+    reference: dict[str, Any] | None
+    sources: int
+    previous: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if self.settings.value is not None:
+            self.settings.value.fit(self.problem.task)
+
+    def digest(self, window: LabelledWindow) -> str | None:
+        """Return the digest of all that the judgement of a window rests on."""
+        if window.digest is None:
+            return None
+        reference = self.reference or {}
+        own = window.facts[VERSION] == str(reference.get("version"))
+        given = [
+            _LAYOUT,
+            window.facts,
+            window.digest,
+            self.problem.model_dump(mode="json"),
+            self.settings.model_dump(mode="json", exclude={"max_windows"}),
+            reference.get("calibration") if own else None,
+            self.sources,
+        ]
+        return sha256(json.dumps(given, default=str).encode()).hexdigest()[:24]
+
+    def recall(self, kind: str, digest: str | None) -> dict[str, Any] | None:
+        """Return what was found before of the same; None where it was not."""
+        if digest is None:
+            return None
+        known = (each for each in self.previous.get(kind) or [] if isinstance(each, dict))
+        return next((each for each in known if each.get("digest") == digest), None)
+
+
+@dataclass(frozen=True)
+class _SourceReport:
+    """The windows of one source, the slices of the newest judged one, and how many were kept."""
+
+    source: str
+    windows: list[dict[str, Any]]
+    slices: dict[str, Any] | None
+    kept: int
+
+
+def _judge_source(source: str, parts: Iterable[LabelledWindow], judge: _Judge) -> _SourceReport:
     windows: list[dict[str, Any]] = []
-    slices: dict[str, Any] | None = None
-    for rows in parts:
-        facts = {CLOCK: rows[CLOCK].iloc[0], VERSION: str(rows[VERSION].iloc[0])}
-        windows.append({**facts, **judge_window(rows, problem, settings, reference)})
-        if windows[-1]["score"] is not None:
-            slices = {**facts, "rows": _slice(rows, problem, settings)}
+    newest: LabelledWindow | None = None
+    kept = 0
+    for part in parts:
+        digest = judge.digest(part)
+        found = judge.recall("windows", digest)
+        kept += found is not None
+        if found is None:
+            rows = part.read()
+            told = judge_window(rows, judge.problem, judge.settings, judge.reference, judge.sources)
+            found = {**part.facts, **told, "digest": digest}
+        windows.append(found)
+        if found["score"] is not None and part.facts[ROLE] == CHAMPION:
+            newest = part
+    return _SourceReport(source, windows, _judge_slices(newest, judge), kept)
+
+
+def _judge_slices(window: LabelledWindow | None, judge: _Judge) -> dict[str, Any] | None:
+    if window is None:
+        return None
+    digest = judge.digest(window)
+    known = judge.recall("slices", digest)
+    if known is not None:
+        return known
+    rows = _slice(window.read(), judge.problem, judge.settings)
+    return {**window.facts, "rows": rows, "digest": digest}
+
+
+def _sum_up(
+    problem: ProblemSpec, found: list[_SourceReport], sources: Sequence[Labelled]
+) -> dict[str, Any]:
+    windows = [window for each in found for window in each.windows]
     checked = [w["estimate"]["holds"] for w in windows if w["estimate"]]
     known = [each for each in checked if each is not None]
-    problems = [*(labelled.problems if labelled else []), *_find_problems(windows)]
+    told = [
+        {**problem_.as_dict(), "source": each.source}
+        for each in sources
+        for problem_ in each.problems
+    ]
+    told += [
+        {**problem_.as_dict(), "source": each.source}
+        for each in found
+        for problem_ in _find_problems(each.windows)
+    ]
     return {
         "metric": problem.primary_metric,
         "windows": windows,
-        "slices": slices,
+        "slices": [each.slices for each in found if each.slices is not None],
+        "newest": {each.source: _describe_newest(each, problem) for each in found if each.windows},
+        "kept": sum(each.kept for each in found),
         "estimates": {"checked": len(known), "held": sum(known), "told": BLIND_SPOT},
-        "labels": labelled.counts if labelled else {},
-        "problems": [each.as_dict() for each in problems],
+        "labels": {each.source: each.counts for each in sources},
+        "problems": told,
     }
+
+
+def _describe_newest(found: _SourceReport, problem: ProblemSpec) -> dict[str, Any]:
+    """Return numbers of a source for MLflow: all its rows, and the newest judged window's score."""
+    numbers: dict[str, Any] = {
+        "rows": sum(window["rows"] for window in found.windows),
+        "labelled": sum(window["labelled"] for window in found.windows),
+    }
+    judged = [w for w in found.windows if w["score"] and w[ROLE] == CHAMPION]
+    if judged:
+        score = judged[-1]["score"]
+        numbers |= {name: each["value"] for name, each in judged[-1]["scores"].items()}
+        numbers |= {
+            problem.primary_metric: score["value"],
+            f"{problem.primary_metric}_low": score["low"],
+            f"{problem.primary_metric}_high": score["high"],
+            "unlabelled_share": judged[-1]["unlabelled_share"],
+        }
+    return numbers
 
 
 def _slice(

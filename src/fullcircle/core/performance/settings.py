@@ -72,6 +72,8 @@ class PerformanceSettings(Settings):
         confidence: Coverage of each interval, 0 to 1.
         seed: Seed of the resamples.
         max_windows: Older periods than so many are left out.
+        window_days: Length of the windows of the stream's and the endpoint's rows, in whole days;
+            None takes the contract's ``period_days``, and 7 of a snapshot.
         estimate_draws: Simulated sets of labels behind an estimate without labels; 0 makes none.
         min_checked_share: Share of a period's rows whose labels must be there before its estimate
             is held against the truth.
@@ -84,6 +86,7 @@ class PerformanceSettings(Settings):
     confidence: float = Field(gt=0, lt=1)
     seed: int
     max_windows: int = Field(default=60, ge=1)
+    window_days: int | None = Field(default=None, ge=1)
     estimate_draws: int = Field(default=300, ge=0)
     min_checked_share: float = Field(default=0.9, gt=0, le=1)
     metrics: list[str] = Field(default_factory=list)

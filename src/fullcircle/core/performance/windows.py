@@ -10,7 +10,7 @@ from fullcircle.core.evaluation.intervals import Estimate, Resampled
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.performance.answers import Answers, stack
 from fullcircle.core.performance.estimation import check_estimate, estimate_metric
-from fullcircle.core.performance.joining import VERSION
+from fullcircle.core.performance.labelled import VERSION
 from fullcircle.core.performance.settings import PerformanceSettings
 from fullcircle.core.performance.value import sum_value, value_rows
 from fullcircle.core.profile import PREDICTION
@@ -23,6 +23,7 @@ def judge_window(
     problem: ProblemSpec,
     settings: PerformanceSettings,
     reference: dict[str, Any] | None,
+    sources: int = 1,
 ) -> dict[str, Any]:
     """Judge the rows of one clock and version.
 
@@ -33,14 +34,16 @@ def judge_window(
         problem: The contract.
         settings: How performance is judged.
         reference: The champion's ``version`` and ``calibration``; None makes no estimate.
+        sources: Number of sources that share the chance of a false verdict (Bonferroni).
 
     Returns:
-        ``rows``, ``labelled``, ``unlabelled_share``, ``score`` (the primary metric) with its
-        interval or None with the ``reason``; ``scores`` of every metric of the task with their
-        intervals, by name, empty where there is a reason; ``confusion``, the matrix of truth (rows)
-        and decisions (columns), None of a regression or with a reason; ``estimate`` without labels
-        with whether it ``holds``, ``value``, and ``beside``: each other model that predicted the
-        same rows.
+        ``rows``, ``labelled``, ``unlabelled_share``, ``predicted_mean`` and, of two classes,
+        ``positive_share``; ``score`` (the primary metric) with its interval or None with the
+        ``reason``, of several sources the ``bound`` to judge by; ``scores`` of every metric of the
+        task with their intervals, by name, empty where there is a reason; ``confusion``, the matrix
+        of truth (rows) and decisions (columns), None of a regression or with a reason; ``estimate``
+        without labels with whether it ``holds``, ``value``, and ``beside``: each other model that
+        predicted the same rows.
     """
     usable = _has_prediction(rows[PREDICTION])
     labelled = rows[rows[problem.label].notna() & usable]
@@ -49,6 +52,9 @@ def judge_window(
     scored = None if reason else answers.resample(problem.primary_metric, settings)
     score = None if scored is None else scored.estimate(settings.confidence).as_dict()
     share = len(labelled) / max(len(rows), 1)
+    bound = None
+    if scored is not None and sources > 1:
+        bound = scored.estimate(1 - (1 - settings.confidence) / sources).as_dict()
     estimate = _estimate(rows[usable], problem, settings, reference)
     holds = check_estimate(estimate, score, share, settings.min_checked_share)
     return {
@@ -56,8 +62,10 @@ def judge_window(
         "labelled": len(labelled),
         "unlabelled_share": 1 - share,
         "without_prediction": int((~usable).sum()),
+        **_describe_predictions(rows[usable], problem),
         "score": score,
         "reason": reason,
+        **({} if bound is None else {"bound": bound}),
         "scores": {} if reason else answers.estimate_all(problem, settings),
         "confusion": None if reason else answers.count(),
         "estimate": None if estimate is None else {**estimate, "holds": holds},
@@ -67,6 +75,16 @@ def judge_window(
             for role in _find_roles(list(rows.columns))
         ],
     }
+
+
+def _describe_predictions(rows: pd.DataFrame, problem: ProblemSpec) -> dict[str, float | None]:
+    """Return what was predicted on average, so that it can be followed before labels come."""
+    if rows.empty or problem.task == "multiclass":
+        return {"predicted_mean": None}
+    found: dict[str, float | None] = {"predicted_mean": float(rows[PREDICTION].mean())}
+    if problem.task == "binary" and "decision" in rows:
+        found["positive_share"] = float(rows["decision"].mean())
+    return found
 
 
 def _has_prediction(column: "pd.Series[Any]") -> "pd.Series[bool]":

@@ -7,6 +7,7 @@ from typing import Any
 from fullcircle.core.retraining.acts import Retraining, known_by
 from fullcircle.core.retraining.rules import Evidence, apply_rules, describe_drift
 from fullcircle.core.retraining.settings import RetrainingSettings
+from fullcircle.core.sources import has_several, list_windows
 
 
 def decide_retraining(
@@ -96,6 +97,12 @@ def _tell_rest(evidence: Evidence, settings: RetrainingSettings) -> str:
         needed = f"{settings.drifted_windows} of {settings.of_last_windows} windows must drift"
         return f"{'; '.join(moved)}; {needed} to ask for a retraining"
     return (
-        f"no drift in {len(drift['columns'])} columns over {drift['rows']} rows; "
+        f"no drift in {len(drift['columns'])} columns over {drift['rows']} rows{_name_all(drift)}; "
         f"{judged} labelled periods, none worse than promised"
     )
+
+
+def _name_all(drift: Mapping[str, Any]) -> str:
+    """Name the sources where there are several."""
+    named = [str(each.get("source", "")) for each in list_windows(drift)]
+    return f" of {', '.join(dict.fromkeys(named))}" if has_several(list_windows(drift)) else ""

@@ -7,7 +7,9 @@ from typing import Any
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.metrics import METRICS
+from fullcircle.core.profile import PREDICTION
 from fullcircle.core.retraining.settings import RetrainingSettings
+from fullcircle.core.sources import BATCH, CHAMPION, has_several, list_windows, name_source
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,18 @@ def note_window(
         "judged": bool(drift["judged"]),
         "drifted": bool(reasons),
         "told": "; ".join(reasons),
+        "sources": {
+            each.get("source", BATCH): {
+                "rows": each["rows"],
+                "judged": bool(each["judged"]),
+                "drifted": [
+                    *each["drifted"],
+                    *([PREDICTION] if each["prediction_drifted"] else []),
+                ],
+            }
+            for each in list_windows(drift)
+            if each.get("role", CHAMPION) == CHAMPION
+        },
     }
 
 
@@ -110,39 +124,85 @@ def _judge_drift(evidence: Evidence, settings: RetrainingSettings) -> Finding:
 
 
 def describe_drift(drift: Mapping[str, Any], settings: RetrainingSettings) -> list[str]:
-    """Say why a window counts as drifted; nothing where it does not."""
+    """Say why a window counts as drifted, by source; nothing where it does not.
+
+    What other roles predict says nothing of the champion.
+    """
+    windows = [each for each in list_windows(drift) if each.get("role", CHAMPION) == CHAMPION]
+    several = has_several(windows)
+    return [
+        f"{name_source(window, several)}{reason}"
+        for window in windows
+        for reason in _describe_window(window, settings)
+    ]
+
+
+def _describe_window(window: Mapping[str, Any], settings: RetrainingSettings) -> list[str]:
     reasons = []
-    if len(drift["drifted"]) > settings.max_drifted_columns:
-        reasons.append(f"inputs drifted: {', '.join(drift['drifted'])}")
-    if drift["prediction_drifted"]:
+    if len(window["drifted"]) > settings.max_drifted_columns:
+        reasons.append(f"inputs drifted: {', '.join(window['drifted'])}")
+    if window["prediction_drifted"]:
         reasons.append("the distribution of the predictions drifted")
-    if drift["vanished"]:
-        reasons.append(f"inputs vanished: {', '.join(drift['vanished'])}")
+    if window["vanished"]:
+        reasons.append(f"inputs vanished: {', '.join(window['vanished'])}")
     return reasons
 
 
 def _judge_performance(evidence: Evidence, settings: RetrainingSettings) -> Finding:
-    performance, promised = evidence.performance, evidence.reference["promised"]
-    judged = [
-        window
-        for window in performance["windows"]
-        if window["score"] and window["model_version"] == evidence.reference["version"]
-    ]
-    if not judged:
+    """Hold the newest judged window of each source against the promise."""
+    newest = newest_judged(evidence.performance, evidence.reference.get("version"))
+    if not newest:
         return Finding("performance", (), judged=False, evidence={})
-    newest, name = judged[-1], str(performance["metric"])
-    score, metric = newest["score"], METRICS[name]
+    several = has_several(evidence.performance["windows"])
+    promised = dict(evidence.reference["promised"])
+    numbers = [
+        {
+            "source": window.get("source", BATCH),
+            "as_of": str(window["as_of"]),
+            "score": dict(window["score"]),
+            "promised": promised,
+            "asks": bool(told),
+            "told": "; ".join(told),
+        }
+        for window in newest
+        for told in [_tell_decline(window, evidence, settings)]
+    ]
+    reasons = [f"{name_source(each, several)}{each['told']}" for each in numbers if each["asks"]]
+    found = {**numbers[0], "sources": numbers}
+    return Finding("performance", tuple(reasons), judged=True, evidence=found)
+
+
+def newest_judged(
+    performance: Mapping[str, Any], version: str | None = None
+) -> list[Mapping[str, Any]]:
+    """Return the newest window of each source that has a score, of one version if one is given."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for window in performance["windows"]:
+        if window["score"] and version in (None, window["model_version"]):
+            found[window.get("source", BATCH)] = window
+    return list(found.values())
+
+
+def _tell_decline(
+    window: Mapping[str, Any], evidence: Evidence, settings: RetrainingSettings
+) -> list[str]:
+    """Say that a window is surely worse than promised, or than its limit.
+
+    Of several sources the wider bound counts, which shares the chance of a false verdict.
+    """
+    name, promised = str(evidence.performance["metric"]), evidence.reference["promised"]
+    score, bound = window["score"], window.get("bound", window["score"])
+    metric = METRICS[name]
     reasons = []
-    if metric.is_surely_worse(score, metric.find_worse_end(promised)):
+    if metric.is_surely_worse(bound, metric.find_worse_end(promised)):
         given = f"{score['value']:.4f}, promised {promised['value']:.4f}"
-        reasons.append(f"{_say_worse(name, newest)} promised: {given}")
+        reasons.append(f"{_say_worse(name, window)} promised: {given}")
     for limited, limit in list_limits(name, settings.score_limit).items():
-        found = score if limited == name else _find_score(limited, newest["scores"])
+        found = bound if limited == name else _find_score(limited, window["scores"])
         if METRICS[limited].is_surely_worse(found, limit):
             given = f"{found['value']:.4f}, limit {limit:g}"
-            reasons.append(f"{_say_worse(limited, newest)} its limit: {given}")
-    numbers = {"as_of": str(newest["as_of"]), "score": dict(score), "promised": dict(promised)}
-    return Finding("performance", tuple(reasons), judged=True, evidence=numbers)
+            reasons.append(f"{_say_worse(limited, window)} its limit: {given}")
+    return reasons
 
 
 def _find_score(metric: str, scores: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:

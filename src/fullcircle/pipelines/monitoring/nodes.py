@@ -1,7 +1,7 @@
 """From predictions and late labels to what has changed and what to do about it."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import ibis
@@ -11,102 +11,57 @@ import plotly.graph_objects as go
 from fullcircle.core.alerts import AlertSettings, decide, find_conditions
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.dashboard import draw_dashboard
-from fullcircle.core.drift import (
-    DriftSettings,
-    Period,
-    check_versions,
-    group_days,
-    measure_drift,
-)
+from fullcircle.core.drift import DriftSettings, Scored, build_windows, measure_windows
 from fullcircle.core.figures import drift_figure, monitoring_figures
-from fullcircle.core.performance import PerformanceSettings, join_labels, measure_windows
-from fullcircle.core.profile import PREDICTION
+from fullcircle.core.performance import PerformanceSettings, label_sources, measure_sources
 from fullcircle.core.retraining import (
     Evidence,
     RetrainingSettings,
     decide_retraining,
     note_window,
 )
-from fullcircle.core.scoring.requests import DAY
-from fullcircle.core.scoring.rows import BACKFILLED
 from fullcircle.core.service import ServiceSettings, measure_service
 
 
 def report_drift(
-    predictions: ir.Table,
+    predictions: ir.Table | None,
     reference_profile: dict[str, Any],
     problem: ProblemSpec,
     drift: DriftSettings,
     as_of: Clock,
+    stream_predictions: ir.Table | None = None,
+    endpoint_predictions: ir.Table | None = None,
+    role_profiles: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Compare the rows of the period after ``as_of`` with the champion's profile at training.
+    """Compare what each source scored with the champion's profile, and other roles' with their own.
 
-    What is wrong with the window, were it empty, stands under ``problems``.
+    Of a batch the rows of the period after ``as_of`` are looked at, of stream and endpoint the
+    newest before it. What is wrong with a window, were it empty, stands under ``problems``.
     """
-    period = _find_period(predictions, problem, as_of)
-    window = _select_window(predictions, as_of, period)
-    versions = window.group_by("model_version").agg(rows=window.count()).to_pyarrow().to_pylist()
-    counts = {str(each["model_version"]): int(each["rows"]) for each in versions}
-    if window[PREDICTION].type().is_array():
-        window = window.mutate(**{PREDICTION: window["decision"].cast("float64")})
-    report = measure_drift(
-        window,
-        reference_profile,
-        drift,
-        period=period,
-        known_columns=set(window.columns) - set(problem.features),
-        looked_up={new for lookup in problem.feature_lookups for new in lookup.renaming.values()},
-        problems=check_versions(counts, reference_profile["version"]),
-    )
+    scored = Scored(predictions, stream_predictions, endpoint_predictions)
+    windows = build_windows(scored, reference_profile, problem, drift, as_of, role_profiles)
+    report = measure_windows(windows, drift)
     return {"as_of": str(as_of), "model": reference_profile["model"], **report}
 
 
-def _find_period(predictions: ir.Table, problem: ProblemSpec, as_of: Clock) -> Period | None:
-    """Give the period after ``as_of`` and what came in those before; None of a snapshot."""
-    when, length = problem.event_time, problem.period_days
-    if when is None or length is None:
-        return None
-    earlier = predictions.filter(predictions[DAY] < as_of.moment.date().isoformat())
-    days = earlier.group_by(DAY).agg(rows=earlier.count(), newest=earlier[when].max())
-    counted = [
-        (date.fromisoformat(each[DAY]), int(each["rows"]), each["newest"])
-        for each in days.to_pyarrow().to_pylist()
-    ]
-    before = group_days(counted, as_of.moment, length)
-    return Period(when, as_of.moment, as_of.moment + timedelta(days=length), before)
-
-
-def _select_window(predictions: ir.Table, as_of: Clock, period: Period | None) -> ir.Table:
-    """Select the rows of the period, whenever they were scored; of a snapshot, by their clock."""
-    if period is None:
-        return predictions.filter(predictions["as_of"] == str(as_of))
-    day, moment = predictions[DAY], predictions[period.event_time]
-    return predictions.filter(
-        # The table is partitioned by day.
-        day.between(period.start.date().isoformat(), period.end.date().isoformat()),
-        moment >= ibis.literal(period.start),
-        moment < ibis.literal(period.end),
-    )
-
-
-def report_performance(
-    predictions: ir.Table,
+def report_performance(  # noqa: PLR0913, PLR0917 - every source, and what was found before
+    predictions: ir.Table | None,
     labels: ir.Table,
     problem: ProblemSpec,
     performance: PerformanceSettings,
     as_of: Clock,
     reference_profile: dict[str, Any] | None = None,
+    stream_predictions: ir.Table | None = None,
+    endpoint_predictions: ir.Table | None = None,
+    previous_performance: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Score past predictions, per period and version, on the labels that had arrived by then."""
-    scored = _leave_out_backfills(predictions).filter(predictions["as_of"] <= str(as_of))
-    labelled = join_labels(scored, labels, problem, as_of.moment)
-    windows = labelled.windows(performance.max_windows)
-    return measure_windows(windows, problem, performance, reference_profile, labelled)
+    """Score past predictions of each source on the labels that had arrived by then.
 
-
-def _leave_out_backfills(predictions: ir.Table) -> ir.Table:
-    """Drop rows older than the model's training: it may have learnt from them."""
-    return predictions.filter(~predictions[BACKFILLED].fill_null(False))
+    What has not changed since the report before is taken from it.
+    """
+    scored = Scored(predictions, stream_predictions, endpoint_predictions)
+    sources = label_sources(scored, labels, problem, as_of, performance.window_days)
+    return measure_sources(sources, problem, performance, reference_profile, previous_performance)
 
 
 def report_service(

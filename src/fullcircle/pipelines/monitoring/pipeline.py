@@ -1,4 +1,4 @@
-"""predictions + reference_profile + labels + endpoint_log → reports, alerts, dashboard."""
+"""Predictions of all sources + profiles + labels + endpoint_log → reports, alerts, dashboard."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 
@@ -17,6 +17,9 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "params:problem",
                     "params:drift",
                     "params:as_of",
+                    "stream_predictions",
+                    "endpoint_predictions",
+                    "role_profiles",
                 ],
                 "drift_report",
                 name="report_drift",
@@ -30,6 +33,9 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "params:performance",
                     "params:as_of",
                     "reference_profile",
+                    "stream_predictions",
+                    "endpoint_predictions",
+                    "previous_performance",
                 ],
                 "performance_report",
                 name="report_performance",

@@ -12,7 +12,13 @@ from fullcircle.core.model import Model
 from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.core.rejection import REASON
 from fullcircle.core.scoring.days import ScoredDay
-from fullcircle.core.scoring.planning import ScoringSettings, Span, find_span, plan_days
+from fullcircle.core.scoring.planning import (
+    ScoringSettings,
+    Span,
+    find_span,
+    identify_day,
+    plan_days,
+)
 from fullcircle.core.scoring.reporting import summarise_scoring
 from fullcircle.core.scoring.requests import (
     DAY,
@@ -79,7 +85,7 @@ def _explain_nothing(events: ir.Table, problem: ProblemSpec, span: Span | None) 
     )
 
 
-def plan_scoring(
+def plan_scoring(  # noqa: PLR0913, PLR0917 - all that decides which days are scored
     scoring_requests: RequestTable | ir.Table,
     scored_before: Mapping[str, Any],
     feature_tables: Mapping[str, KeyedTable],
@@ -87,23 +93,49 @@ def plan_scoring(
     companions: Mapping[str, Model],
     problem: ProblemSpec,
     as_of: Clock,
+    since: str | None = None,
+    until: str | None = None,
 ) -> list[dict[str, Any]]:
     """Say which days are scored, and which are kept from a run that was cut short.
 
     Raises:
-        DataError: The request table lacks a column.
+        DataError: The request table lacks a column, or holds rows that this run does not score.
         ModelError: A model cannot score these requests.
     """
     requests = RequestTable.of(scoring_requests)
+    span = find_span(problem, as_of, since, until, max(scored_before, default=None))
+    _refuse_other_span(requests.rows, problem, span, as_of)
     for model in (champion, *companions.values()):
         refuse_bad_requests(requests.rows, feature_tables, model, problem)
     models = {CHAMPION: champion, **companions}
-    inputs = {
+    return plan_days(requests.days, _describe_inputs(models, feature_tables, as_of), scored_before)
+
+
+def _refuse_other_span(
+    rows: ir.Table, problem: ProblemSpec, span: Span | None, as_of: Clock
+) -> None:
+    """Refuse requests that a run with another clock has selected: they would get this one's."""
+    if span is None or problem.event_time is None:
+        return
+    moment = rows[problem.event_time]
+    outside = (moment < ibis.literal(span.first)) | (moment >= ibis.literal(span.end))
+    if count := int(rows.filter(outside).count().execute()):
+        raise DataError(
+            f"{count:,} of the requests lie outside of {span.first:%Y-%m-%d} up to "
+            f"{span.end:%Y-%m-%d}, which as_of={as_of} scores: a run with another clock has "
+            "selected them. Select them again: kedro run --pipeline scoring."
+        )
+
+
+def _describe_inputs(
+    models: Mapping[str, Model], tables: Mapping[str, KeyedTable], as_of: Clock
+) -> dict[str, str]:
+    """Describe what, beside its requests, decides what a day's predictions are."""
+    return {
         "as_of": str(as_of),
         **{role: _identify(model) for role, model in models.items()},
-        "features": _tell_versions(feature_tables, champion),
+        "features": _tell_versions(tables, models[CHAMPION]),
     }
-    return plan_days(requests.days, inputs, scored_before)
 
 
 def _identify(model: Model) -> str:
@@ -147,9 +179,23 @@ def score_requests(
     models = {CHAMPION: champion, **companions}
     ready = Scoring.prepare(models, feature_tables, problem, stamps, scoring)
     requests = RequestTable.of(scoring_requests)
+    _refuse_other_plan(requests, scoring_plan, _describe_inputs(models, feature_tables, as_of))
     score = score_days_on_spark if is_on_spark(requests.rows) else score_days
     for day in score(requests, scoring_plan, ready):
         yield day, day
+
+
+def _refuse_other_plan(
+    requests: RequestTable, plan: list[dict[str, Any]], inputs: Mapping[str, str]
+) -> None:
+    """Refuse a plan that was made for another clock, model, features or requests than these."""
+    planned = {entry["day"]: entry["fingerprint"] for entry in plan}
+    here = {day: identify_day(found, inputs) for day, found in requests.days.items()}
+    if planned != here:
+        raise DataError(
+            "The scoring plan was made for another clock, model, feature table or request table "
+            "than these. Plan again: kedro run --pipeline scoring."
+        )
 
 
 def report_scoring(

@@ -32,6 +32,8 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "companions",
                     "params:problem",
                     "params:as_of",
+                    "params:since",
+                    "params:until",
                 ],
                 "scoring_plan",
                 name="plan_scoring",

@@ -10,9 +10,25 @@ import pyarrow as pa
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.tally import Tally
 
 BATCH_ROWS = 20_000
 MAX_COLUMNS = 5_000
+Rows = Callable[..., Iterable[Sequence[str | None]]]
+# Reads rows as columns of texts, and raises FastError with the rows that it gave where it cannot.
+FastRows = Callable[[pa.Schema], Iterator[pa.RecordBatch]]
+
+
+class FastError(Exception):
+    """The fast reader met what only the patient one can read.
+
+    Attributes:
+        given: Records that it had read by then.
+    """
+
+    def __init__(self, given: int) -> None:
+        super().__init__(f"behind record {given}")
+        self.given = given
 
 
 @dataclass(frozen=True)
@@ -24,21 +40,35 @@ class Source:
         schema: Its columns.
         batches: Gives its rows.
         findings: What was noticed when it was opened.
+        tally: Counts what becomes of each record, while it is read.
+        stated: Names of the columns as the source states them, where it has names.
     """
 
     kind: str
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
     findings: list[Finding] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    stated: tuple[str, ...] = ()
 
 
-def of_texts(
+def of_rows(
     kind: str,
     header: Sequence[Any],
-    rows: Callable[[], Iterable[Sequence[str | None]]],
+    rows: Rows,
     findings: list[Finding],
+    tally: Tally,
+    fast: Any = None,
 ) -> Source:
     """Make a source of rows of texts, each as long as the header.
+
+    Args:
+        kind: What it is, for people.
+        header: Names of the columns.
+        rows: Yields the rows, and counts them in the tally.
+        findings: What was noticed.
+        tally: What becomes of each record.
+        fast: A reader of the same rows that is quicker, where there is one.
 
     Raises:
         DataError: The header has no names, or very many.
@@ -48,25 +78,52 @@ def of_texts(
         raise DataError("The table has no columns.")
     if len(names) > MAX_COLUMNS:
         raise DataError(
-            f"The table has {len(names)} columns, more than {MAX_COLUMNS}. Choose some of them."
+            f"The table has {len(names):,} columns, more than {MAX_COLUMNS:,}. Choose some of them."
         )
     schema = pa.schema([(name, pa.string()) for name in names])
 
-    def batches() -> Iterator[pa.RecordBatch]:
-        waiting = iter(rows())
+    def slow(given: int = 0) -> Iterator[pa.RecordBatch]:
+        waiting = iter(rows(given=given) if given else rows())
         while piece := list(islice(waiting, BATCH_ROWS)):
             columns = [pa.array(column, pa.string()) for column in zip(*piece, strict=True)]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    return Source(kind, schema, batches, [*findings, *repeated])
+    def batches() -> Iterator[pa.RecordBatch]:
+        if fast is None:
+            yield from slow()
+            return
+        try:
+            yield from fast(schema)
+        except FastError as error:
+            yield from slow(error.given)
+
+    return Source(kind, schema, batches, [*findings, *repeated], tally, tuple(map(str, header)))
+
+
+def of_texts(
+    kind: str,
+    header: Sequence[Any],
+    rows: Callable[[], Iterable[Sequence[str | None]]],
+    findings: list[Finding],
+) -> Source:
+    """Make a source of rows of which each is read: from a database, or JSON."""
+    tally = Tally()
+
+    def counted() -> Iterator[Sequence[str | None]]:
+        for row in rows():
+            tally.read += 1
+            yield row
+
+    return of_rows(kind, header, counted, findings, tally)
 
 
 def settle_names(header: Sequence[Any]) -> tuple[list[str], list[Finding]]:
     """Give each column a name of its own: a blank or repeated one gets a number.
 
-    DuckDB takes names that differ in capitals only for one, so they count as repeated.
+    DuckDB takes names that differ in capitals only for one, so they count as repeated. Line breaks
+    and several blanks within a name become one blank.
     """
-    given = ["" if name is None else str(name).strip() for name in header]
+    given = ["" if name is None else " ".join(str(name).split()) for name in header]
     taken = Counter(name.lower() for name in given)
     names: list[str] = []
     findings = []

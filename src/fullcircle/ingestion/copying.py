@@ -1,32 +1,40 @@
 """Copying a table into the project, whole or not at all."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fullcircle.core.errors import DataError, StorageError
-from fullcircle.intake.source import Source
+from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.source import Source
+from fullcircle.ingestion.tally import Rejection
 
 
 @dataclass(frozen=True)
-class Taken:
+class CopiedTable:
     """A table that was copied.
 
     Attributes:
         path: The Parquet file.
         rows: Its rows.
         columns: Its columns.
+        rejections: Records of the source that are no rows, each with its reason.
+        rejected: How many there are.
+        findings: Counts of the source's records, and what became of them.
     """
 
     path: Path
     rows: int
     columns: list[str]
+    rejections: list[Rejection] = field(default_factory=list)
+    rejected: int = 0
+    findings: list[Finding] = field(default_factory=list)
 
 
-def take_table(source: Source, path: Path) -> Taken:
+def copy_table(source: Source, path: Path) -> CopiedTable:
     """Write a table beside its place, then move it there in one step.
 
     Args:
@@ -34,7 +42,7 @@ def take_table(source: Source, path: Path) -> Taken:
         path: The Parquet file to write.
 
     Raises:
-        DataError: A row does not fit, or there is none.
+        DataError: Too many rows do not fit, or there is none.
         StorageError: The file cannot be written.
     """
     unfinished = path.with_suffix(".unfinished")
@@ -45,6 +53,7 @@ def take_table(source: Source, path: Path) -> Taken:
             for batch in source.batches():
                 writer.write_batch(batch)
                 rows += batch.num_rows
+        source.tally.raise_if_too_many()
         if not rows:
             raise DataError("The table has a header but no rows. Give one with rows.")
         os.replace(unfinished, path)
@@ -53,4 +62,7 @@ def take_table(source: Source, path: Path) -> Taken:
         raise StorageError(f"{path} cannot be written: {reason}") from error
     finally:
         unfinished.unlink(missing_ok=True)
-    return Taken(path, rows, source.schema.names)
+    tally = source.tally
+    return CopiedTable(
+        path, rows, source.schema.names, tally.rejections, tally.rejected, tally.findings()
+    )

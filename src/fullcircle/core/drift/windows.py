@@ -1,0 +1,157 @@
+"""One window of one source beside its reference: what differs, before anything is decided."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import ibis.expr.types as ir
+
+from fullcircle.core.drift.arrivals import Period, weigh_silence, weigh_volume
+from fullcircle.core.drift.evidence import (
+    Case,
+    Evidence,
+    What,
+    vary,
+    weigh_distribution,
+    weigh_share,
+)
+from fullcircle.core.drift.problems import Problem, check_columns, check_rows, check_values
+from fullcircle.core.drift.settings import DriftSettings
+from fullcircle.core.drift.variation import Variation
+from fullcircle.core.profile import PREDICTION, Profile, profile_window
+from fullcircle.core.sources import BATCH, CHAMPION
+
+Variations = dict[tuple[str, What], Variation]
+
+
+@dataclass(frozen=True)
+class DriftWindow:
+    """Rows that are compared with a profile.
+
+    Attributes:
+        rows: Scored rows, with a column for each of the profile's.
+        profile: As take_profile gives it.
+        source: Where the rows come from.
+        role: Whose predictions they hold.
+        model_version: The version of that role; None where rows of several are looked at.
+        period: The span that the window covers, with what came before it; without three earlier
+            spans, volume and freshness are not judged.
+        known_columns: Columns of the window that are no inputs; all others must be in the profile.
+            None asks nothing of other columns.
+        looked_up: Inputs that come from feature tables.
+        problems: Found before; a column named there is not compared.
+        predicted_rows: Rows whose predictions are compared, where these are others than ``rows``;
+            fewer than are judged are not compared.
+        facts: What is told of the window beside: its span, what it cannot show.
+        empty_is_problem: Whether a window without rows is wrong, or says nothing.
+    """
+
+    rows: ir.Table
+    profile: Profile
+    source: str = BATCH
+    role: str = CHAMPION
+    model_version: str | None = None
+    period: Period | None = None
+    known_columns: Collection[str] | None = None
+    looked_up: Collection[str] = ()
+    problems: Collection[Problem] = ()
+    predicted_rows: ir.Table | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    empty_is_problem: bool = True
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a window differs from its reference.
+
+    Attributes:
+        window: The window.
+        rows: Its number of rows.
+        cases: Columns before and now.
+        evidence: What speaks for a shift.
+        variations: How much the past varied.
+        problems: What is plainly wrong.
+        judged: Whether there are rows enough.
+    """
+
+    window: DriftWindow
+    rows: int
+    cases: list[Case]
+    evidence: list[Evidence]
+    variations: Variations
+    problems: list[Problem]
+    judged: bool
+
+
+def compare_window(window: DriftWindow, settings: DriftSettings) -> Comparison:
+    """Compare a window with its profile, in one pass over its rows."""
+    rows, profile = window.rows, window.profile
+    if window.predicted_rows is not None:
+        inputs = {n: bins for n, bins in profile["columns"].items() if n != PREDICTION}
+        profile = {**profile, "columns": inputs}
+    known = set(rows.columns if window.known_columns is None else window.known_columns)
+    comparable, found = check_columns(rows, profile, known)
+    refused = {each.column for each in window.problems}
+    compared = {n: profile["columns"][n] for n in comparable if n not in refused}
+    period = window.period
+    timed = period if period is not None and period.event_time in rows.columns else None
+    seen = profile_window(rows, compared, timed.event_time if timed else None)
+    if window.predicted_rows is not None:
+        _add_predictions(window.predicted_rows, window.profile, compared, seen, settings)
+    cases = [Case(name, bins, seen["columns"][name]) for name, bins in compared.items()]
+    problems = [*window.problems, *found]
+    if window.empty_is_problem:
+        problems += check_rows(seen["rows"], settings.min_rows)
+    problems += [
+        each for case in cases for each in check_values(case.name, case.reference, case.window)
+    ]
+    variations = vary([case for case in cases if case.name not in window.looked_up])
+    variations |= vary([case for case in cases if case.name in window.looked_up])
+    evidence = [
+        replace(each, source=window.source, role=window.role)
+        for each in (
+            *_weigh(cases, variations, settings),
+            *_weigh_arrivals(seen, timed, settings),
+        )
+    ]
+    judged = seen["rows"] >= settings.min_rows and bool(cases)
+    return Comparison(window, seen["rows"], cases, evidence, variations, problems, judged)
+
+
+def _add_predictions(
+    rows: ir.Table,
+    profile: Profile,
+    compared: dict[str, Any],
+    seen: dict[str, Any],
+    settings: DriftSettings,
+) -> None:
+    """Add the predictions of rows that are counted apart, if there are enough of them."""
+    bins = {PREDICTION: profile["columns"][PREDICTION]}
+    found = profile_window(rows, bins)
+    if found["rows"] >= settings.min_rows:
+        compared |= bins
+        seen["columns"] |= found["columns"]
+
+
+def _weigh(cases: list[Case], variations: Variations, settings: DriftSettings) -> list[Evidence]:
+    whole = [
+        weigh_distribution(case, variations[case.name, "distribution"], settings) for case in cases
+    ]
+    shares = [
+        weigh_share(case, what, variations[case.name, what], settings)
+        for case in cases
+        for what in case.marks
+    ]
+    return [*whole, *(each for each in shares if each is not None)]
+
+
+def _weigh_arrivals(
+    seen: dict[str, Any], period: Period | None, settings: DriftSettings
+) -> list[Evidence]:
+    if period is None:
+        return []
+    found = (
+        weigh_volume(seen["rows"], period, settings),
+        weigh_silence(seen["newest"], period, settings),
+    )
+    return [each for each in found if each is not None]

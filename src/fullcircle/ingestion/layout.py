@@ -1,0 +1,253 @@
+"""Where in a text the table stands: what comes before it, its header, its units and its end."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fullcircle.ingestion.cells import CellKind, kind_of
+from fullcircle.ingestion.headers import (
+    count_filled,
+    is_group_row,
+    is_header,
+    is_second_header,
+    join_headers,
+    kinds_of,
+    named_in,
+)
+from fullcircle.ingestion.lines import Record
+
+_HEADER_ROWS = 60  # so deep a header is looked for
+_TOTAL = re.compile(
+    r"(?i)\W*(?:grand |sub)?(?:total|totals|sum|summe|gesamt|insgesamt|zwischensumme|average|mean|"
+    r"mittelwert|somme|totale|suma|итого|всего|合計|总计|合计)\b.*"
+)
+_END = re.compile(
+    r"(?i)\W*(?:end of (?:report|file|data)|\(?\d+ rows?(?: affected| selected)?\)?|source|quelle|"
+    r"notes?|fu(?:ß|ss)note|generated|created|printed|exported|report|stand|copyright|©)\b.*"
+)
+_CODE = re.compile(r"0\d+")
+_MOSTLY = 0.8
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the table stands in the records of a text.
+
+    Attributes:
+        skip: Records before the header, or before the first row where there is none.
+        header_rows: Records that make up the header.
+        names: Names of the columns; None where there is no header.
+        units: Whether the record behind the header holds units.
+        width: Fields of a row, as it is read.
+        first_is_row_name: Whether rows begin with a name that the header does not count.
+        drop_last: Whether rows end with a separator behind the last field.
+        footer: Records at the end that are no rows.
+        kinds: What the cells of each column are.
+        skipped: Texts of what was passed over, for people.
+    """
+
+    skip: int
+    header_rows: int
+    names: list[str] | None
+    units: bool
+    width: int
+    first_is_row_name: bool = False
+    drop_last: bool = False
+    footer: int = 0
+    kinds: list[CellKind] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    unit_texts: list[str] = field(default_factory=list)
+
+
+def find_layout(
+    records: Sequence[Record],
+    tail: Sequence[Record],
+    *,
+    header: bool | None,
+    named: Sequence[str] = (),
+    skip: int | None = None,
+    complete: bool = True,
+) -> Layout:
+    """Find header, units and footer of a table.
+
+    Args:
+        records: The first records.
+        tail: The last records of the text; ``records`` themselves where these are all.
+        header: Whether there is a header; None to tell it by the records.
+        named: Names that the header holds, as the user says.
+        skip: Lines before the header, where the user says it.
+        complete: Whether ``records`` are all that there are.
+    """
+    rows = [each.fields for each in records]
+    width = _usual_width(rows)
+    footer = _count_footer(tail, width, rows)
+    body_end = len(rows) - footer if complete else len(rows)
+    if skip is not None:
+        start = next((n for n, each in enumerate(records) if each.line > skip), 0)
+    else:
+        start = _find_start(rows[:body_end], width, header, named)
+    stated = rows[start] if start < len(rows) else []
+    kinds = kinds_of(rows[start + 1 : body_end], width)
+    has_header = header if header is not None else is_header(stated, rows, start, body_end, named)
+    if not has_header:
+        return Layout(
+            skip=start,
+            header_rows=0,
+            names=None,
+            units=False,
+            width=width,
+            footer=footer,
+            kinds=kinds,
+            drop_last=_ends_blank(rows[start:body_end], width),
+            skipped=_tell(records[:start]),
+        )
+    header_rows, names = 1, [cell.strip() for cell in stated]
+    if start and is_group_row(rows[start - 1], names, rows[start + 1 : body_end], width):
+        above = [cell.strip() for cell in rows[start - 1]]
+        names, header_rows, start = join_headers(above, names), 2, start - 1
+    elif start + 2 < body_end and not named_in(named, names):
+        second = [cell.strip() for cell in rows[start + 1]]
+        if is_second_header(names, second, rows[start + 2 : body_end], width):
+            names, header_rows = join_headers(names, second), 2
+    return _fit_header(records, rows, start, header_rows, names, width, footer, body_end)
+
+
+def _fit_header(
+    records: Sequence[Record],
+    rows: list[list[str]],
+    start: int,
+    header_rows: int,
+    names: list[str],
+    width: int,
+    footer: int,
+    body_end: int,
+) -> Layout:
+    """Fit header and rows, where one has a field more than the other."""
+    first = start + header_rows
+    body = rows[first:body_end]
+    longer = [row for row in body if len(row) == len(names) + 1]
+    row_name = drop_last = False
+    if names and body and len(longer) >= _MOSTLY * len(body):
+        drop_last = all(not row[-1].strip() for row in longer)
+        row_name = not drop_last
+        width = len(names) + (1 if row_name else 0)
+        if row_name:
+            names = ["", *names]
+    elif len(names) == width + 1 and not names[-1] and width > 1:
+        names = names[:-1]
+    elif len(names) >= width:
+        width = len(names)
+    else:
+        while len(names) < width:
+            names = [*names, ""]
+    kinds = kinds_of(rows[first + 1 : body_end], width)
+    units = bool(body) and _is_units(body[0], kinds, width)
+    return Layout(
+        skip=start,
+        header_rows=header_rows,
+        names=names,
+        units=units,
+        width=width,
+        first_is_row_name=row_name,
+        drop_last=drop_last,
+        footer=footer,
+        kinds=kinds,
+        skipped=_tell(records[:start]),
+        unit_texts=body[0] if units else [],
+    )
+
+
+def _tell(records: Sequence[Record]) -> list[str]:
+    return [" ".join(each.text.split())[:60] for each in records]
+
+
+def _usual_width(rows: Sequence[list[str]]) -> int:
+    """Return the width of most rows, wide rows counting for more: titles are narrow."""
+    counts = Counter(map(len, rows))
+    if not counts:
+        return 0
+    return max(counts, key=lambda each: (counts[each] * (0.3 if each == 1 else 1), each))
+
+
+def _find_start(
+    rows: Sequence[list[str]], width: int, header: bool | None, named: Sequence[str]
+) -> int:
+    """Return the place of the header, or of the first row."""
+    near = range(min(len(rows), _HEADER_ROWS))
+    for place in near:
+        if header is not False and named_in(named, rows[place]):
+            return place
+    usual = sorted(count_filled(row) for row in rows if len(row) >= width - 1) or [0]
+    full = usual[len(usual) // 2]
+    if width < 2:
+        return 0
+    for place in near:
+        row = rows[place]
+        fits = len(row) >= width - 1
+        if fits and count_filled(row) >= max(0.6 * full, min(full, 2)):
+            return _pass_over_pairs(rows, place, width)
+    return 0
+
+
+def _pass_over_pairs(rows: Sequence[list[str]], place: int, width: int) -> int:
+    """Pass over lines that begin with a comment's sign, where rows without it follow."""
+    last = place
+    for at in range(place, min(len(rows), _HEADER_ROWS)):
+        if not rows[at] or not rows[at][0].lstrip().startswith("#"):
+            break
+        last = at
+    else:
+        return place
+    if last == place:
+        return place
+    # The last line of comments may be the header itself, where it has a name for each field.
+    if len(rows[last]) == width and count_filled(rows[last]) == width and last > place:
+        return last
+    return last + 1
+
+
+def _is_units(row: Sequence[str], kinds: Sequence[CellKind], width: int) -> bool:
+    """Tell whether a row holds units: no number in any column of numbers, and few blanks there."""
+    if len(row) != width:
+        return False
+    numbers = [
+        row[place].strip() for place, kind in enumerate(kinds) if kind in ("number", "moment")
+    ]
+    known = [cell for cell in numbers if cell]
+    if len(known) < 2 or len(known) < len(numbers) / 2:
+        return False
+    texts = [cell for cell in known if kind_of(cell) not in ("number", "moment", "mark")]
+    return len(texts) == len(known) and all(len(cell) <= 16 for cell in known)
+
+
+def _ends_blank(rows: Sequence[list[str]], width: int) -> bool:
+    full = [row for row in rows if len(row) == width]
+    return width > 2 and len(full) > 1 and all(not row[-1].strip() for row in full)
+
+
+def _count_footer(tail: Sequence[Record], width: int, rows: Sequence[list[str]]) -> int:
+    """Count the records at the end that are no rows: totals, notes and lines of nothing."""
+    if width < 2 or len(rows) < 4:
+        return 0
+    body = sorted(count_filled(row) for row in rows[1:] if len(row) == width) or [0]
+    full = body[len(body) // 2]
+    said = 0
+    for count, record in enumerate(reversed(tail[max(len(tail) - 200, 1) :]), start=1):
+        if not _ends_table(record.fields, width, full):
+            break
+        if count_filled(record.fields):
+            said = count
+    return said  # what holds nothing at all is passed over anyway
+
+
+def _ends_table(row: Sequence[str], width: int, full: int) -> bool:
+    fill = count_filled(row)
+    first = next((cell.strip() for cell in row if cell.strip()), "")
+    if not fill:
+        return True
+    if _TOTAL.fullmatch(first) and fill < full and width > 2:
+        return True
+    if fill == 1 and full >= 3:
+        return len(row) < width or bool(_END.fullmatch(first))
+    return len(row) < width and fill < 0.5 * full and bool(_END.fullmatch(first))

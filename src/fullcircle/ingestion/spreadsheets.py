@@ -1,0 +1,130 @@
+"""Sheets of workbooks, of every kind that spreadsheet programs write."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fullcircle.core.errors import ConfigurationError, DataError, name_missing
+from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.delimited import fit_row
+from fullcircle.ingestion.layout import find_layout
+from fullcircle.ingestion.lines import Record
+from fullcircle.ingestion.options import ReadOptions
+from fullcircle.ingestion.source import Source, of_rows
+from fullcircle.ingestion.tally import Tally
+from fullcircle.ingestion.written import as_written
+
+_HEAD_ROWS = 1_000
+
+
+def open_workbook(path: Path, options: ReadOptions) -> Source:
+    """Open a sheet of a workbook.
+
+    The size that a workbook states is not believed: exporters write a wrong one.
+
+    Raises:
+        ConfigurationError: There is no such sheet.
+        DataError: The file is no workbook, is protected, or the sheet is empty.
+    """
+    book = _open_book(path)
+    names = list(book.sheet_names)
+    if options.table is not None and options.table not in names:
+        wrong = name_missing([options.table], names)
+        raise ConfigurationError(f"{path} has no sheet {wrong}. It has: {', '.join(names)}.")
+    sheet = options.table or _first_filled(book, names)
+    records = list(_read_records(book, sheet))
+    if not records:
+        raise DataError(f"The sheet {sheet!r} of {path} is empty. Give another by --table.")
+    head = records[:_HEAD_ROWS]
+    layout = find_layout(
+        head,
+        records[-_HEAD_ROWS:],
+        header=True if options.header is None else options.header,
+        named=options.named,
+        skip=options.skip_lines,
+        complete=len(head) == len(records),
+    )
+    found = []
+    others = [name for name in names if name != sheet]
+    if others:
+        told = f"the sheet {sheet!r} was read; there are {len(others)} more: {', '.join(others)}"
+        found.append(Finding("assumed", "sheet", told, "--table NAME"))
+    if layout.skipped:
+        told = f"{len(layout.skipped)} rows before the table were passed over: {layout.skipped[0]}"
+        found.append(Finding("assumed", "layout", told, "--skip-lines N"))
+    if layout.footer:
+        told = f"the last {layout.footer} rows are a total or a note: left out"
+        found.append(Finding("danger", "layout", told, "look at the end of the sheet"))
+    if layout.units:
+        found.append(Finding("assumed", "layout", "the row below the header holds units: left out"))
+    header = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
+    tally = Tally(f"the sheet {sheet!r} of {path}")
+
+    def rows() -> Iterator[list[str | None]]:
+        first = layout.skip + layout.header_rows + int(layout.units)
+        tally.passed["before the table"] += layout.skip
+        tally.passed["header"] += layout.header_rows + int(layout.units)
+        last = len(records) - layout.footer
+        tally.passed["total or note at the end"] += layout.footer
+        for record in records[first:last]:
+            row = fit_row(record, layout, tally)
+            if row is not None:
+                yield [cell or None for cell in row]
+
+    return of_rows(f"Excel, sheet {sheet!r}", header, rows, found, tally)
+
+
+def _open_book(path: Path) -> Any:
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+    try:
+        return CalamineWorkbook.from_path(str(path))
+    except PasswordError as error:
+        raise DataError(_explain_password(path)) from error
+    except (CalamineError, OSError, ValueError) as error:
+        if "password" in str(error).lower() or _is_encrypted(path):
+            raise DataError(_explain_password(path)) from error
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{path} cannot be read as Excel: {reason}. Open it in Excel, save it anew as .xlsx or "
+            "CSV, and give that."
+        ) from error
+
+
+def _explain_password(path: Path) -> str:
+    return (
+        f"{path} is protected by a password. Open it in Excel, save it as .xlsx without one, and "
+        "give that."
+    )
+
+
+def _is_encrypted(path: Path) -> bool:
+    """Tell a protected workbook: an old container that holds an encrypted package."""
+    with path.open("rb") as file:
+        start = file.read(1 << 16)
+    return start.startswith(bytes.fromhex("d0cf11e0a1b11ae1")) and (
+        "EncryptedPackage".encode("utf-16-le") in start
+    )
+
+
+def _first_filled(book: Any, names: list[str]) -> str:
+    """Return the first sheet that holds anything."""
+    for name in names:
+        if any(True for _ in _read_records(book, name)):
+            return name
+    return names[0]
+
+
+def _read_records(book: Any, sheet: str) -> Iterator[Record]:
+    """Yield the rows of a sheet that hold anything, as texts that give the values again."""
+    cells = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    width = max((_last_filled(row) for row in cells), default=0)
+    for number, row in enumerate(cells, start=1):
+        fields = [as_written(cell) or "" for cell in row[:width]]
+        if any(cell.strip() for cell in fields):
+            yield Record(number, fields, " ".join(filter(None, fields)))
+
+
+def _last_filled(row: list[Any]) -> int:
+    filled = [place for place, cell in enumerate(row, start=1) if cell not in ("", None)]
+    return max(filled, default=0)
