@@ -9,6 +9,7 @@ import numpy as np
 from fullcircle.core.errors import DataError
 from fullcircle.core.metrics import Vector
 from fullcircle.serving.forms import FaultyRowsError
+from fullcircle.serving.memory import count_resident_bytes
 from fullcircle.serving.scoring import Part
 
 
@@ -101,6 +102,7 @@ def tell_request(name: str, route: str, began: float, worker: int) -> dict[str, 
         "route": route,
         "ms": (time.perf_counter() - began) * 1000,
         "worker": worker,
+        "memory": count_resident_bytes(),
     }
 
 

@@ -145,6 +145,7 @@ class Endpoint:
         return Reply.of(200, describe_api(self.room.seats.champion, self.room.contract))
 
     async def _metrics(self, *_: Any) -> Reply:
+        self.metrics.note_memory(self.room.worker)
         content, kind = self.metrics.show()
         return Reply(200, content, kind.encode())
 
