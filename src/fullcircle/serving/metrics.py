@@ -19,6 +19,7 @@ class Metrics:
         requests: Requests by route and status.
         rows: Rows by role and version.
         failures: Requests that a role's model failed, by role and version.
+        gaps: Rows whose features were missing or stale, by table.
         latency: Seconds from request to answer, by role.
         waiting_lines: Answers that wait for the log, by worker; it outlives the worker.
         lost_lines: Answers that no log will hold.
@@ -47,6 +48,9 @@ class Metrics:
         self.rows = counter("rows", "Rows by role and model version.", "role", "version")
         self.failures = counter(
             "model_failures", "Requests that a model failed.", "role", "version"
+        )
+        self.gaps = counter(
+            "feature_gaps", "Rows whose features the online store did not give.", "table", "kind"
         )
         self.latency = Histogram(
             "fullcircle_latency_seconds",
