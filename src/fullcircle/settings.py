@@ -11,6 +11,7 @@ from fullcircle.hooks import (  # noqa: E402
     RunLockHook,
     RunnerHook,
     RunTimer,
+    SettingsHook,
     SummaryHook,
     TrackingHook,
 )
@@ -24,6 +25,7 @@ from fullcircle.switches import (  # noqa: E402
 _timer = RunTimer()
 HOOKS = (
     _timer,
+    SettingsHook(),
     RunLockHook(),
     RunnerHook(),
     EngineHook(),
