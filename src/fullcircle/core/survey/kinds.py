@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from keyword import iskeyword
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
 from fullcircle.core.date_layouts import (
@@ -20,19 +19,18 @@ from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.moments import EPOCHS, EXCEL, ISO, read_moment
 from fullcircle.core.number_formats import find_numbers
 from fullcircle.core.numbers import PLAIN, NumberFormat, is_infinite_text
+from fullcircle.core.survey.sentinels import find_sentinels
 
 Kind = Literal["number", "moment", "text"]
 
 # Words for "nothing known" that tables really hold. A dash or a dot alone is one too.
 MISSING_WORDS = ("?", "NA", "N/A", "n/a", "na", "NaN", "nan", "NULL", "null", "None", "none", "-")
-_SENTINELS = frozenset(sign * (10**n - 1) for n in range(2, 7) for sign in (-1, 1)) | {-9}
 _CODE = re.compile(r"[+-]?0\d+")  # 00123 is a code: as a number it would lose its zeros
 _LONG_CODE = re.compile(r"\d{16,}")  # beyond what a float tells apart
 _ROUNDED = re.compile(r"\d(?:[.,]\d{1,6})?[eE]\+?1\d")  # 4.50000E+15: an account, once
 _FEW = 2_000
 _CODE_NAMES = ("id", "uid", "uuid", "guid", "key", "code", "zip", "postcode", "plz")
 _MOSTLY = 0.95
-_MIN_SENTINELS = 5
 _RESERVED = ("source_row", "source_file", "rejection_reason", "row_id", "scored_on", "label")
 
 
@@ -284,22 +282,3 @@ def _recognise_moments(column: Column, known: list[str]) -> Column:
         naive=found.naive,
         with_clock=any(":" in text for text in known[:_FEW]),
     )
-
-
-def find_sentinels(numbers: pd.Series) -> tuple[float, ...]:
-    """Find numbers such as -999 that stand apart from all others and come again and again.
-
-    A number counts if it consists of nines, is the smallest or largest, occurs five times, and
-    lies further from the next one than half of what all others span.
-    """
-    counts = numbers.value_counts()
-    found: list[float] = []
-    for value in (v for v in counts.index if v in _SENTINELS and counts[v] >= _MIN_SENTINELS):
-        others = numbers[(numbers != value) & ~numbers.isin(found)]
-        if others.empty:
-            continue
-        span, gap = np.ptp(others.to_numpy()), np.abs(others - value).min()
-        outside = value < others.min() or value > others.max()
-        if outside and gap > span / 2 and gap > 1:
-            found.append(float(value))
-    return tuple(sorted(found))
