@@ -78,7 +78,10 @@ class Reading:
     def number(self, raw: ir.Table, source: str) -> ir.FloatingColumn:
         """Read a source column as finite numbers; whatever is none becomes null."""
         form, text = self.format_of(source), self.text(raw, source)
-        return as_number(text) if form.is_plain else form.expression(text)
+        if not form.is_plain:
+            return form.expression(text)
+        number = as_number(text)
+        return ibis.ifelse(number.isinf(), ibis.null("float64"), number)
 
     def unreadable(self, raw: ir.Table, *names: str) -> Iterator[ir.StringValue]:
         """Give the reasons for which a row must be set aside: what its numbers and moments are not.
