@@ -123,3 +123,17 @@ def test_locks_and_sources_name_no_package_index() -> None:
         text = file.read_text("utf-8")
         assert not re.search(r"index-url|extra-index|find-links|/simple/", text), file
         assert not re.search(r"/(home|root|work|Users)/\w", text), file
+
+
+def test_every_shipped_feature_table_is_described() -> None:
+    """Each feature table of the examples says what it holds, whose it is, and where it is from."""
+    tables = 0
+    for file in (ROOT / "conf" / "base" / "problems").glob("*/catalog.yml"):
+        [block] = yaml.safe_load(file.read_text("utf-8")).values()
+        for declared in block["feature_tables"].values():
+            for table in declared.values():
+                tables += 1
+                assert len(table["description"]) > 20, file
+                assert table["owner"], file
+                assert table["tags"], file
+    assert tables

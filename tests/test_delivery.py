@@ -114,3 +114,16 @@ def test_secrets_are_found(tmp_path: Path) -> None:
     leaked.write_text(f'aws_key = "AKIA{"Q7" * 8}"\n', encoding="utf-8")
     assert "Secret Type" in scan(str(leaked)).stdout
     assert scan("README.md", "SECURITY.md", "deploy/ci/github-actions.yml").returncode == 0
+
+
+def test_the_environment_for_conda_names_what_exists() -> None:
+    """The file for conda refers to the lock and to the project, as seen from its own folder."""
+    import yaml
+
+    file = ROOT / "deploy" / "environment.yml"
+    [packages] = [
+        e for e in yaml.safe_load(file.read_text())["dependencies"] if isinstance(e, dict)
+    ]
+    paths = [file.parent / line.split()[1] for line in packages["pip"]]
+    assert [path.resolve() for path in paths] == [ROOT / "requirements.lock", ROOT]
+    assert all(path.exists() for path in paths)

@@ -46,7 +46,7 @@ def score_batch(
     """Score rows that hold keys and what is known at request; the model finds its features itself.
 
     Args:
-        model_uri: ``models:/name@alias`` or ``models:/name/version``.
+        model_uri: ``models:/name@alias``, ``models:/name/version`` or ``models:/name/latest``.
         frame: Rows with the lookups' key columns, the request columns and, for a model with
             history, the moment of each request in UTC; without that column, the moment is now.
         feature_tables: Feature tables by name; None takes those of the Kedro project in the

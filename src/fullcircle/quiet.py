@@ -4,7 +4,8 @@ import logging
 import os
 import warnings
 
-_TALKATIVE = ("alembic", "kedro_mlflow", "mlflow")
+# Kedro-Viz warns before each run of a part of the pipelines that it draws no progress of it.
+_TALKATIVE = ("alembic", "kedro_mlflow", "kedro_viz.integrations.kedro.run_hooks", "mlflow")
 
 
 def quiet_libraries() -> None:

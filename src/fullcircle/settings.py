@@ -10,6 +10,7 @@ from fullcircle.hooks import (  # noqa: E402
     ProgressHook,
     RunLockHook,
     RunTimer,
+    SettingsHook,
     SummaryHook,
     TrackingHook,
 )
@@ -23,6 +24,7 @@ from fullcircle.switches import (  # noqa: E402
 _timer = RunTimer()
 HOOKS = (
     _timer,
+    SettingsHook(),
     RunLockHook(),
     EngineHook(),
     ProgressHook(_timer),

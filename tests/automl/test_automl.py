@@ -66,11 +66,58 @@ def test_the_board_names_one_winner(classified: automl.AutoMLResult) -> None:
     assert set(classified.columns["column"]) == {"price", "colour", "sold"}
 
 
+def test_f1_selects_and_chooses_the_threshold() -> None:
+    """With metric f1 all is by F1, on the gate rows at the threshold from before."""
+    frame = shop().drop(columns=["grade", "minutes"])
+    found = automl.classify(frame, "returned", metric="f1", **QUICK)
+    board = found.leaderboard
+    assert set(board["metric"]) == {"f1"}
+    assert (board["value"] == board["f1"]).all()
+    assert found.search["metric"] == "f1"
+    assert found.score.value == found.scores["f1"]["value"] > 0.6
+    assert found.model.settings["problem"]["threshold"]["maximise"] == "f1"
+    assert {"train_f1", "train_roc_auc", "accuracy"} <= set(board.columns)
+
+
+def test_excluded_columns_are_not_used() -> None:
+    """What is excluded is no feature, and needs not be there to predict."""
+    frame = shop().drop(columns=["grade"])
+    found = automl.classify(frame, "returned", exclude=["minutes", "sold"], **QUICK)
+    assert found.model.features == ["price", "colour"]
+    assert len(found.predict(frame[["price", "colour"]])) == len(frame)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"exclude": ["minuts"]}, r"lacks the column 'minuts' .nearest: 'minutes'"),
+        ({"exclude": ["returned"]}, "returned cannot be excluded: it is target, time or key"),
+        ({"exclude": ["key"], "key": "key"}, "key cannot be excluded"),
+        ({"candidates": ["lasso"]}, "lasso cannot do a binary task. These do: baseline, logistic"),
+        ({"metric": "recall"}, "'recall' is perfect, or undefined.*choose by one of: .*f1"),
+        ({"metric": "f1_macro"}, "'f1_macro' is not one of: .*f1"),
+    ],
+)
+def test_what_cannot_be_searched_is_said_before_anything_is_fitted(
+    options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns, candidates and metrics that do not fit are refused, and what fits is named."""
+
+    def fit(*given: Any) -> None:
+        raise AssertionError(f"fitted on {given}")
+
+    monkeypatch.setattr("fullcircle.pipelines.training.nodes.search_candidates", fit)
+    frame = shop().assign(key=range(400))
+    with pytest.raises(FullCircleError, match=said):
+        automl.classify(frame, "returned", **{**QUICK, **options})
+
+
 def test_several_classes_and_numbers_are_learnt() -> None:
     """Three classes give a probability each; a number gives a value, and no probability."""
     grades = automl.classify(shop().drop(columns=["returned", "minutes"]), "grade", **QUICK)
     assert grades.predict_proba(shop(seed=5)).shape == (400, 3)
     assert np.mean(grades.predict(shop(seed=5)) == shop(seed=5)["grade"]) > 0.55
+    assert grades.scores["f1_macro"]["value"] > 0.5
     minutes = automl.regress(shop().drop(columns=["returned", "grade"]), "minutes", **QUICK)
     rows = shop(seed=5)
     assert np.corrcoef(minutes.predict(rows), rows["minutes"])[0, 1] > 0.8
@@ -125,8 +172,8 @@ def test_options_that_cannot_be_meant_are_named() -> None:
     for options, said in (
         ({"second": 3}, "no option 'second' .nearest: 'seconds'"),
         ({"candidates": ["xgbost"]}, "unknown candidate 'xgbost'"),
-        ({"metric": "speed"}, "speed does not fit a binary target"),
-        ({"metric": "rmse"}, "rmse does not fit a binary target"),
+        ({"metric": "speed"}, "'speed' is not one of: .*f1"),
+        ({"metric": "rmse"}, "'rmse' is not one of: .*f1"),
         ({"seconds": None}, "never ends"),
     ):
         with pytest.raises(ConfigurationError, match=said):

@@ -25,11 +25,14 @@ class Newcomer:
 
     def new(self, name: str, file: Path, target: str, *options: str) -> str:
         """Make a problem of a file; give what was printed."""
+        return self.call("new", name, "--file", str(file), "--target", target, "--yes", *options)
+
+    def call(self, *words: str) -> str:
+        """Call ``kedro problem`` in the project; give what was printed."""
         before = Path.cwd()
         os.chdir(self.project.path)
         try:
-            words = ["new", name, "--file", str(file), "--target", target, "--yes", *options]
-            result = CliRunner().invoke(command, words)
+            result = CliRunner().invoke(command, list(words))
         finally:
             os.chdir(before)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
@@ -169,3 +172,14 @@ def test_a_table_of_repeated_rows_is_called_one(newcomer: Newcomer, case: Case) 
     """Where 94 % of the rows repeat, it is said that scores will be too good."""
     said = newcomer.new("symptoms", case("r13") / "Training.csv", "prognosis")
     assert "4616 of the first 4920 rows repeat an earlier one in every column (94%)" in said
+
+
+def test_the_same_rows_in_another_sheet_are_refused(newcomer: Newcomer, case: Case) -> None:
+    """Five sheets hold the same rows: the second is not taken in without a word of the user."""
+    file = case("r10") / "Folds5x2_pp.xlsx"
+    newcomer.new("plant", file, "PE")
+    words = ["take", "plant", "--file", str(file), "--table", "Sheet2"]
+    refused = newcomer.call(*words)
+    assert "of 9,568 rows were taken in before" in refused
+    assert "--again" in refused
+    assert "rows were taken in before" in newcomer.call(*words, "--again")

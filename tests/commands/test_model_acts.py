@@ -4,19 +4,28 @@ import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
+from mlflow.models import infer_signature
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from fullcircle.cli import cli
 from fullcircle.registry.acts import Registry
 from fullcircle.registry.addresses import find_version, list_aliases
-from fullcircle.registry.storage import read_model
+from fullcircle.registry.storage import fetch_version, read_model
+from fullcircle.serving.forms import Contract
+from fullcircle.serving.seats import take_seat
 
 MODEL = "fullcircle.telco_churn.simulated_model"
 TOLERANT = """
@@ -39,11 +48,11 @@ def place(circle: Any, copy_of: Any, tmp_path: Path) -> Path:
 def ask(place: Path) -> Callable[..., Result]:
     """Run ``kedro model`` in the copy, as a terminal of 200 columns would."""
 
-    def run(*words: str, confirm: str | None = None) -> Result:
+    def run(*words: str) -> Result:
         before = Path.cwd()
         os.chdir(place)
         try:
-            return CliRunner(env={"COLUMNS": "200"}).invoke(cli, ["model", *words], input=confirm)
+            return CliRunner(env={"COLUMNS": "200"}).invoke(cli, ["model", *words])
         finally:
             os.chdir(before)
 
@@ -106,6 +115,70 @@ def test_promote_asks_the_gate_and_rollback_returns_the_very_same(ask: Any, plac
     assert "fresher data" in ask("history").output
 
 
+def test_a_rollback_holds_against_a_retraining(ask: Any, place: Path, circle: Any) -> None:
+    """Trained again from the same rows, what was rolled back is refused until a person allows."""
+    project, champion = replace(circle, path=place), list_aliases(MODEL)["champion"]
+    newest = facts(ask("list", "--json"))[0]["version"]
+    facts(ask("promote", newest, "--json"))
+    facts(ask("rollback", "--why", "complaints", "--json"))
+    project.run("training", "registry", as_of="2025-04-01")
+    again = list_aliases(MODEL)["challenger"]
+    assert list_aliases(MODEL)["champion"] == champion
+    refused = facts(ask("show", again, "--json"))["tags"]["decision"]
+    assert (again != newest, refused) == (True, "refuse")
+    assert "unlike_rolled_back" in said(ask("promote", again))
+    assert "rolled back for 'complaints'" in said(ask("promote", again))
+    facts(ask("allow", newest, "--why", "the bills were wrong, not the model", "--json"))
+    assert facts(ask("promote", again, "--json"))["roles"]["champion"] == f"v{again}"
+    assert "the bills were wrong" in ask("history").output
+
+
+def log_by_hand(rows: pd.DataFrame) -> str:
+    """Register a model as a user of MLflow would, with no help of this library."""
+    inputs = rows[["tenure_months", "monthly_charges"]].astype(float)
+    model = make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
+    mlflow.set_experiment("by hand")
+    with mlflow.start_run():
+        mlflow.sklearn.log_model(
+            model.fit(inputs, rows["churned"]),
+            name="m",
+            serialization_format="skops",
+            skops_trusted_types=["numpy.dtype"],
+            signature=infer_signature(inputs, np.array([0.5])),
+            pip_requirements=[],
+            registered_model_name="by_hand",
+        )
+    return "models:/by_hand/1"
+
+
+def test_a_model_made_by_hand_is_adopted_and_used_like_ours(
+    ask: Any, place: Path, circle: Any
+) -> None:
+    """One command checks and gates it; then it scores, is served, compared and rolled back."""
+    project, before = replace(circle, path=place), list_aliases(MODEL)["champion"]
+    uri = log_by_hand(project.catalog().load("train_set"))
+    assert "Give --trained-until" in said(ask("adopt", uri))
+    assert "write 2025-03-01" in said(ask("adopt", uri, "--trained-until", "soon"))
+    claim = ("--trained-until", "2024-06-01", "--why", "simple")
+    done = facts(ask("adopt", uri, *claim, "--json"))
+    version = find_version(f"models:/{MODEL}@champion")
+    assert done["roles"]["champion"] == f"v{version.version}" != f"v{before}"
+    assert version.tags["adopted_from"] == uri
+    assert facts(ask("compare", "champion", before, "--json"))["gate_rows"] > 100
+    project.run("scoring", as_of="2025-04-01")
+    rows = project.catalog().load("predictions").to_pandas()
+    assert str(version.version) in set(rows["model_version"].astype(str))
+    entry = {
+        "name": MODEL, "version": str(version.version), "run_id": "r", "facts": version.tags,
+        "digest": version.tags["digest"], "folder": str(fetch_version(version, str(place / "f"))),
+    }  # fmt: skip
+    seat = take_seat(entry, Contract("telco_churn", "row_id", ["customer_id"], None, []), 0)
+    assert seat.form.known == ["tenure_months"]
+    assert "adopted sklearn" in ask("card", "champion").output
+    done = facts(ask("rollback", "--why", "too simple", "--json"))
+    assert done["roles"]["champion"] == f"v{before}"
+
+
 def test_a_refusal_of_the_gate_is_one_line_with_its_reasons(ask: Any, place: Path) -> None:
     """What does not pass is not promoted, the reasons are said, and the champion stays."""
     strict = "gate: {minimum: {roc_auc: 0.99}, max_latency_ms: null}"
@@ -164,6 +237,11 @@ def test_alias_tags_and_texts_are_one_command_each(ask: Any) -> None:
     facts(ask("untag", "1", "team", "--json"))
     assert "has no tag: team" in said(ask("untag", "1", "team"))
     assert "NAME=VALUE" in said(ask("tag", "1", "team"))
+    assert "Give a version and its tags" in said(ask("tag", "team=sales"))
+    tagged = facts(ask("tag", "--on-model", "domain=churn", "--json"))
+    assert tagged["changed"] == {"domain": "not set → churn"}
+    assert facts(ask("show", "latest", "--json"))["model_tags"] == {"domain": "churn"}
+    assert "domain: churn → not set" in ask("untag", "--on-model", "domain").output
     assert "No hand may write" in said(ask("tag", "1", "decision=promote"))
     facts(ask("describe", "1", "The first.", "--json"))
     assert facts(ask("show", "1", "--json"))["description"] == "The first."
@@ -173,7 +251,7 @@ def test_alias_tags_and_texts_are_one_command_each(ask: Any) -> None:
 def test_retire_asks_and_is_for_good(ask: Any) -> None:
     """Without a yes nothing happens; what serves is not retired; a retired version gets no role."""
     newest = facts(ask("list", "--json"))[0]["version"]
-    assert ask("retire", newest, "--why", "old", confirm="n\n").exit_code != 0
+    assert "no terminal to ask at: answer with --yes" in said(ask("retire", newest, "--why", "old"))
     assert "is champion" in said(ask("retire", "champion", "--why", "old", "--yes"))
     facts(ask("retire", newest, "--why", "old", "--yes", "--json"))
     assert "is retired: old" in said(ask("alias", "shadow", newest))
@@ -251,7 +329,7 @@ def test_copy_takes_the_same_bytes_and_no_role_of_the_gate(ask: Any, place: Path
     source = find_version(f"models:/{MODEL}@champion")
     rows = read_model(source).example
     expected = read_model(source).predict(rows)
-    assert ask("copy", "champion", "--to", "staging", confirm="n\n").exit_code != 0
+    assert "answer with --yes" in said(ask("copy", "champion", "--to", "staging"))
     done = facts(ask("copy", "champion", "--to", "staging", "--yes", "--json"))
     assert done["digest"] == source.tags["digest"]
     staged = facts(ask("list", "--env", "staging", "--json"))

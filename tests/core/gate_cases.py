@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from fullcircle.core.contract import FeatureLookup, ProblemSpec
+from fullcircle.core.edge_cases import CASES
 from fullcircle.core.gate import Decision, Evidence, GateSettings
 from fullcircle.core.metrics import Vector
 from fullcircle.core.model import Model, Registration
@@ -69,6 +70,7 @@ PROBE: dict[str, Any] = {
     "error": None,
     "signature": {"price": "double", "colour": "string", "billed": "double"},
     "predictions": [0.25, 0.1 + 0.2],
+    "edge_cases": {case: {"alone": 0.3, "together": 0.3} for case in CASES},
     "latency_ms": {"p50": 8.0, "p95": 12.0, "calls": 40},
     "size_mb": 1.5,
     "approvals": [],

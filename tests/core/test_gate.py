@@ -1,5 +1,6 @@
 """Tests of the promotion gate: one fault, one failed check, and it fails closed."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -27,7 +28,8 @@ from tests.core.gate_cases import (
     taught,
 )
 
-from fullcircle.core.gate import Evidence, GateSettings, decide_promotion
+from fullcircle.core.edge_cases import CASES
+from fullcircle.core.gate import Evidence, GateSettings, RolledBack, decide_promotion
 from fullcircle.core.gate.case import Case
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.splits import describe_split
@@ -44,6 +46,7 @@ FIRST_MODEL = [
     "steady_over_time",
     "same_signature",
     "same_after_reload",
+    "stands_edge_cases",
     "within_latency",
     "within_size",
     "fresh_data",
@@ -52,6 +55,66 @@ FIRST_MODEL = [
 AGAINST_A_CHAMPION = {"better_than_champion", "no_slice_harmed"}
 OF_A_SNAPSHOT = {"no_shared_entity", "few_repeated_rows"}
 OF_A_HISTORY = {"steady_over_time", "fresh_data"}
+
+
+def like(predicted: Any = None, **changes: Any) -> RolledBack:
+    """Give a version that people rolled back."""
+    return RolledBack("full.shop.model v1", "complaints", predicted=predicted, **changes)
+
+
+@pytest.mark.parametrize(
+    ("former", "said"),
+    [
+        (lambda e: like(e.challenger), "predicts the same as full.shop.model v1, rolled back for"),
+        (
+            lambda e: like(1 - (1 - e.challenger) ** 2),
+            "not distinguishable from full.shop.model v1",
+        ),
+        (lambda e: like(e.baseline, same_origin=True), "made from the same rows and settings"),
+        (lambda e: like(error="gone"), "cannot be compared with .*: gone"),
+        (lambda e: like(np.full(ROWS, NAN)), "could not be answered"),
+    ],
+    ids=["same", "same order", "same origin", "unreadable", "not finite"],
+)
+def test_what_was_rolled_back_does_not_come_back_under_another_number(
+    former: Any, said: str
+) -> None:
+    """A challenger like a rolled-back version is refused; what cannot be compared is, too."""
+    evidence = clear_case()
+    again = replace(evidence, rolled_back=[like(evidence.baseline), former(evidence)])
+    decision = decide_promotion(again, SETTINGS)
+    assert not decision.promote
+    [check] = [each for each in decision.checks if not each.passed]
+    assert check.name == "unlike_rolled_back"
+    assert re.search(said, check.evidence)
+
+
+def test_a_better_model_may_follow_a_rollback() -> None:
+    """A challenger that is surely better, or surely another, is compared and passes."""
+    evidence = clear_case()
+    again = replace(evidence, rolled_back=[like(evidence.champion), like(evidence.baseline)])
+    decision = decide_promotion(again, SETTINGS)
+    assert decision.promote
+    assert "unlike_rolled_back" in [check.name for check in decision.checks]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        None,
+        {"as usual": {"alone": 0.3, "together": 0.3}},
+        {case: {"alone": NAN, "together": NAN} for case in CASES},
+        {case: {"alone": 0.3, "together": 0.30001} for case in CASES},
+        {case: {"error": "Input contains NaN."} for case in CASES},
+        {case: {"alone": [], "together": []} for case in CASES},
+    ],
+    ids=["empty", "none", "one alone", "NaN", "two answers", "error", "no answer"],
+)
+def test_edge_cases_are_all_answered_once_or_the_gate_refuses(found: Any) -> None:
+    """A case without one finite answer, alone as among others, is no pass, nor is one untried."""
+    decision = decide_promotion(clear_case(probe=probed(edge_cases=found)), SETTINGS)
+    assert failed(decision) == {"stands_edge_cases"}
 
 
 class Unreadable:
@@ -207,6 +270,7 @@ def test_a_copy_that_cannot_be_loaded_answers_nothing(probe: Any) -> None:
     assert failed(decision) == {
         "same_signature",
         "same_after_reload",
+        "stands_edge_cases",
         "within_latency",
         "within_size",
         "approved_by_a_person",

@@ -70,6 +70,27 @@ def test_missing_report_says_what_to_run(tmp_path: Path) -> None:
         ReportDataset(filepath=str(tmp_path / "no.json")).load()
 
 
+def test_the_documented_report_of_ones_own_becomes_metrics(tracked: Path) -> None:
+    """The catalog entry that the page shows logs the numbers of a node's report."""
+    import re
+
+    import mlflow
+    import yaml
+    from kedro.io import DataCatalog
+
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text("utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    declared = yaml.safe_load("".join(blocks).replace("${globals:data_dir}", str(tracked)))
+    catalog = DataCatalog.from_config(declared)
+    with mlflow.start_run() as run:
+        catalog.save("long_contracts", {"rows": 7, "share": 0.25})
+        catalog.save("long_contracts_table", [1, 2])
+    logged = mlflow.get_run(run.info.run_id).data.metrics
+    assert logged == {"long_contracts.rows": 7, "long_contracts.share": 0.25}
+    found = {each.path for each in mlflow.MlflowClient().list_artifacts(run.info.run_id)}
+    assert found == {"long_contracts.json", "long_contracts_table.json"}
+
+
 def test_all_numbers_below_a_name_become_metrics(tmp_path: Path) -> None:
     """A path that ends in a star logs each number below it, and nothing that begins alike."""
     report = ReportDataset(filepath=str(tmp_path / "facts.json"), metrics=["a.*"])

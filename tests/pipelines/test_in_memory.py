@@ -195,6 +195,7 @@ def trained_by_f1(values: dict[str, Any]) -> dict[str, Any]:
 def judge(values: dict[str, Any], *wanted: str) -> Any:
     """Run the registry's pipeline with a registry's copy that is as the challenger was."""
     given = {"intake_report": INTAKE, "challenger_probe": probe_of(values["challenger"])}
+    given["rolled_back"] = []
     return turn("registry", {**given, **values}, *wanted)
 
 

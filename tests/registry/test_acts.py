@@ -94,6 +94,28 @@ def test_what_was_rolled_back_needs_the_gate_again(registry: Registry) -> None:
         registry.promote("3")
 
 
+def test_a_rollback_is_remembered_until_a_person_allows_it(registry: Registry) -> None:
+    """What was rolled back stands against every later challenger, until one act of a person."""
+    crown(registry, "1", "2", "3")
+    assert registry.list_rolled_back() == {}
+    registry.rollback("too many errors")
+    registry.rollback("complaints")
+    registry.move_alias("challenger", "4")
+    assert registry.list_rolled_back() == {"3": "too many errors", "2": "complaints"}
+    registry.allow("2", "the complaints were about prices")
+    assert registry.list_rolled_back() == {"3": "too many errors"}
+    registry.allow("4", "another cause")
+    assert registry.list_rolled_back() == {}
+    crown(registry, "4")
+    registry.rollback("bad")
+    assert registry.list_rolled_back() == {"4": "bad"}
+    assert [entry.why for entry in registry.history() if entry.act == "allow"] == [
+        "the complaints were about prices",
+        "another cause",
+    ]
+    assert registry.verify() == []
+
+
 def test_two_promotions_at_once_make_one_champion(registry: Registry) -> None:
     """Of many who promote at the same moment one succeeds; the others learn who won."""
     crown(registry, "1")
@@ -223,7 +245,7 @@ def test_roles_of_the_gate_are_not_given_by_hand(registry: Registry) -> None:
             registry.move_alias(alias, "1")
         with pytest.raises(ModelError, match="moves by the gate alone"):
             registry.move_alias(alias, None)
-    for odd in ("sha/dow", "my alias", "5", "v5", ""):
+    for odd in ("sha/dow", "my alias", "5", "v5", "latest", ""):
         with pytest.raises(ConfigurationError, match="cannot be an alias"):
             registry.move_alias(odd, "1")
     registry.move_alias("shadow", "2", why="watch it")
@@ -262,6 +284,19 @@ def test_tags_and_descriptions_are_logged(registry: Registry) -> None:
             registry.tag("1", {own: "x"})
     with pytest.raises(ModelError, match="has no tag: team"):
         registry.tag("1", {"team": None})
+
+
+def test_the_model_itself_has_tags(registry: Registry) -> None:
+    """Tags of the registered model are set, logged and taken away as those of a version are."""
+    registry.tag(None, {"domain": "churn"}, why="for the catalog")
+    assert MlflowClient().get_registered_model(NAME).tags == {"domain": "churn"}
+    registry.tag(None, {"domain": None})
+    assert MlflowClient().get_registered_model(NAME).tags == {}
+    with pytest.raises(ModelError, match=f"{NAME} has no tag: domain"):
+        registry.tag(None, {"domain": None})
+    assert [entry.version for entry in registry.history()] == [None, None]
+    assert MlflowClient().get_model_version(NAME, "1").tags == {"digest": "d1"}
+    assert registry.verify() == []
 
 
 def test_what_serves_is_not_retired(registry: Registry) -> None:

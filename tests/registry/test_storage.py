@@ -214,7 +214,7 @@ def test_a_pickle_is_loaded_only_where_allowed() -> None:
 def test_a_version_is_found_by_what_people_call_it() -> None:
     """Alias, number, and addresses with the name all lead to the version; others are explained."""
     register()
-    for address in ("challenger", "1", "v1", f"{NAME}@challenger", f"{NAME}/1"):
+    for address in ("challenger", "1", "v1", "latest", f"{NAME}@challenger", f"{NAME}/1"):
         assert str(find_named(address, NAME).version) == "1"
         uri = address if address.startswith("models:/") else f"models:/{NAME}/1"
         assert str(find_named(uri, NAME).version) == "1"
@@ -223,7 +223,7 @@ def test_a_version_is_found_by_what_people_call_it() -> None:
         "7": "no version '7'",
         "other@champion": "'other' is not the model that is meant",
         "a b": "neither an alias nor a version",
-        "models:/x": "neither models:/name@alias",
+        "models:/x": "none of models:/name@alias",
     }.items():
         with pytest.raises(ModelError, match=said):
             find_named(address, NAME)

@@ -94,6 +94,29 @@ def test_javascript(address: str) -> None:
     assert b"[" in found.stdout
 
 
+def test_java(address: str, tmp_path: Path) -> None:
+    """The documented Java compiles, asks, and prints the answer."""
+    java = shutil.which("java") or pytest.skip("Java is not installed")
+    called = "Java, 11 or later; save it as `Predict.java` and call `java Predict.java`:"
+    program = documented("java", called).replace(DOCUMENTED, address)
+    (tmp_path / "Predict.java").write_text(program, encoding="utf-8")
+    found = subprocess.run(
+        [java, "Predict.java"], cwd=tmp_path, capture_output=True, check=False, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    assert set(json.loads(found.stdout)) == set(json.loads(documented("json", "The answer:")))
+
+
+def test_the_documented_customer_is_in_the_tables(circle: Any) -> None:
+    """The customer of the page's requests is one of the simulated ones, as the page says of it."""
+    page = DOCS.read_text("utf-8")
+    [named] = set(re.findall(r"customer_id\W+(\d{4}-\d{4}-\d{6})", page))
+    events = circle.catalog().load("events").execute()
+    [row] = events.loc[events["customer_id"] == named].to_dict("records")
+    assert f"{row['reviewed_at']:%Y-%m-%d}" == "2025-03-01"
+    assert re.search(r"reviewed on (\S+),", page)[1] == "2025-03-01"
+
+
 def test_commands_steer_what_runs(address: str, circle: Any) -> None:
     """Traffic, tokens, status, costs and units: the documented commands reach the endpoint."""
     from fullcircle.commands.endpoint import endpoint

@@ -18,10 +18,12 @@ class AutoMLResult:
     """What a search found.
 
     Attributes:
-        leaderboard: One row per finalist with its score on the selection rows and its interval.
+        leaderboard: One row per finalist with its score on the selection rows and its interval, by
+            every metric there and, as ``train_<metric>``, on the rows that it was fitted on.
         model: The winner, fitted on all rows.
         classes: The target's classes in the order of the probabilities; empty for a regression.
         score: The primary metric on the gate rows, which neither trained nor selected.
+        scores: Every metric of the task on the gate rows, with its interval.
         columns: What became of each column, and why.
         search: Trials, finalists and where the seconds went.
         set_aside: Rows without a usable target.
@@ -33,6 +35,7 @@ class AutoMLResult:
     model: Model
     classes: list[Any]
     score: Estimate
+    scores: dict[str, dict[str, float]]
     columns: pd.DataFrame
     search: dict[str, Any]
     set_aside: int
@@ -44,6 +47,7 @@ class AutoMLResult:
         return {
             "metric": self.search["metric"],
             "score": self.score.as_dict(),
+            "scores": self.scores,
             "leaderboard": self.leaderboard.to_dict("records"),
             "columns": self.columns.to_dict("records"),
             "classes": self.classes,

@@ -20,7 +20,7 @@ from fullcircle.automl.rows import (
 from fullcircle.automl.tracking import track_search
 from fullcircle.core.contract import Clock
 from fullcircle.core.errors import DataError
-from fullcircle.core.evaluation import bootstrap_metric
+from fullcircle.core.evaluation import Estimate, estimate_scores
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.notebook import NotebookFacts
 from fullcircle.core.training.trials import NoJournal
@@ -99,14 +99,17 @@ def _train(
         )
     )
     gate = sets["gate"]
-    score = bootstrap_metric(
-        problem.primary_metric,
+    scores = estimate_scores(
+        task,
         gate[LABEL].to_numpy(),
         challenger.predict(gate),
+        threshold=challenger.threshold,
+        also=[problem.primary_metric],
         resamples=training.bootstrap_resamples,
         confidence=training.confidence,
         seed=training.seed,
     )
+    score = Estimate(**scores[problem.primary_metric])
     model = replace(final, scores=challenger.scores)
     notebook, run_id = None, None
     if options.folder is not None:
@@ -119,18 +122,32 @@ def _train(
         facts = NotebookFacts(challenger, plan, board, {}, problem, training, judging)
         notebook = hand_over(options.folder, target, sets, facts, score)
     if options.track:
-        run_id = track_search(target, options, plan, search, board, model, score, notebook)
+        run_id = track_search(target, options, plan, search, board, model, scores, notebook)
     return AutoMLResult(
-        leaderboard=pd.DataFrame(board).drop(columns="scores"),
+        leaderboard=_tabulate(board),
         model=model,
         classes=classes,
         score=score,
+        scores=scores,
         columns=pd.DataFrame(plan)[["column", "kind", "action", "why"]],
         search=search,
         set_aside=given - len(rows),
         run_id=run_id,
         notebook=notebook,
     )
+
+
+def _tabulate(board: list[dict[str, Any]]) -> pd.DataFrame:
+    """Set the finalists in a table: each metric is a column, on the train rows with a prefix."""
+    rows = [
+        {
+            **{name: value for name, value in row.items() if not name.endswith("scores")},
+            **row["scores"],
+            **{f"train_{name}": value for name, value in row["train_scores"].items()},
+        }
+        for row in board
+    ]
+    return pd.DataFrame(rows)
 
 
 def _journal(options: Options) -> Any:

@@ -1,6 +1,7 @@
 """Commands whose errors are one line, and whose answers are for people or for machines."""
 
 import json
+import sys
 import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -54,6 +55,18 @@ class Teaching(click.Command):
             if any(lines):
                 with formatter.section(title):
                     formatter.write("".join(f"  {line}\n" for line in lines))
+
+
+def confirm(question: str) -> None:
+    """Ask a person whether to go on.
+
+    Raises:
+        UsageError: There is no terminal to ask at; names the option that answers.
+        Abort: The answer is no.
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} There is no terminal to ask at: answer with --yes.")
+    click.confirm(question, abort=True)
 
 
 class Commands(Teaching, click.Group):

@@ -2,7 +2,7 @@
 
 import click
 
-from fullcircle.commands.one_line import OneLineErrors
+from fullcircle.commands.one_line import OneLineErrors, confirm
 
 
 @click.command(
@@ -28,7 +28,7 @@ def rename(new: str, title: str | None, yes: bool) -> None:
         old = find_package(root)
         refuse_bad_name(root, new)
         if not yes:
-            click.confirm(f"Rename the package {old} to {new}, here in {root}?", abort=True)
+            confirm(f"Rename the package {old} to {new}, here in {root}?")
         changed = rename_package(root, new, title)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error

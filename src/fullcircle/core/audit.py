@@ -152,6 +152,25 @@ def follow_role(kept: Sequence[Kept], alias: str, back: str) -> list[str]:
     return reign
 
 
+def find_rolled_back(history: Sequence[Entry], role: str, challenger: str | None) -> dict[str, str]:
+    """Return the reason by version that lost a role by a rollback and was not allowed since.
+
+    Args:
+        history: Acts that were carried out, oldest first.
+        role: The role.
+        challenger: Version against which nothing stands once it was allowed itself.
+    """
+    found: dict[str, str] = {}
+    for entry in history:
+        if entry.act == "rollback" and role in entry.moves:
+            found[str(entry.moves[role][0])] = entry.why
+        elif entry.act == "allow" and entry.version == challenger:
+            found.clear()
+        elif entry.act == "allow":
+            found.pop(str(entry.version), None)
+    return found
+
+
 def _done(kept: Sequence[Kept]) -> list[Entry]:
     """Give the readable entries that were carried out, in their order."""
     entries = []

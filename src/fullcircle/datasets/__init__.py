@@ -23,6 +23,7 @@ from fullcircle.datasets.record_topic_dataset import RecordTopicDataset
 from fullcircle.datasets.report_dataset import ReportDataset
 from fullcircle.datasets.request_table_dataset import RequestTableDataset
 from fullcircle.datasets.role_profiles_dataset import RoleProfilesDataset
+from fullcircle.datasets.rolled_back_dataset import RolledBackDataset
 from fullcircle.datasets.scored_days_dataset import ScoredDaysDataset
 from fullcircle.datasets.search_journal_dataset import SearchJournalDataset
 from fullcircle.datasets.simulated_dataset import SimulatedDataset
@@ -52,6 +53,7 @@ __all__ = [
     "ReportDataset",
     "RequestTableDataset",
     "RoleProfilesDataset",
+    "RolledBackDataset",
     "ScoredDaysDataset",
     "SearchJournalDataset",
     "SimulatedDataset",

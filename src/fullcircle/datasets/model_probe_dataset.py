@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
+from fullcircle.core.edge_cases import predict_edge_cases
 from fullcircle.core.model import Model
 from fullcircle.registry.acts import Registry
 from fullcircle.registry.addresses import find_by_alias, find_version
@@ -52,12 +53,19 @@ class ModelProbeDataset(AbstractDataset[None, dict[str, Any]]):
         Returns:
             Plain values: ``model`` (name and version), ``error`` (why it cannot be loaded or used,
             None where it can), ``signature`` (type by input column, in order), ``predictions`` of
-            the example's rows, ``latency_ms`` (``p50`` and ``p95`` of ``calls`` with one row),
-            ``size_mb`` of the model's files, and ``approvals`` of these very files (who, when and
-            why). All are None, and no approval counts, where there is an error.
+            the example's rows, ``edge_cases`` (see edge_cases.py), ``latency_ms`` (``p50`` and
+            ``p95`` of ``calls`` with one row), ``size_mb`` of the model's files, and ``approvals``
+            of these very files (who, when and why). All are None, and no approval counts, where
+            there is an error.
         """
         facts: dict[str, Any] = {"model": None, "error": None, "signature": None}
-        facts |= {"predictions": None, "latency_ms": None, "size_mb": None, "approvals": []}
+        facts |= {
+            "predictions": None,
+            "edge_cases": None,
+            "latency_ms": None,
+            "size_mb": None,
+            "approvals": [],
+        }
         try:
             return facts | self._probe()
         except Exception as error:  # whatever is wrong with the copy is what the gate must know
@@ -82,6 +90,7 @@ class ModelProbeDataset(AbstractDataset[None, dict[str, Any]]):
             "model": str(model.registration),
             "signature": signature,
             "predictions": model.predict(model.example).tolist(),
+            "edge_cases": predict_edge_cases(model),
             "latency_ms": measure_latency(model),
             "size_mb": size,
             "approvals": Registry(self._name).approvals(str(version.version)),

@@ -3,14 +3,23 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fullcircle.core.audit import Entry, Moves, find_faults, follow_role, last_moves
+from fullcircle.core.audit import (
+    Entry,
+    Moves,
+    find_faults,
+    find_rolled_back,
+    follow_role,
+    last_moves,
+)
 from fullcircle.core.errors import ConfigurationError, ModelError
 from fullcircle.core.model import Model, Registration
-from fullcircle.registry.addresses import find_by_number, list_aliases
+from fullcircle.registry.addresses import list_aliases
 from fullcircle.registry.facts import gather_facts, introduce
 from fullcircle.registry.journal import Journal
+from fullcircle.registry.model_store import DESCRIPTION_CHANGE, ModelStore
 from fullcircle.registry.rules import (
     AGAINST,
+    CHALLENGER,
     CHAMPION,
     DECISION,
     GATED,
@@ -27,8 +36,6 @@ from fullcircle.registry.rules import (
 )
 from fullcircle.registry.storage import SEAL, enter_version, log_model, seal_model
 
-_DESCRIPTION = "description"
-
 Change = Callable[[dict[str, str]], tuple[Moves, Moves]]
 
 
@@ -42,6 +49,9 @@ class Registry:
         self.model = model
         self.journal = Journal(model)
         self._client = MlflowClient()
+        self._store = ModelStore(model, self._client)
+        self._carry_out = self._store.carry_out
+        self._find_version = self._store.find
 
     # What becomes of a new model
 
@@ -88,12 +98,12 @@ class Registry:
 
         def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
             present = aliases.get(CHAMPION)
-            refuse_unjudged(self._find(version), present)
-            refuse_retired(self._find(version))
+            refuse_unjudged(self._find_version(version), present)
+            refuse_retired(self._find_version(version))
             former = {PREVIOUS: [aliases.get(PREVIOUS), present]} if present else {}
             return {**former, CHAMPION: [present, version]}, {}
 
-        tags = self._find(version).tags
+        tags = self._find_version(version).tags
         evidence = {name: tags.get(name) for name in (SEAL, DECISION, AGAINST)}
         return self._act("promote", version, move, why=why, evidence=evidence)
 
@@ -114,7 +124,7 @@ class Registry:
                     f"{self.model} has no previous champion to return to. "
                     "kedro model list shows what there is."
                 )
-            refuse_retired(self._find(target))
+            refuse_retired(self._find_version(target))
             earlier = reign[: reign.index(target)] if target in reign else []
             before = next((v for v in reversed(earlier) if v != target), None)
             return {PREVIOUS: [target, before], CHAMPION: [present, target]}, {}
@@ -135,19 +145,19 @@ class Registry:
             if version is None and alias not in aliases:
                 raise ModelError(f"No version of {self.model} has the alias {alias}.")
             if version is not None:
-                refuse_retired(self._find(version))
+                refuse_retired(self._find_version(version))
             return {alias: [aliases.get(alias), version]}, {}
 
         return self._act("alias", version, move, why=why)
 
     def approve(self, version: str, why: str) -> Entry:
         """Write down that a person wants a version to become champion once the gate agrees."""
-        sealed = self._find(version).tags.get(SEAL)
+        sealed = self._find_version(version).tags.get(SEAL)
         return self._act("approve", version, _nothing, why=why, evidence={SEAL: sealed})
 
     def approvals(self, version: str) -> list[dict[str, str]]:
         """Give who approved a version, as its files are now, when and why."""
-        sealed = self._find(version).tags.get(SEAL)
+        sealed = self._find_version(version).tags.get(SEAL)
         return [
             {"who": entry.who, "when": entry.at, "why": entry.why}
             for entry in self.history()
@@ -156,8 +166,21 @@ class Registry:
             and entry.evidence.get(SEAL) == sealed
         ]
 
-    def tag(self, version: str, tags: Mapping[str, str | None], why: str = "") -> Entry:
-        """Set tags of a version, or take those away that are None.
+    def allow(self, version: str, why: str) -> Entry:
+        """Write down that a rolled-back version, or one that is like it, may be champion again."""
+        sealed = self._find_version(version).tags.get(SEAL)
+        return self._act("allow", version, _nothing, why=why, evidence={SEAL: sealed})
+
+    def list_rolled_back(self, alias: str = CHALLENGER) -> dict[str, str]:
+        """Return the reason by version that was rolled back and not allowed since.
+
+        Args:
+            alias: A role; where its version was allowed since, nothing stands against it.
+        """
+        return find_rolled_back(self.history(), CHAMPION, list_aliases(self.model).get(alias))
+
+    def tag(self, version: str | None, tags: Mapping[str, str | None], why: str = "") -> Entry:
+        """Set tags of a version, or of the model itself (None), or take away those that are None.
 
         Raises:
             ConfigurationError: A tag is the registry's own.
@@ -169,8 +192,8 @@ class Registry:
 
     def describe(self, version: str, text: str) -> Entry:
         """Write a version's description."""
-        before = self._find(version).description or None
-        return self._act("describe", version, lambda _: ({}, {_DESCRIPTION: [before, text]}))
+        before = self._find_version(version).description or None
+        return self._act("describe", version, lambda _: ({}, {DESCRIPTION_CHANGE: [before, text]}))
 
     def retire(self, version: str, why: str) -> Entry:
         """Take a version out of use: it loses its aliases and can get none again.
@@ -186,7 +209,7 @@ class Registry:
                     f"{self.model} v{version} is {' and '.join(in_use)}. "
                     "Promote another or roll back first."
                 )
-            before = self._find(version).tags.get(RETIRED)
+            before = self._find_version(version).tags.get(RETIRED)
             return {alias: [version, None] for alias in held}, {RETIRED: [before, why or "yes"]}
 
         return self._act("retire", version, move, why=why)
@@ -217,7 +240,7 @@ class Registry:
     ) -> Entry:
         """Write an act to the log and carry it out, alone."""
         if version is not None:
-            self._find(version)
+            self._find_version(version)
         self._note_what_was_found()
 
         def prepare() -> Entry:
@@ -244,38 +267,15 @@ class Registry:
         ):
             pass
 
-    def _carry_out(self, entry: Entry) -> None:
-        """Do what an entry says; a crash in between leaves the champion last to be moved."""
-        for name, (_, after) in entry.changes.items():
-            self._change(str(entry.version), name, after)
-        for alias, (before, after) in entry.moves.items():
-            if after is not None:
-                self._client.set_registered_model_alias(self.model, alias, after)
-            elif before is not None:
-                self._client.delete_registered_model_alias(self.model, alias)
-
-    def _change(self, version: str, name: str, after: str | None) -> None:
-        if name == _DESCRIPTION:
-            self._client.update_model_version(self.model, version, after)
-        elif after is None:
-            self._client.delete_model_version_tag(self.model, version, name)
-        else:
-            self._client.set_model_version_tag(self.model, version, name, after)
-
-    def _retag(self, version: str, tags: Mapping[str, str | None]) -> Change:
+    def _retag(self, version: str | None, tags: Mapping[str, str | None]) -> Change:
         def change(_: dict[str, str]) -> tuple[Moves, Moves]:
-            before = self._find(version).tags
+            before = self._store.read_tags(version)
             if absent := [n for n, value in tags.items() if value is None and n not in before]:
-                raise ModelError(f"{self.model} v{version} has no tag: {', '.join(absent)}.")
+                named = self.model if version is None else f"{self.model} v{version}"
+                raise ModelError(f"{named} has no tag: {', '.join(absent)}.")
             return {}, {name: [before.get(name), value] for name, value in tags.items()}
 
         return change
-
-    def _find(self, version: str) -> Any:
-        found = find_by_number(self.model, version)
-        if found is None:
-            raise ModelError(f"{self.model} has no version {version}.")
-        return found
 
 
 def _nothing(_: dict[str, str]) -> tuple[Moves, Moves]:

@@ -5,28 +5,37 @@ from typing import Any
 
 from fullcircle.core.errors import ModelError, name_missing
 
-_URI = re.compile(r"models:/([^@/]+)(?:@([^/]+)|/(\d+))")
+_URI = re.compile(r"models:/([^@/]+)(?:@([^/]+)|/(\d+)|/(latest))")
+_LATEST = "latest"
 _SHORT = re.compile(r"(?:([\w.-]+)[@/])?(?:v?(\d+)|([\w-]+))")
 
 
 def find_version(uri: str) -> Any:
-    """Find the registered version that ``models:/name@alias`` or ``models:/name/version`` names.
+    """Find the registered version that an address of MLflow names.
+
+    Args:
+        uri: ``models:/name@alias``, ``models:/name/version`` or ``models:/name/latest``.
 
     Raises:
         ModelError: The address has another form, or names nothing.
     """
     form = _URI.fullmatch(uri)
     if form is None:
-        raise ModelError(f"{uri!r} is neither models:/name@alias nor models:/name/version.")
-    name, alias, number = form.groups()
-    version = find_by_alias(name, alias) if alias else find_by_number(name, number)
+        raise ModelError(
+            f"{uri!r} is none of models:/name@alias, models:/name/version and models:/name/latest."
+        )
+    name, alias, number, latest = form.groups()
+    if latest:
+        version = next(iter(list_versions(name)), None)
+    else:
+        version = find_by_alias(name, alias) if alias else find_by_number(name, number)
     if version is None:
         raise ModelError(f"The registry has no {uri}.")
     return version
 
 
 def find_named(address: str, model: str) -> Any:
-    """Find a version of a model by ``champion``, ``5``, ``v5``, or an address with its name.
+    """Find a version by ``champion``, ``latest``, ``5``, ``v5``, or an address with its name.
 
     Args:
         address: An alias or a version, alone, or behind the model's name and ``@`` or ``/``, with
@@ -44,7 +53,10 @@ def find_named(address: str, model: str) -> Any:
     named, number, alias = form.groups()
     if named not in (None, model):
         raise ModelError(f"{named!r} is not the model that is meant here: {model}.")
-    version = find_by_number(model, number) if number else find_by_alias(model, alias)
+    if alias == _LATEST:
+        version = next(iter(list_versions(model)), None)
+    else:
+        version = find_by_number(model, number) if number else find_by_alias(model, alias)
     if version is None:
         raise ModelError(_offer(address, model))
     return version

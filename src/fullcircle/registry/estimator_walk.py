@@ -28,6 +28,12 @@ def list_modules(root: Any) -> set[str]:
     return {_name_module(found) for found in walk_objects(root)} - {"builtins"}
 
 
+def name_type(found: Any) -> str:
+    """Name the type of an object with its module; of a type or function, itself."""
+    kind = found if isinstance(found, type) or hasattr(found, "__qualname__") else type(found)
+    return f"{_name_module(found)}.{getattr(kind, '__qualname__', type(found).__qualname__)}"
+
+
 def _name_module(found: Any) -> str:
     kind = found if isinstance(found, type) or callable(found) else type(found)
     return str(getattr(kind, "__module__", None) or type(found).__module__)

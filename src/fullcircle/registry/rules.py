@@ -36,7 +36,7 @@ def refuse_odd_alias(alias: str) -> None:
     Raises:
         ConfigurationError: It is such a name.
     """
-    if not re.fullmatch(r"[\w-]+", alias, flags=re.ASCII) or re.fullmatch(r"v?\d+", alias):
+    if not re.fullmatch(r"[\w-]+", alias, flags=re.ASCII) or re.fullmatch(r"v?\d+|latest", alias):
         raise ConfigurationError(
             f"{alias!r} cannot be an alias: letters, digits, _ and - make one, and it must not "
             "read like a version."

@@ -16,35 +16,19 @@ from fullcircle.registry.digests import (
     seal_files,
 )
 from fullcircle.registry.estimator_walk import list_modules
+from fullcircle.registry.flavours import (
+    ADOPTED,
+    CodeRefusedError,
+    is_allowed,
+    load_adopted,
+    load_pickled,
+)
 from fullcircle.registry.requirements import list_requirements
+from fullcircle.registry.trusted_types import TRUSTED_TYPES, load_skops
 
-DESCRIPTION = "fullcircle.json"
+DESCRIPTION, EXAMPLE = "fullcircle.json", "input_example.json"
 SEAL = "digest"  # tag of a version: one digest for all its files
-_SKOPS, _PICKLE = "model.skops", "model.pkl"
-
-# Types beyond skops' own list that our estimators are made of. The list lies here, not in the
-# model: a model that could name its own trusted types could name any code.
-TRUSTED_TYPES = [
-    "collections.OrderedDict",
-    "fullcircle.core.evaluation.calibration.CalibratedClassifier",
-    "fullcircle.core.training.candidates.LastValueRegressor",
-    "fullcircle.core.preparation.encoders.ColumnGroup",
-    "fullcircle.core.preparation.encoders.Folds",
-    "fullcircle.core.preparation.encoders.TextEncoder",
-    "fullcircle.core.preparation.reader.ColumnReader",
-    "lightgbm.basic.Booster",
-    "lightgbm.sklearn.LGBMClassifier",
-    "lightgbm.sklearn.LGBMRegressor",
-    "numpy.dtype",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-    "skrub._string_encoder.StringEncoder",
-    "skrub._to_str.ToStr",
-    "xgboost.core.Booster",
-    "xgboost.sklearn.XGBClassifier",
-    "xgboost.sklearn.XGBRegressor",
-]
+_SKOPS = "model.skops"
 
 
 def log_model(model: Model) -> Any:
@@ -180,31 +164,27 @@ def rebuild_model(folder: Path, registration: Registration, *, allow_code: bool 
 
     try:
         description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        example = json.loads((folder / "input_example.json").read_text(encoding="utf-8"))
-        estimator = _load_estimator(folder, registration, allow_code=allow_code)
+        example = json.loads((folder / EXAMPLE).read_text(encoding="utf-8"))
+        estimator = _load_estimator(folder, description, registration, allow_code=allow_code)
         frame = pd.DataFrame(example["data"], columns=example["columns"])
         model = Model.from_description(description, estimator, frame)
-    except ModelError:
+    except CodeRefusedError:
         raise
     except Exception as error:
         raise ModelError(f"{registration} cannot be loaded: {_first_line(error)}") from error
     return model.registered_as(registration)
 
 
-def _load_estimator(folder: Path, registration: Registration, *, allow_code: bool) -> Any:
-    """Load the estimator from a format that holds data alone, or from a pickle where allowed."""
-    import skops.io
-
+def _load_estimator(
+    folder: Path, description: dict[str, Any], registration: Registration, *, allow_code: bool
+) -> Any:
+    """Load the estimator from a format that holds data alone, or from another where allowed."""
+    allowed = allow_code or is_allowed(registration.facts.get(SEAL))
+    if (adopted := description["settings"].get(ADOPTED)) is not None:
+        return load_adopted(folder, adopted["columns"], name=str(registration), allow_code=allowed)
     if (folder / _SKOPS).is_file():
-        return skops.io.load(folder / _SKOPS, trusted=TRUSTED_TYPES)
-    if not allow_code:
-        raise ModelError(
-            f"{registration} is kept in a format that runs code when it is loaded, which is "
-            "refused. If you trust who made it, say 'allow_code: true' at the catalog entry."
-        )
-    import mlflow
-
-    return mlflow.sklearn.load_model(str(folder))
+        return load_skops(folder / _SKOPS)
+    return load_pickled(folder, name=str(registration), allow_code=allowed)
 
 
 def _name(version: Any) -> Registration:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from fullcircle.core.edge_cases import predict_edge_cases
 from fullcircle.core.errors import StorageError
 from fullcircle.core.model import Model, Registration
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
 from fullcircle.datasets.model_probe_dataset import measure_latency
-from fullcircle.registry.storage import DESCRIPTION, TRUSTED_TYPES
+from fullcircle.registry.storage import DESCRIPTION
+from fullcircle.registry.trusted_types import load_skops
 
 _ESTIMATOR, _EXAMPLE = "model.skops", "input_example.json"
 
@@ -54,13 +56,11 @@ class ModelShelf:
         Raises:
             StorageError: It is not there, or cannot be read.
         """
-        import skops.io
-
         place = self._folder / str(number)
         try:
             description = json.loads((place / DESCRIPTION).read_text(encoding="utf-8"))
             example = json.loads((place / _EXAMPLE).read_text(encoding="utf-8"))
-            estimator = skops.io.load(place / _ESTIMATOR, trusted=TRUSTED_TYPES)
+            estimator = load_skops(place / _ESTIMATOR)
         except (OSError, ValueError) as error:
             raise StorageError(
                 f"Model {number} of the replay at {self._folder.parent} cannot be read. Begin the "
@@ -82,6 +82,7 @@ class ModelShelf:
             "error": None,
             "signature": {column.name: column.type.name for column in columns},
             "predictions": model.predict(model.example).tolist(),
+            "edge_cases": predict_edge_cases(model),
             "latency_ms": measure_latency(model),
             "size_mb": sum(file.stat().st_size for file in files) / 1e6,
             "approvals": [],

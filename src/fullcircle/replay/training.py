@@ -99,6 +99,7 @@ class Trainer:
             "incumbent": incumbent,
             "gate_set": trained.gate_set,
             "challenger_probe": self._shelf.probe(trained.model),
+            "rolled_back": [],
             "feature_tables": world.tables,
             "intake_report": world.intake,
         }

@@ -2,7 +2,7 @@
 
 import click
 
-from fullcircle.commands.model import acting, looking, moving, ranking
+from fullcircle.commands.model import acting, adopting, looking, moving, ranking
 from fullcircle.commands.one_line import Commands
 
 COMMANDS = (
@@ -15,11 +15,13 @@ COMMANDS = (
     acting.promote,
     acting.approve,
     acting.rollback,
+    acting.allow,
     acting.alias,
     acting.tag,
     acting.untag,
     acting.describe,
     acting.retire,
+    adopting.adopt,
     moving.copy,
     moving.export,
     moving.reproduce,

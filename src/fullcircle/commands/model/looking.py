@@ -52,7 +52,7 @@ def _roles(aliases: dict[str, str], version: Any) -> list[str]:
 @json_option
 def show(version: str, place: Place, as_json: bool) -> None:
     """Show what the registry knows of a version: an alias or a number."""
-    from fullcircle.registry.addresses import list_aliases
+    from fullcircle.registry.addresses import find_model, list_aliases
 
     found = place.find(version)
     facts = {
@@ -62,6 +62,7 @@ def show(version: str, place: Place, as_json: bool) -> None:
         "description": found.description,
         "run_id": found.run_id,
         "tags": dict(sorted(found.tags.items())),
+        "model_tags": dict(sorted(find_model(found.name).tags.items())),
         "approvals": [
             f"{approval['who']}: {approval['why']}"
             for approval in place.registry.approvals(str(found.version))

@@ -8,7 +8,7 @@ import click
 
 from fullcircle.commands.model.acting import version_argument, why_option, yes_option
 from fullcircle.commands.model.opening import Place, place_options
-from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.commands.one_line import OneLineErrors, answer, confirm, json_option
 from fullcircle.terminal import as_facts
 
 
@@ -33,7 +33,7 @@ def copy(version: str, target: str, why: str, yes: bool, place: Place, as_json: 
     name, origin = f"{found.name} v{found.version}", place.env or "this environment"
     here = mlflow.get_tracking_uri()
     if not yes:
-        click.confirm(f"Copy {name} to {target}?", abort=True)
+        confirm(f"Copy {name} to {target}?")
     with fetched(found) as files:
         there = Place(place.problem, place.source, target)
         registry = there.registry

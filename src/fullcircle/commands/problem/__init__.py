@@ -140,18 +140,68 @@ def new(
 )
 @click.argument("name")
 @file_option
+@click.option("--again", is_flag=True, help="Take rows that were taken in before.")
 @reading_options
-def take(name: str, address: str, options: "ReadOptions") -> None:
+def take(name: str, address: str, again: bool, options: "ReadOptions") -> None:
     """Take more rows into a problem, behind those that it has."""
     from fullcircle.commands.problem.creating import take_more
     from fullcircle.commands.problem.telling import shorten
     from fullcircle.commands.schedule.reading import find_project
 
     root = find_project()
-    placed, findings = take_more(root, name, address, options)
+    placed, findings = take_more(root, name, address, options, again=again)
     answer([each.as_row() for each in findings], as_json=False, show=as_table)
     click.echo(f"Taken in: {shorten(placed, root)}")
     click.echo(f"Next: kedro problem check {name}")
+
+
+@problem.command(
+    cls=OneLineErrors,
+    example=(
+        "kedro problem fetch telco_churn",
+        "kedro problem fetch telco_churn --yes",
+        "kedro problem fetch nyc_taxi --month 2025-04 --yes",
+        "kedro problem fetch diabetes --from path/to/mirror --yes",
+    ),
+    then="PROBLEM=telco_churn DATA_SOURCE=real kedro run",
+)
+@click.argument("name")
+@click.option(
+    "--month", "months", multiple=True, help="Of a file a month: 2025-04; again for more."
+)
+@click.option(
+    "--from", "mirror", help="Folder or address that holds the files, instead of the publisher's."
+)
+@click.option("--new-edition", is_flag=True, help="Take a file whose digest is not the known one.")
+@click.option("--yes", is_flag=True, help="Fetch what is absent; without it nothing is fetched.")
+@click.option("--env", "-e", help="Environment whose RAW_DIR is filled.")
+@json_option
+def fetch(
+    name: str,
+    months: tuple[str, ...],
+    mirror: str | None,
+    new_edition: bool,
+    yes: bool,
+    env: str | None,
+    as_json: bool,
+) -> None:
+    """Show where a publisher's files are to be had, and with --yes bring them to RAW_DIR.
+
+    Each file is written whole, and only if its size and digest are the known ones. HTTPS_PROXY and
+    NO_PROXY hold.
+    """
+    from fullcircle.commands.problem.fetching import bring_all, list_wanted
+    from fullcircle.commands.schedule.reading import find_project
+    from fullcircle.configuration.loader import open_configuration
+
+    root = find_project()
+    folder = root / str(open_configuration(root, env)["globals"]["raw_dir"])
+    wanted = list_wanted(name, folder, months)
+    rows = bring_all(wanted, mirror, new_edition=new_edition) if yes else []
+    answer(rows or [each.as_row() for each in wanted], as_json=as_json, show=as_table)
+    if not yes and not as_json:
+        absent = sum(each.state == "absent" for each in wanted)
+        click.echo(f"{absent} absent, nothing was fetched." + (" Fetch: add --yes." * bool(absent)))
 
 
 @problem.command(

@@ -18,6 +18,7 @@ from fullcircle.core.survey import Finding, Proposal, Wishes, propose_problem
 from fullcircle.core.survey.page import render_first_look
 from fullcircle.core.survey.questions import Question
 from fullcircle.ingestion import CopiedTable, ReadOptions, Source, copy_table, open_source
+from fullcircle.ingestion.repeated import count_repeated
 from fullcircle.switches import list_problems, read_variable
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -227,16 +228,23 @@ def _write_rejections(path: Path, copied: CopiedTable) -> None:
 
 
 def take_more(
-    root: Path, name: str, address: str, options: ReadOptions
+    root: Path, name: str, address: str, options: ReadOptions, *, again: bool = False
 ) -> tuple[Path, list[Finding]]:
     """Take another table into a problem, behind those that it has.
+
+    Args:
+        root: The project's folder.
+        name: The problem.
+        address: Where the table lies.
+        options: How it is read.
+        again: Whether rows are taken in that were taken in before.
 
     Returns:
         The place of the table, and what was found in it.
 
     Raises:
         ConfigurationError: There is no such problem.
-        DataError: The table lacks a column that the problem reads.
+        DataError: The table lacks a column that the problem reads, or was taken in before.
     """
     from fullcircle.problems import load_problem
 
@@ -254,7 +262,27 @@ def take_more(
     folder = Path(tempfile.mkdtemp(prefix="problem-"))
     try:
         copied = copy_table(source, folder / "table.parquet")
+        repeated = _look_for_repeated(raw_folder(root, name), copied, wanted, again=again)
         placed = place_table(root, name, copied, describe_address(address, source))
-        return placed, [*source.findings, *copied.findings]
+        return placed, [*source.findings, *copied.findings, *repeated]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _look_for_repeated(
+    folder: Path, copied: CopiedTable, columns: list[str], *, again: bool
+) -> list[Finding]:
+    """Say how many rows were taken in before; refuse a table that is one of those again."""
+    earlier = sorted(folder.glob("*.parquet"))
+    if not earlier:
+        return []
+    found = count_repeated(copied.path, earlier, columns)
+    if not found.repeated:
+        return []
+    told = f"{found.repeated:,} of {found.rows:,} rows were taken in before"
+    if found.is_taken_again and not again:
+        raise DataError(
+            f"{told}: a model would be judged by rows that it has learnt from. Give new rows, or "
+            "say --again to take them all the same."
+        )
+    return [Finding("danger", "repeated rows", told, "they may stand on both sides of the split")]

@@ -1,7 +1,7 @@
 """The files of a new problem, made whole before the first is written."""
 
-import json
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +18,7 @@ from fullcircle.core.survey.states import States
 
 _WIDTH = 100
 _PACKAGE = fullcircle.__name__
+_REFERENCE = re.compile(r"(\\*)\$\{")  # with the backslashes before it, which then count twice
 
 
 def name_files(name: str) -> dict[str, Path]:
@@ -204,9 +205,21 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()).replace('"', "'").replace("\\", "/")
 
 
-def _as_yaml(text: str) -> str:
-    """Write a name plainly, or quoted where YAML would read something else."""
-    return text if yaml.safe_load(text) == text else json.dumps(text)
+def as_yaml(text: str) -> str:
+    """Write a name plainly, or quoted where YAML or OmegaConf would read something else."""
+    if "${" in text:
+        return quote_yaml(text)
+    try:
+        is_plain = yaml.safe_load(f"[{text}]") == [text] and yaml.safe_load(text) == text
+    except yaml.YAMLError:
+        is_plain = False
+    return text if is_plain else quote_yaml(text)
+
+
+def quote_yaml(text: str) -> str:
+    """Write a text in quotes, so that OmegaConf finds no reference in it: data name no variable."""
+    escaped = _REFERENCE.sub(lambda found: rf"{found[1] * 2}\${{", text)
+    return yaml.dump(escaped, default_style='"', allow_unicode=True, width=math.inf).strip()
 
 
 def _plain(value: float) -> float | int:
@@ -227,8 +240,8 @@ def _fill(template: str, **values: Any) -> str:
     )
     environment.filters |= {
         "text": as_python,
-        "yaml": _as_yaml,
-        "quoted": lambda text: json.dumps(text, ensure_ascii=False),
+        "yaml": as_yaml,
+        "quoted": quote_yaml,
         "plain": _plain,
         "oneline": _one_line,
         "long": _mark_long,

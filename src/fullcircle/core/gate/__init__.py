@@ -2,6 +2,7 @@
 
 from fullcircle.core.gate.decision import Check, Decision, decide_promotion, describe_questions
 from fullcircle.core.gate.evidence import Evidence
+from fullcircle.core.gate.rollbacks import RolledBack, have_same_origin
 from fullcircle.core.gate.settings import GateSettings
 
 __all__ = [
@@ -9,6 +10,8 @@ __all__ = [
     "Decision",
     "Evidence",
     "GateSettings",
+    "RolledBack",
     "decide_promotion",
     "describe_questions",
+    "have_same_origin",
 ]

@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from fullcircle.core.gate import apart, calibration, comparison, data, groups, serving
+from fullcircle.core.gate import (
+    apart,
+    calibration,
+    comparison,
+    data,
+    groups,
+    rollbacks,
+    serving,
+)
 from fullcircle.core.gate.case import Case
 from fullcircle.core.gate.evidence import Evidence
 from fullcircle.core.gate.settings import GateSettings
@@ -21,11 +29,13 @@ QUESTIONS: tuple[Question, ...] = (
     comparison.above_minimum,
     comparison.better_than_baseline,
     comparison.better_than_champion,
+    rollbacks.unlike_rolled_back,
     groups.no_slice_harmed,
     calibration.calibrated,
     groups.steady_over_time,
     serving.same_signature,
     serving.same_after_reload,
+    serving.stands_edge_cases,
     serving.within_latency,
     serving.within_size,
     data.fresh_data,
@@ -103,6 +113,7 @@ def list_questions(evidence: Evidence, settings: GateSettings) -> list[Question]
     has_champion = evidence.champion is not None or evidence.champion_error is not None
     wanted: dict[Question, bool] = {
         comparison.better_than_champion: has_champion,
+        rollbacks.unlike_rolled_back: bool(evidence.rolled_back),
         groups.no_slice_harmed: bool(problem.slices) and evidence.champion is not None,
         apart.no_shared_entity: problem.split.by == "key",
         apart.few_repeated_rows: problem.split.by == "key",

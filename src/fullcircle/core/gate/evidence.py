@@ -1,15 +1,18 @@
 """What the gate looks at."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.metrics import Vector
 from fullcircle.core.model import Model
+
+if TYPE_CHECKING:
+    from fullcircle.core.gate.rollbacks import RolledBack
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,10 @@ class Evidence:
         champion_error: Why the champion could not predict the gate rows, where it could not.
         offered: Columns that a request, or a feature table that exists, can give a model.
         probe: What was found when the registry's copy was loaded and used: ``model``, ``error``,
-            ``signature``, ``predictions``, ``latency_ms``, ``size_mb``, ``approvals``.
+            ``signature``, ``predictions``, ``edge_cases`` (see edge_cases.py), ``latency_ms``,
+            ``size_mb``, ``approvals``.
         intake: What came in and was set aside (see rejection.py).
+        rolled_back: Versions that people rolled back and that nobody has allowed again.
     """
 
     problem: ProblemSpec
@@ -49,3 +54,4 @@ class Evidence:
     offered: Collection[str] = ()
     probe: Mapping[str, Any] = field(default_factory=dict)
     intake: Mapping[str, Any] = field(default_factory=dict)
+    rolled_back: "Sequence[RolledBack]" = ()

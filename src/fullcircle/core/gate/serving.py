@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fullcircle.core.edge_cases import CASES, find_edge_faults
 from fullcircle.core.gate.case import Case
 from fullcircle.core.training.estimators import as_inputs
 
@@ -58,6 +59,15 @@ def same_after_reload(case: Case) -> tuple[bool, str]:
         return False, f"predictions of shape {found.shape}, at training of {expected.shape}"
     apart = float(np.max(np.abs(expected - found)))
     return apart == 0, f"{len(expected)} rows predicted again, at most {apart:g} apart"
+
+
+def stands_edge_cases(case: Case) -> tuple[bool, str]:
+    """Does it give one finite prediction for rows that are empty, extreme or unheard of?
+
+    Each is predicted alone and among others, which must agree.
+    """
+    faults = find_edge_faults(_require_probe(case)["edge_cases"])
+    return not faults, "; ".join([f"{len(CASES)} rows tried: {', '.join(CASES)}", *faults])
 
 
 def within_latency(case: Case) -> tuple[bool, str]:

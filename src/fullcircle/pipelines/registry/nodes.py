@@ -9,7 +9,13 @@ import pandas as pd
 from fullcircle.core.card import write_card, write_card_page
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import FullCircleError, GateRefusedError
-from fullcircle.core.gate import Evidence, GateSettings, decide_promotion
+from fullcircle.core.gate import (
+    Evidence,
+    GateSettings,
+    RolledBack,
+    decide_promotion,
+    have_same_origin,
+)
 from fullcircle.core.model import Model
 from fullcircle.core.point_in_time import KeyedTable
 from fullcircle.core.training.failures import describe_failure, list_excluded
@@ -20,6 +26,7 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
     incumbent: Model | None,
     gate_set: pd.DataFrame,
     challenger_probe: dict[str, Any],
+    rolled_back: list[dict[str, Any]],
     feature_tables: Mapping[str, KeyedTable],
     intake_report: dict[str, Any],
     problem: ProblemSpec,
@@ -48,6 +55,7 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
         offered=_list_offered(challenger, feature_tables, problem),
         probe=challenger_probe,
         intake=intake_report,
+        rolled_back=[_describe_rolled_back(each, challenger, gate_set) for each in rolled_back],
     )
     decision = decide_promotion(evidence, gate)
     return {
@@ -68,6 +76,22 @@ def _predict_or_explain(
         return model.predict(rows), None
     except (FullCircleError, ValueError) as error:
         return None, str(error)
+
+
+def _describe_rolled_back(
+    former: Mapping[str, Any], challenger: Model, gate_set: pd.DataFrame
+) -> RolledBack:
+    """Give what the gate must know of a version that was rolled back, with its predictions."""
+    model: Model | None = former["model"]
+    predicted, error = _predict_or_explain(model, gate_set)
+    return RolledBack(
+        name=former["name"],
+        why=former["why"],
+        predicted=predicted,
+        threshold=None if model is None else model.threshold,
+        error=former["error"] or error,
+        same_origin=model is not None and have_same_origin(model, challenger),
+    )
 
 
 def _list_offered(

@@ -18,6 +18,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "incumbent",
                     "gate_set",
                     "challenger_probe",
+                    "rolled_back",
                     "feature_tables",
                     "intake_report",
                     "params:problem",
