@@ -11,6 +11,7 @@ import yaml
 
 import fullcircle
 from fullcircle.core.errors import ConfigurationError
+from fullcircle.core.numbers import NumberFormat
 from fullcircle.core.survey import Proposal
 from fullcircle.core.survey.shares import GATE_ROWS, MAX_REJECTED_SHARE, TRAINING_ROWS
 from fullcircle.core.survey.states import States
@@ -92,7 +93,6 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
         "imported": ", ".join(_name_imports(proposal)),
         "mappings": list(_list_mappings(proposal)),
         "missing": _as_tuple("", reading.missing) if reading.missing else "",
-        "decimal": reading.decimal,
         "has_numbers": bool(reading.numbers),
         "gate_min_rows": GATE_ROWS if gate_rows < GATE_ROWS else None,
         "gate_rows": gate_rows,
@@ -109,6 +109,7 @@ def _name_imports(proposal: Proposal) -> list[str]:
     """Name what the cleaning takes from core.declared, in the order of the formatter."""
     classes = bool(proposal.label.classes)
     wanted = {
+        "NumberFormat": bool(proposal.reading.formats),
         "Reading": True,
         "as_class": classes,
         "as_moment": proposal.states is not None and proposal.states.known is not None,
@@ -141,11 +142,24 @@ def _list_mappings(proposal: Proposal) -> Iterable[tuple[str, list[tuple[str, st
             (name, f"({as_python(source)}, {as_python(layout)})")
             for name, (source, layout) in reading.moments.items()
         ],
+        "clocks": [(name, as_python(source)) for name, source in reading.clocks.items()],
+        "formats": [(name, _as_format(form)) for name, form in reading.formats.items()],
+        "marks": [(name, _as_tuple("", marks)) for name, marks in reading.marks.items()],
         "sentinels": [
             (name, _as_tuple("", values, write=repr)) for name, values in reading.sentinels.items()
         ],
     }
     return ((field, entries) for field, entries in written.items() if entries)
+
+
+def _as_format(form: NumberFormat) -> str:
+    """Write a format of numbers as Python does, what is usual left out."""
+    named = {"decimal": form.decimal, "thousands": form.thousands}
+    usual = {"decimal": ".", "thousands": ""}
+    parts = [f"{key}={as_python(sign)}" for key, sign in named.items() if sign != usual[key]]
+    if form.affixes:
+        parts.append(f"affixes={_as_tuple('', form.affixes)}")
+    return f"NumberFormat({', '.join(parts)})"
 
 
 def _tell_left_out(left_out: Mapping[str, str]) -> Iterable[str]:
