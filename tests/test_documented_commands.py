@@ -32,6 +32,7 @@ ELSEWHERE = {
     "endpoint status": "tests/serving/test_server.py",
     "endpoint traffic": "tests/serving/test_server.py",
     "features publish": "tests/commands/test_features.py",
+    "model adopt": "tests/registry/test_adoption.py",
     "model copy": "tests/commands/test_model_acts.py",
     "model reproduce": "tests/test_reproduce.py",
     "new": "tests/commands/test_rename.py",
@@ -59,9 +60,11 @@ SERVERS = {
 # A refusal that is the right answer here: what it asks for is not so in this project.
 REFUSED = {
     "endpoint token revoke ID": "There is no token 'ID'",
+    "endpoint unit": "should not run as root",
     "features lineage": "Give either --table",
     "model approve 1": "has no fullcircle_production.* yet",
     "model promote": "has no fullcircle_production.* yet|failed|refused",
+    "model retire": "no terminal to ask at",
     "model rollback": "no previous champion",
 }
 
