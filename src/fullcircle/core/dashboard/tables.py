@@ -25,6 +25,22 @@ def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def describe_metrics(performance: dict[str, Any]) -> dict[str, Any] | None:
+    """Describe the newest judged period by every metric, and what was decided; None before any."""
+    judged = [window for window in performance["windows"] if window.get("scores")]
+    if not judged:
+        return None
+    newest = judged[-1]
+    rows = [{"metric": n, "score": _interval(each)} for n, each in newest["scores"].items()]
+    counts = newest.get("confusion") or []
+    return {
+        "as_of": str(newest["as_of"])[:10],
+        "version": newest["model_version"],
+        "rows": rows,
+        "confusion": [[f"{count:,}" for count in row] for row in counts],
+    }
+
+
 def _sort_newest(windows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the windows of all sources, the newest first."""
     return sorted(windows, key=lambda window: str(window["as_of"]), reverse=True)
@@ -90,6 +106,7 @@ def describe_service(service: dict[str, Any] | None) -> dict[str, Any] | None:
         ("predictions a second, busiest minute", f"{rate['rows_at_most']:,.1f}"),
         ("failed", f"{service['error_share']:.2%}"),
         ("refused, the caller's fault", f"{service['refused_share']:.2%}"),
+        *_memory(service.get("memory")),
         *_costs(service["cost"]),
     ]
     return {
@@ -113,6 +130,12 @@ def _milliseconds(value: float | None) -> str:
     if value is None:
         return "unknown"
     return f"{value:,.0f} ms" if value >= 10 else f"{value:,.2g} ms"
+
+
+def _memory(memory: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if not memory or memory["most_mb"] is None:
+        return []
+    return [("memory of a worker, at most", f"{memory['most_mb']:,.0f} MB")]
 
 
 def _costs(cost: dict[str, Any] | None) -> list[tuple[str, str]]:
