@@ -117,6 +117,37 @@ def test_edge_cases_are_all_answered_once_or_the_gate_refuses(found: Any) -> Non
     assert failed(decision) == {"stands_edge_cases"}
 
 
+ADA = {"who": "ada", "actor": {"how": "claimed", "host": "a", "uid": 1}, "why": "fine"}
+BOB = {"who": "bob", "actor": {"how": "claimed", "host": "b", "uid": 2}, "why": "fine"}
+ALIAS = {"who": "boss", "actor": {"how": "claimed", "host": "a", "uid": 1}, "why": "fine"}
+
+
+@pytest.mark.parametrize(
+    ("trainer", "approvals", "passes"),
+    [
+        (ADA, [ADA], False),
+        (ADA, [ALIAS], False),
+        (ADA, [ADA, BOB], True),
+        (ADA, [BOB], True),
+        (None, [BOB], False),
+    ],
+    ids=["own", "another name", "two", "another", "unknown trainer"],
+)
+def test_who_trained_cannot_approve_where_four_eyes_are_asked_for(
+    trainer: Any, approvals: Any, passes: bool
+) -> None:
+    """An approval counts only of another person, and none does where nobody knows who trained."""
+    evidence = clear_case(probe=probed(trainer=trainer, approvals=approvals))
+    assert decide_promotion(evidence, demand(approval=True, four_eyes=True)).promote is passes
+    assert decide_promotion(evidence, demand(approval=True)).promote
+
+
+def test_four_eyes_need_an_approval() -> None:
+    """Four eyes without an approval would ask nothing, and are refused."""
+    with pytest.raises(ValidationError, match="needs 'approval: true'"):
+        demand(four_eyes=True)
+
+
 class Unreadable:
     """Evidence that raises whatever is asked of it."""
 
