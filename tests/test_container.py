@@ -45,7 +45,7 @@ def test_libraries_come_from_the_lock_alone(name: str, instructions: list[tuple[
     """Libraries are those of a lock; the project itself brings none."""
     installs = [rest for rest in arguments(instructions, "RUN") if "pip install" in rest]
     assert len(installs) == 2
-    assert "--requirement requirements.lock" in installs[0]
+    assert "--require-hashes --requirement requirements-hashed.lock" in installs[0]
     assert "--no-deps" in installs[1]
 
 

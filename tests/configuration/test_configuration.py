@@ -147,6 +147,7 @@ def test_a_session_refuses_before_any_node_runs(
         ("parameters", "local/parameters.yml", "\nstream: {nmae: a}\n", "(nearest: 'name')"),
         ("parameters", "base/problems/telco_churn/parameters.yml", "  as_off: 1\n", "'as_of'"),
         ("globals", "base/globals.yml", "\ndatadir: x\n", "(nearest: 'data_dir')"),
+        ("globals", "staging/globals.yml", "\nrun_wait: 3\n", "no file refers to 'run_wait'"),
         ("mlflow", "base/mlflow.yml", "    nmae: x\n", "(nearest: 'name')"),
         ("catalog", "base/catalog.yml", "\nx: {type: fullcircle.datasets.DeltaTabelDataset}\n",
          "(nearest: 'DeltaTableDataset')"),
@@ -160,7 +161,7 @@ def test_a_misspelt_key_is_found_in_its_file(
 ) -> None:
     """A key of a file that nothing reads is named with file, line and the nearest name."""
     line = add(project, file, text) + text.startswith("\n")
-    said = refuse(project, kind)
+    said = refuse(project, kind, "staging" if file.startswith("staging") else "local")
     assert wanted in said
     assert f"(conf/{file}, line {line})" in said
 
@@ -186,7 +187,7 @@ def test_a_dataset_that_a_pipeline_needs_is_not_lost_by_a_slip(project: Any) -> 
 def test_what_users_add_for_themselves_is_taken(project: Any) -> None:
     """Helpers, globals that a file refers to, datasets and secrets of one's own are no slips."""
     add(project, "base/parameters.yml", "\n_helper: 3\n")
-    add(project, "base/globals.yml", "\nbucket: s3://x\n")
+    add(project, "base/globals.yml", "\nbucket: s3://x\nasked_by_code: 3\n")
     add(
         project,
         "base/catalog.yml",

@@ -190,3 +190,19 @@ def test_without_a_price_there_is_no_cost() -> None:
     """Costs are reported by a declared price alone; nothing predicted has no price each."""
     assert judge(requests(), price_per_hour=None)["cost"] is None
     assert judge(requests(20), price_per_hour=1.0)["cost"]["per_day"] == 24
+
+
+def test_the_memory_of_workers_is_told() -> None:
+    """By worker the most and the newest resident memory is told; an older log says nothing."""
+    frame = requests()
+    assert judge(frame)["memory"] == {"most_mb": None, "workers": []}
+    frame["worker"] = np.arange(200, dtype="int32") % 2
+    frame["memory_mb"] = np.where(frame["worker"] == 0, 300.0, 400.0)
+    frame.loc[50, "memory_mb"] = 900.0
+    frame.loc[51, "memory_mb"] = None
+    memory = judge(frame)["memory"]
+    assert memory["most_mb"] == 900
+    assert memory["workers"] == [
+        {"worker": 0, "most_mb": 900.0, "newest_mb": 300.0},
+        {"worker": 1, "most_mb": 400.0, "newest_mb": 400.0},
+    ]

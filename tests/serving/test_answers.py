@@ -1,6 +1,8 @@
 """What the endpoint answers, asked in this process."""
 
+import asyncio
 import json
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -248,3 +250,82 @@ def test_features_that_were_never_published_are_told(tracked: Path) -> None:
         assert lost.status_code == 503
         assert "Publish it first" in lost.json()["error"]
         assert client.predict(FULL)["decisions"]
+
+
+def look(client: Client, stage: Stage) -> int:
+    """Have the worker look at the online store, and give the status of /ready."""
+    client.endpoint.room.store._began = float("-inf")
+
+    async def twice() -> None:
+        await client.endpoint.room._look()
+        while not client.endpoint.room.store._asked.done():  # type: ignore[union-attr]
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+
+    client._runner.run(twice())
+    return client.ask("GET", "/ready").status_code
+
+
+def test_ready_means_that_keys_are_answered(ready: Stage, tmp_path: Path) -> None:
+    """With the online store gone or broken /ready is 503, as keyed requests are; also later."""
+    broken = tmp_path / "copy.db"
+    shutil.copy(ready.store, broken)
+    ready.store = str(broken)
+    ready.plan()
+    body = {"json": {"dataframe_records": [KEYED]}}
+    with opened(ready) as client:
+        assert look(client, ready) == 200
+        assert client.ask("POST", "/invocations", **body).status_code == 200
+    whole = broken.read_bytes()
+    for content in (None, b"no database at all" * 1000):
+        broken.unlink(missing_ok=True)
+        if content is not None:
+            broken.write_bytes(content)
+        with opened(ready) as client:
+            assert client.ask("POST", "/invocations", **body).status_code == 503
+            assert look(client, ready) == 503
+            assert "online_store" in client.ask("GET", "/status").json()
+            broken.unlink(missing_ok=True)
+            broken.write_bytes(whole)
+            assert look(client, ready) == 200
+            assert client.ask("POST", "/invocations", **body).status_code == 200
+
+
+def test_a_store_that_was_never_filled_is_no_trouble(ready: Stage, tmp_path: Path) -> None:
+    """Where no feature was ever published, requests bring them all, and /ready says yes."""
+    ready.store = str(tmp_path / "none.db")
+    ready.plan()
+    with opened(ready) as client:
+        assert look(client, ready) == 200
+        assert client.predict(FULL)["decisions"]
+
+
+def test_an_answer_says_which_features_were_missing_or_stale(client: Client) -> None:
+    """Rows whose key is unseen or whose features are too old are named, together and alone."""
+    moment = "2025-03-05T12:00:00Z"
+    [fresh, *_] = [who for who in _newest_known(pd.Timestamp(moment)) if who in draw_known()]
+    rows = [
+        {**KEYED, "who": 999, "at": moment},
+        {**KEYED, "who": fresh, "at": moment},
+        {**KEYED, "who": fresh, "at": None},  # now: a year later
+        {**KEYED, "who": 998, "at": None},
+    ]
+    answer = client.predict(*rows)
+    assert answer["feature_gaps"] == [
+        {"table": "habits", "missing_rows": [0, 3], "stale_rows": [2]}
+    ]
+    asked = [("POST", "/invocations", {"json": {"dataframe_records": [row]}}) for row in rows]
+    alone = [one.json().get("feature_gaps") for one in client.ask_all(asked)]
+    missing = [{"table": "habits", "missing_rows": [0], "stale_rows": []}]
+    assert alone == [
+        missing,
+        None,
+        [{**missing[0], "missing_rows": [], "stale_rows": [0]}],
+        missing,
+    ]
+    assert "feature_gaps" not in client.predict(FULL)
+
+
+def draw_known() -> set[int]:
+    """Customers with habits."""
+    return set(draw_habits(days=5)["who"])

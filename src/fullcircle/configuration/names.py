@@ -26,19 +26,24 @@ _SAME = 0.8
 
 
 def check_globals(read: Mapping[str, Any], loader: "CheckedConfigLoader") -> None:
-    """Refuse a global that neither the library nor another file refers to.
+    """Refuse a global that no file refers to, and that is a slip of another one.
+
+    What ``conf/base`` declares may be read by code alone, so there only a name that is nearly
+    another is a slip. An environment can only change what is declared or referred to.
 
     Raises:
         ConfigurationError: Names it, the nearest that is known, and where it stands.
     """
-    every = loader.list_all_files()
-    known = sorted(_GLOBALS | _find_all(_GLOBAL, every))
+    files = loader.list_files("globals")
+    known = sorted(_GLOBALS | _find_all(_GLOBAL, loader.list_all_files()))
+    base = ConfigFiles(files.root, files.paths[:1])
     flaws = [
         ((name,), f"no file refers to {unknown}; these are known: {', '.join(known)}")
         for name in map(str, read)
-        if every.paths and (unknown := name_missing([name], known))
+        if (unknown := name_missing([name], known))
+        and (not base.declares((name,)) or get_close_matches(name, known, n=1, cutoff=_SAME))
     ]
-    _refuse("A global", flaws, loader.list_files("globals"))
+    _refuse("A global", flaws, files)
 
 
 def check_mlflow(read: Mapping[str, Any], loader: "CheckedConfigLoader") -> None:

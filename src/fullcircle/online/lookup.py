@@ -1,7 +1,7 @@
 """Feature lookups in the online store, with the same answers as the point-in-time join."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ class LookupCounts:
         missing: Requests without a row: key null or unseen, row past its time to live, or known
             only after the moment of the request.
         stale: Requests whose row describes a moment longer ago than the lookup's ``max_age_days``.
+        missing_rows: Places of the requests that are missing.
+        stale_rows: Places of those that are stale.
     """
 
     table: str
@@ -35,6 +37,8 @@ class LookupCounts:
     rows: int
     missing: int
     stale: int
+    missing_rows: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    stale_rows: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def found(self) -> int:
@@ -144,12 +148,16 @@ def _look_up_one(
     require_columns(list(state.columns), list(lookup.renaming), f"Feature table {lookup.table!r}")
     visible = [row if row and _is_visible(row, moment) else None for row in found]
     fresh = [row if row and not _is_stale(row, lookup, moment) else None for row in visible]
+    missing = tuple(place for place, row in enumerate(visible) if row is None)
+    stale = tuple(place for place, row in enumerate(fresh) if row is None and visible[place])
     counts = LookupCounts(
         table=lookup.table,
         columns=tuple(lookup.renaming.values()),
         rows=len(keys),
-        missing=visible.count(None),
-        stale=fresh.count(None) - visible.count(None),
+        missing=len(missing),
+        stale=len(stale),
+        missing_rows=missing,
+        stale_rows=stale,
     )
     return _take_columns(state, fresh, lookup), counts
 

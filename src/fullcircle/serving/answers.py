@@ -9,6 +9,7 @@ import numpy as np
 from fullcircle.core.errors import DataError
 from fullcircle.core.metrics import Vector
 from fullcircle.serving.forms import FaultyRowsError
+from fullcircle.serving.memory import count_resident_bytes
 from fullcircle.serving.scoring import Part
 
 
@@ -32,7 +33,8 @@ def describe_parts(parts: Sequence[Part], rows: int) -> dict[str, Any]:
     Returns:
         ``predictions`` as MLflow's own server gives them (probabilities per class, or the value);
         ``decisions`` for classes, or ``intervals`` for values where the model has them; ``roles``
-        and ``model_versions``, who answered each row; and the ``model``.
+        and ``model_versions``, who answered each row; the ``model``; and, where there are any,
+        ``feature_gaps``: tables whose features were missing or stale, with the rows.
     """
     content: dict[str, Any] = {"predictions": _in_order(parts, rows, _as_served)}
     if parts[0].seat.model.task != "regression":
@@ -43,7 +45,22 @@ def describe_parts(parts: Sequence[Part], rows: int) -> dict[str, Any]:
     content["model_versions"] = _in_order(parts, rows, lambda p: [p.seat.version] * p.size)
     registration = parts[0].seat.model.registration
     content["model"] = registration.name if registration else "unregistered"
+    if any(part.gaps for part in parts):
+        content["feature_gaps"] = _describe_gaps(parts)
     return content
+
+
+def _describe_gaps(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Return per table the rows of the request whose features were missing, or stale."""
+    tables: dict[str, dict[str, list[int]]] = {}
+    for part in parts:
+        for gap in part.gaps:
+            rows = tables.setdefault(gap.table, {"missing": [], "stale": []})
+            rows[gap.kind].append(gap.row if part.rows is None else part.rows[gap.row])
+    return [
+        {"table": table, **{f"{kind}_rows": sorted(found) for kind, found in rows.items()}}
+        for table, rows in tables.items()
+    ]
 
 
 def _plain(role: str) -> str:
@@ -85,6 +102,7 @@ def tell_request(name: str, route: str, began: float, worker: int) -> dict[str, 
         "route": route,
         "ms": (time.perf_counter() - began) * 1000,
         "worker": worker,
+        "memory": count_resident_bytes(),
     }
 
 

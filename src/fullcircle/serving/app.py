@@ -128,6 +128,9 @@ class Endpoint:
     async def _ready(self, *_: Any) -> Reply:
         if self.room.seats.champion is None:
             return Reply.of(503, {"ready": False, "error": self.room.why_not_ready()})
+        if self.room.store.trouble is not None:
+            error = "The online store does not give the features that requests by key need."
+            return Reply.of(503, {"ready": False, "error": error})
         return Reply.of(200, {"ready": True})
 
     async def _version(self, *_: Any) -> Reply:
@@ -142,6 +145,7 @@ class Endpoint:
         return Reply.of(200, describe_api(self.room.seats.champion, self.room.contract))
 
     async def _metrics(self, *_: Any) -> Reply:
+        self.metrics.note_memory(self.room.worker)
         content, kind = self.metrics.show()
         return Reply(200, content, kind.encode())
 
@@ -168,3 +172,4 @@ class Endpoint:
         while not self.journal.flush() and time.monotonic() < last:
             await asyncio.sleep(0.1)
         self.journal.close()
+        self.room.store.close()

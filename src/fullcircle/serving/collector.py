@@ -36,6 +36,7 @@ REQUESTS = pa.schema(
         ("model_version", pa.string()),
         ("error", pa.string()),
         ("worker", pa.int32()),
+        ("memory_mb", pa.float64()),
     ]
 )
 PREDICTIONS = pa.schema(
@@ -172,6 +173,8 @@ def _tell_request(entry: dict[str, Any]) -> dict[str, Any]:
         "model_version": "+".join(sorted({part["version"] for part in parts})) or None,
         "error": entry["error"],
         "worker": entry["worker"],
+        # A journal of the version before does not say.
+        "memory_mb": entry["memory"] / 2**20 if "memory" in entry else None,
     }
 
 

@@ -1,9 +1,9 @@
 """Features that a request does not bring, from the online store, by the lookups of training."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -17,6 +17,20 @@ from fullcircle.serving.forms import Columns
 
 class FeaturesError(FullCircleError):
     """Features that the online store should give, and cannot."""
+
+
+class FeatureGap(NamedTuple):
+    """Features of one row that a lookup did not give.
+
+    Attributes:
+        table: Feature table.
+        kind: ``missing`` (no row of this key, or none known by then) or ``stale`` (too old).
+        row: Place of the row.
+    """
+
+    table: str
+    kind: str
+    row: int
 
 
 class OnlineFeatures:
@@ -50,13 +64,26 @@ class OnlineFeatures:
         made = {new for lookup in lookups for new in lookup.renaming.values()}
         return {key: kind for key, kind in types.items() if key not in made}
 
+    def find_published(self, tables: Iterable[str]) -> set[str]:
+        """Return which of some tables were published, by a fresh look at the store.
+
+        Raises:
+            FeaturesError: The store cannot be read.
+        """
+        found = set()
+        for table in tables:
+            with _ours(table):
+                if self._open().read(table, [])[0] is not None:
+                    found.add(table)
+        return found
+
     def find(
         self,
         columns: Mapping[str, list[Any]],
         lookups: Sequence[FeatureLookup],
         declared: Mapping[str, FeatureTable],
         moments: Sequence[datetime],
-    ) -> Columns:
+    ) -> tuple[Columns, list[FeatureGap]]:
         """Find features, each row's as of its own moment.
 
         Args:
@@ -66,7 +93,7 @@ class OnlineFeatures:
             moments: One per row.
 
         Returns:
-            Values by feature, None where nothing is known.
+            Values by feature, None where nothing is known; and what is not known of each row.
 
         Raises:
             FeaturesError: A table lacks a column, or the store cannot be read.
@@ -74,14 +101,21 @@ class OnlineFeatures:
         made = {new for lookup in lookups for new in lookup.renaming.values()}
         keys = {k for lookup in lookups for k in lookup.key_mapping if k not in made}
         found: Columns = {name: [None] * len(moments) for name in made}
+        gaps: list[FeatureGap] = []
         for moment, rows in _group(moments).items():
             given = {key: [columns[key][row] for row in rows] for key in keys}
             with _ours(lookups[0].table):
-                arrays, _ = look_up(self._open(), given, list(lookups), declared, moment)
+                arrays, report = look_up(self._open(), given, list(lookups), declared, moment)
             for name, values in arrays.items():
                 for row, value in zip(rows, values.to_pylist(), strict=True):
                     found[name][row] = value
-        return found
+            for counts in report:
+                for kind, places in (
+                    ("missing", counts.missing_rows),
+                    ("stale", counts.stale_rows),
+                ):
+                    gaps += [FeatureGap(counts.table, kind, rows[place]) for place in places]
+        return found, gaps
 
     def _open(self) -> OnlineStore:
         if self._store is None:

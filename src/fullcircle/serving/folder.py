@@ -67,6 +67,11 @@ class EndpointFolder:
         return self.path / "reserve.bin"
 
     @property
+    def published(self) -> Path:
+        """Names of the feature tables that the online store has held."""
+        return self.path / "published.json"
+
+    @property
     def workers(self) -> Path:
         """What each worker says of itself, a file each."""
         return self.path / "workers"

@@ -159,6 +159,8 @@ class Invocations:
 
     def _count(self, parts: list[Part]) -> None:
         for part in parts:
+            for gap in part.gaps:
+                self._metrics.gaps.labels(gap.table, gap.kind).inc()
             if part.predicted is not None:
                 self._metrics.count_rows(part.role.partition(" ")[0], part.seat.version).inc(
                     part.size

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.serving.folder import OWNER_ONLY, allocate, make_private_dir
+from fullcircle.serving.memory import count_resident_bytes
 
 _FILE_BYTES = 2**18  # for some thousand counters of a process
 _LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
@@ -18,9 +19,11 @@ class Metrics:
         requests: Requests by route and status.
         rows: Rows by role and version.
         failures: Requests that a role's model failed, by role and version.
+        gaps: Rows whose features were missing or stale, by table.
         latency: Seconds from request to answer, by role.
         waiting_lines: Answers that wait for the log, by worker; it outlives the worker.
         lost_lines: Answers that no log will hold.
+        memory: Resident bytes by worker.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -46,6 +49,9 @@ class Metrics:
         self.failures = counter(
             "model_failures", "Requests that a model failed.", "role", "version"
         )
+        self.gaps = counter(
+            "feature_gaps", "Rows whose features the online store did not give.", "table", "kind"
+        )
         self.latency = Histogram(
             "fullcircle_latency_seconds",
             "Seconds from request to answer.",
@@ -65,6 +71,13 @@ class Metrics:
             multiprocess_mode="sum",
             registry=own,
         )
+        self.memory = Gauge(
+            "fullcircle_worker_resident_bytes",
+            "Memory that a worker holds.",
+            ["worker"],
+            multiprocess_mode="mostrecent",  # a worker that was started again takes its number over
+            registry=own,
+        )
         # Finding a counter by its labels takes longer than counting.
         self.count_request = lru_cache(self.requests.labels)
         self.count_rows = lru_cache(self.rows.labels)
@@ -74,6 +87,10 @@ class Metrics:
         """Take note of how many answers wait for the log, and how many no log will hold."""
         self.waiting_lines.set(waiting)
         self.lost_lines.set(lost)
+
+    def note_memory(self, worker: int) -> None:
+        """Take note of the memory that this process holds, as the worker of this number."""
+        self.memory.labels(str(worker)).set(count_resident_bytes())
 
     def show(self) -> tuple[bytes, str]:
         """Give all workers' counters as Prometheus reads them, and their content type."""
@@ -92,7 +109,7 @@ class Metrics:
 
 def _reserve_files(folder: Path) -> None:
     """Give this process's counters their room: a mapped page without any would end the process."""
-    for kind in ("counter", "histogram", "gauge_sum"):
+    for kind in ("counter", "histogram", "gauge_sum", "gauge_mostrecent"):
         handle = os.open(folder / f"{kind}_{os.getpid()}.db", os.O_RDWR | os.O_CREAT, OWNER_ONLY)
         try:
             allocate(handle, _FILE_BYTES)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from fullcircle.serving.forms import Contract, Form
 from fullcircle.serving.seats import Seat
 
+_SCHEMAS = "#/components/schemas/"
 _NUMBER = {"type": ["number", "string", "null"]}
 _TEXT = {"type": ["string", "null"]}
 
@@ -137,6 +138,16 @@ def _describe_schemas(seat: Seat | None, contract: Contract) -> dict[str, Any]:
                 "model": {"type": "string"},
                 "request_id": {"type": "string"},
                 "explanations": {"type": "array", "items": {"type": "object"}},
+                "feature_gaps": {"type": "array", "items": {"$ref": _SCHEMAS + "FeatureGap"}},
+            },
+        },
+        "FeatureGap": {
+            "type": "object",
+            "description": "A feature table, and the rows that it knows nothing (new enough) of.",
+            "properties": {
+                "table": {"type": "string"},
+                "missing_rows": {"type": "array", "items": {"type": "integer"}},
+                "stale_rows": {"type": "array", "items": {"type": "integer"}},
             },
         },
         "Refusal": {

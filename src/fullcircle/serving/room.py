@@ -19,6 +19,7 @@ from fullcircle.serving.forms import Contract
 from fullcircle.serving.scoring import Scorer
 from fullcircle.serving.seats import Seat, Seats, take_seat
 from fullcircle.serving.settings import ServingSettings
+from fullcircle.serving.store_watch import StoreWatch
 from fullcircle.serving.tokens import Tokens, read_tokens
 from fullcircle.serving.traffic import (
     CHALLENGER,
@@ -68,6 +69,7 @@ class Room:
         # After the status: once the registry was asked, the roles are those that it gave.
         self._roles = Watched(folder.roles, read_roles, read_roles)
         self._told: list[str] = []
+        self.store = StoreWatch(folder, features, self.settings.watch_seconds)
         self._serving = False
         self._known: dict[str, Seat] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")
@@ -134,6 +136,8 @@ class Room:
         self._tokens.changed()
         self._status.changed()
         self._refresh_traffic()
+        champion = self.seats.champion
+        self.store.look([one.table for one in champion.form.lookups] if champion else [])
         # Without a readable file the models that are loaded answer on.
         if self._roles.changed() and self._roles.trouble is None and self._roles.present:
             await self.load()
@@ -177,6 +181,7 @@ class Room:
             "pid": os.getpid(),
             "refused": self.refused,
             "troubles": self.troubles,
+            "online_store": self.store.trouble or "ok",
             "cache": {"asked": asked, "found": found, "hit_rate": found / asked if asked else None},
         }
 

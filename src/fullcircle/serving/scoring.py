@@ -1,9 +1,11 @@
 """From requests to outcomes: many requests at once, each as if it were alone."""
 
 import logging
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -13,12 +15,13 @@ from fullcircle.core.errors import DataError, ModelError
 from fullcircle.core.evaluation.conformal import apply_interval
 from fullcircle.core.metrics import Vector
 from fullcircle.serving.bodies import Body
-from fullcircle.serving.features import OnlineFeatures
+from fullcircle.serving.features import FeatureGap, OnlineFeatures
 from fullcircle.serving.forms import Columns, Contract, FaultyRowsError
 from fullcircle.serving.seats import Seat, Seats
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, choose_role
 
 _logger = logging.getLogger(__name__)
+_row_of = attrgetter("row")
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Part:
         inputs: What the model saw, by feature.
         predicted: What it said, shape (rows,) or (rows, classes).
         fault: Why it said nothing.
+        gaps: Features that the online store did not give, by row of the part.
     """
 
     request: int
@@ -48,6 +52,7 @@ class Part:
     inputs: Columns = field(default_factory=dict)
     predicted: Vector | None = None
     fault: Exception | None = None
+    gaps: list[FeatureGap] = field(default_factory=list)
 
     def intervals(self) -> list[list[float]] | None:
         """Lower and upper end per row, where the model gives intervals."""
@@ -181,11 +186,14 @@ class Scorer:
     ) -> None:
         seat = parts[0].seat
         keys = self.features.key_types(lookups) if lookups else {}
+        gaps: list[FeatureGap] = []
         inputs = seat.form.read(_stack(parts, [*seat.form.features, *keys]), keys)
         rows = sum(part.size for part in parts)
         if lookups:
             moments = self._read_moments(inputs, rows, now)
-            inputs |= self.features.find(inputs, lookups, declared, moments)
+            found, gaps = self.features.find(inputs, lookups, declared, moments)
+            inputs |= found
+            gaps.sort(key=_row_of)
         inputs = {name: inputs[name] for name in seat.form.features}
         predicted = seat.predict(inputs)
         start = 0
@@ -193,6 +201,8 @@ class Scorer:
             end = start + part.size
             part.inputs = {name: values[start:end] for name, values in inputs.items()}
             part.predicted = predicted[start:end]
+            own = slice(*(bisect_left(gaps, edge, key=_row_of) for edge in (start, end)))
+            part.gaps = [gap._replace(row=gap.row - start) for gap in gaps[own]]
             start = end
 
     def _read_moments(self, inputs: Columns, rows: int, now: datetime) -> list[datetime]:

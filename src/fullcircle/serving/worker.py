@@ -147,10 +147,11 @@ def _bound_connections(endpoint: Endpoint) -> ConnectionLimits:
 
 
 async def _keep_house(endpoint: Endpoint, stop: asyncio.Event) -> None:
-    """Close the journal's segments in time, and end where the supervisor has."""
+    """Close the journal's segments in time, note the memory, and end where the supervisor has."""
     parent = os.getppid()
     while os.getppid() == parent:
         endpoint.journal.turn()
+        endpoint.metrics.note_memory(endpoint.room.worker)
         await asyncio.sleep(_TURN_SECONDS)
     stop.set()
 

@@ -90,6 +90,7 @@ def describe_service(service: dict[str, Any] | None) -> dict[str, Any] | None:
         ("predictions a second, busiest minute", f"{rate['rows_at_most']:,.1f}"),
         ("failed", f"{service['error_share']:.2%}"),
         ("refused, the caller's fault", f"{service['refused_share']:.2%}"),
+        *_memory(service.get("memory")),
         *_costs(service["cost"]),
     ]
     return {
@@ -113,6 +114,12 @@ def _milliseconds(value: float | None) -> str:
     if value is None:
         return "unknown"
     return f"{value:,.0f} ms" if value >= 10 else f"{value:,.2g} ms"
+
+
+def _memory(memory: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if not memory or memory["most_mb"] is None:
+        return []
+    return [("memory of a worker, at most", f"{memory['most_mb']:,.0f} MB")]
 
 
 def _costs(cost: dict[str, Any] | None) -> list[tuple[str, str]]:

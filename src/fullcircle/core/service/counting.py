@@ -61,6 +61,28 @@ def busiest_minute(log_: ir.Table) -> dict[str, float]:
     return {name: float(value or 0) / 60 for name, value in found.items()}
 
 
+def measure_memory(log_: ir.Table) -> list[dict[str, Any]]:
+    """Return by worker the resident memory at its most and at its newest request, in megabytes.
+
+    Empty where the log is of a version that did not keep it.
+    """
+    if not {"worker", "memory_mb"} <= set(log_.columns):
+        return []
+    known = log_.filter(log_["memory_mb"].notnull())
+    found = known.group_by("worker").agg(
+        most_mb=known["memory_mb"].max(),
+        newest_mb=known["memory_mb"].argmax(known["answered_at"]),
+    )
+    return [
+        {
+            "worker": int(each["worker"]),
+            "most_mb": float(each["most_mb"]),
+            "newest_mb": float(each["newest_mb"]),
+        }
+        for each in found.order_by("worker").to_pyarrow().to_pylist()
+    ]
+
+
 def latencies(counted: pd.DataFrame) -> dict[str, float | None]:
     """Quantiles of the latency of requests that were answered, in milliseconds, within 1 %."""
     known = counted[(counted["outcome"] == "answered") & counted["bin"].notna()]

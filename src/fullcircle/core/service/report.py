@@ -8,7 +8,13 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.drift.problems import Problem
-from fullcircle.core.service.counting import COLUMNS, busiest_minute, count_requests, summarise
+from fullcircle.core.service.counting import (
+    COLUMNS,
+    busiest_minute,
+    count_requests,
+    measure_memory,
+    summarise,
+)
 from fullcircle.core.service.settings import ServiceSettings
 
 _DAY_SECONDS = 86_400
@@ -33,7 +39,8 @@ def measure_service(
         ``present``, and where it is: ``basis``, ``first``, ``last`` and ``days``; ``requests``,
         ``rows``, ``latency_ms``, ``error_share``, ``refused_share`` of the routes that predict;
         ``per_second`` on average and in the busiest minute; ``objectives``: each with limit,
-        value, and whether it is met (None: too few requests); ``cost``; ``by_day``, ``by_route``,
+        value, and whether it is met (None: too few requests); ``cost``; ``memory`` of the workers;
+        ``by_day``, ``by_route``,
         ``by_version``; ``problems``.
     """
     if log is None:
@@ -67,6 +74,7 @@ def measure_service(
         "per_second": per_second,
         "objectives": _judge(whole, per_second, settings),
         "cost": _price(whole["rows"], int(counted["date"].nunique()), settings),
+        "memory": describe_memory(measure_memory(window)),
         "by_day": _split(predicting, ["date"]),
         "by_route": _split(counted, ["route"]),
         "by_version": _split(predicting, ["role", "model_version"]),
@@ -140,6 +148,12 @@ def _meets(value: float | None, limit: float, *, at_most: bool) -> bool:
     if value is None:
         return False
     return value <= limit if at_most else value >= limit
+
+
+def describe_memory(workers: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the workers' resident memory: the most of one, and each worker's."""
+    most = max((each["most_mb"] for each in workers), default=None)
+    return {"most_mb": most, "workers": workers}
 
 
 def _price(rows: int, days: int, settings: ServiceSettings) -> dict[str, Any] | None:
