@@ -22,7 +22,7 @@ SIGNING_KEY = "FULLCIRCLE_LOG_KEY"  # a secret by which heads are signed, where 
 
 def locate_head(model: str, tracking_uri: str) -> Path:
     """Return this machine's file with the newest entry that it has seen of a model's log."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
     name = hashlib.sha256(f"{tracking_uri}\n{model}".encode()).hexdigest()[:32]
     return Path(state) / "fullcircle" / "registry" / f"{name}.json"
 
