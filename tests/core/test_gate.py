@@ -145,7 +145,7 @@ def test_who_trained_cannot_approve_where_four_eyes_are_asked_for(
 def test_four_eyes_need_an_approval() -> None:
     """Four eyes without an approval would ask nothing, and are refused."""
     with pytest.raises(ValidationError, match="needs 'approval: true'"):
-        demand(four_eyes=True)
+        GateSettings(**{**SETTINGS.model_dump(), "four_eyes": True})
 
 
 class Unreadable:
@@ -355,9 +355,11 @@ def test_a_challenger_that_cannot_predict_is_refused_with_the_reason() -> None:
     assert failed(decision) >= {"complete_evidence", "better_than_baseline"}
 
 
-@pytest.mark.parametrize(("approvals", "opens"), [([], False), (["ann, 2024-05-31"], True)])
+@pytest.mark.parametrize(
+    ("approvals", "opens"), [([], False), ([{"who": "ann", "why": "read"}], True)]
+)
 def test_where_a_person_must_approve_the_gate_waits_for_one(
-    approvals: list[str], *, opens: bool
+    approvals: list[dict[str, str]], *, opens: bool
 ) -> None:
     """Asked for, an approval decides; not asked for, its absence means nothing."""
     case = clear_case(probe=probed(approvals=approvals))

@@ -41,7 +41,7 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
     Returns:
         The decision with its checks, and who was compared with whom.
     """
-    if incumbent is not None and incumbent.registration == challenger.registration:
+    if _is_champion(challenger, incumbent):
         if kept_decision is not None:
             return kept_decision
         incumbent = None  # what made it champion is gone: look at it again, beside nobody
@@ -72,6 +72,13 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
         "gate_rows": len(gate_set),
         **decision.as_dict(),
     }
+
+
+def _is_champion(challenger: Model, incumbent: Model | None) -> bool:
+    """Tell whether the challenger is the champion's very version."""
+    if incumbent is None or incumbent.registration is None:
+        return False
+    return incumbent.registration == challenger.registration
 
 
 def _predict_or_explain(
