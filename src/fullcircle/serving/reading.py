@@ -14,15 +14,19 @@ from fullcircle.serving.traffic import read_traffic
 _HOUR_MS = 3_600_000
 
 
-def gather_evidence(context: Any, *, margin: float, confidence: float) -> Evidence:
+def gather_evidence(
+    context: Any, *, margin: float, confidence: float, metric: str | None = None
+) -> Evidence:
     """Compare champion and challenger by the project's log and labels.
 
     Args:
         context: The project's context.
         margin: A difference below this share of the champion's loss does not matter.
         confidence: Of the interval, at all looks together.
+        metric: By what they are compared; None takes the loss of the task.
 
     Raises:
+        ConfigurationError: The metric is no mean over rows of the task.
         DataError: There is no log yet, or nothing in it to compare.
     """
     catalog = context.catalog
@@ -39,7 +43,15 @@ def gather_evidence(context: Any, *, margin: float, confidence: float) -> Eviden
     ).to_pandas()
     share = read_traffic(read_json(find_folder(context).traffic)).challenger
     dealt = share if 0 < share < 1 else None
-    return compare_log(log, truth, problem.task, share=dealt, margin=margin, confidence=confidence)
+    return compare_log(
+        log,
+        truth,
+        problem.task,
+        share=dealt,
+        margin=margin,
+        confidence=confidence,
+        metric=metric,
+    )
 
 
 def count_costs(context: Any) -> list[dict[str, Any]]:

@@ -108,14 +108,17 @@ def stop(place: Place) -> None:
     show_default=True,
     help="A difference below this share of the champion's loss does not matter.",
 )
+@click.option("--metric", help="What decides: accuracy, brier, mae …; log loss or squared error.")
 @place_options
 @json_option
-def compare(confidence: float, margin: float, place: Place, as_json: bool) -> None:
+def compare(
+    confidence: float, margin: float, metric: str | None, place: Place, as_json: bool
+) -> None:
     """Decide champion against challenger (or shadow) by the log and the labels that have come."""
     from fullcircle.serving.comparing import describe
     from fullcircle.serving.reading import gather_evidence
 
-    evidence = gather_evidence(place.context, margin=margin, confidence=confidence)
+    evidence = gather_evidence(place.context, margin=margin, confidence=confidence, metric=metric)
     facts = describe(evidence)
     if as_json:
         facts = {**facts, **evidence.comparison.as_dict()}
