@@ -187,16 +187,18 @@ def _shorten(name: str, value: Any) -> Any:
 @place_options
 def unit(output: Path | None, user: str | None, place: Place) -> None:
     """Write a systemd socket and service that start the endpoint at the first request."""
-    from fullcircle.commands.endpoint.units import render_units
+    from fullcircle.commands.endpoint.units import find_user, render_units
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder, set_up
 
     folder = find_folder(place.context)
     if not folder.plan.exists():
         set_up(place.context, {}, ())
-    units = render_units(
-        folder.path, read_json(folder.plan), Path(place.context.project_path), user
-    )
+    project = Path(place.context.project_path)
+    user = user or find_user(project)
+    units = render_units(folder.path, read_json(folder.plan), project, user)
+    if user != project.owner():
+        click.echo(f"It runs as {user}: make that user, and give it {project}.", err=True)
     for name, text in units.items():
         if output is None:
             click.echo(f"# {name}\n{text}")
