@@ -9,7 +9,9 @@ from fullcircle.hooks import (  # noqa: E402
     EngineHook,
     ProgressHook,
     RunLockHook,
+    RunnerHook,
     RunTimer,
+    SettingsHook,
     SummaryHook,
     TrackingHook,
 )
@@ -23,7 +25,9 @@ from fullcircle.switches import (  # noqa: E402
 _timer = RunTimer()
 HOOKS = (
     _timer,
+    SettingsHook(),
     RunLockHook(),
+    RunnerHook(),
     EngineHook(),
     ProgressHook(_timer),
     TrackingHook(_timer),

@@ -66,11 +66,58 @@ def test_the_board_names_one_winner(classified: automl.AutoMLResult) -> None:
     assert set(classified.columns["column"]) == {"price", "colour", "sold"}
 
 
+def test_f1_selects_and_chooses_the_threshold() -> None:
+    """With metric f1 all is by F1, on the gate rows at the threshold from before."""
+    frame = shop().drop(columns=["grade", "minutes"])
+    found = automl.classify(frame, "returned", metric="f1", **QUICK)
+    board = found.leaderboard
+    assert set(board["metric"]) == {"f1"}
+    assert (board["value"] == board["f1"]).all()
+    assert found.search["metric"] == "f1"
+    assert found.score.value == found.scores["f1"]["value"] > 0.6
+    assert found.model.settings["problem"]["threshold"]["maximise"] == "f1"
+    assert {"train_f1", "train_roc_auc", "accuracy"} <= set(board.columns)
+
+
+def test_excluded_columns_are_not_used() -> None:
+    """What is excluded is no feature, and needs not be there to predict."""
+    frame = shop().drop(columns=["grade"])
+    found = automl.classify(frame, "returned", exclude=["minutes", "sold"], **QUICK)
+    assert found.model.features == ["price", "colour"]
+    assert len(found.predict(frame[["price", "colour"]])) == len(frame)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"exclude": ["minuts"]}, r"lacks the column 'minuts' .nearest: 'minutes'"),
+        ({"exclude": ["returned"]}, "returned cannot be excluded: it is target, time or key"),
+        ({"exclude": ["key"], "key": "key"}, "key cannot be excluded"),
+        ({"candidates": ["lasso"]}, "lasso cannot do a binary task. These do: baseline, logistic"),
+        ({"metric": "recall"}, "'recall' is perfect, or undefined.*choose by one of: .*f1"),
+        ({"metric": "f1_macro"}, "'f1_macro' is not one of: .*f1"),
+    ],
+)
+def test_what_cannot_be_searched_is_said_before_anything_is_fitted(
+    options: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Columns, candidates and metrics that do not fit are refused, and what fits is named."""
+
+    def fit(*given: Any) -> None:
+        raise AssertionError(f"fitted on {given}")
+
+    monkeypatch.setattr("fullcircle.pipelines.training.nodes.search_candidates", fit)
+    frame = shop().assign(key=range(400))
+    with pytest.raises(FullCircleError, match=said):
+        automl.classify(frame, "returned", **{**QUICK, **options})
+
+
 def test_several_classes_and_numbers_are_learnt() -> None:
     """Three classes give a probability each; a number gives a value, and no probability."""
     grades = automl.classify(shop().drop(columns=["returned", "minutes"]), "grade", **QUICK)
     assert grades.predict_proba(shop(seed=5)).shape == (400, 3)
     assert np.mean(grades.predict(shop(seed=5)) == shop(seed=5)["grade"]) > 0.55
+    assert grades.scores["f1_macro"]["value"] > 0.5
     minutes = automl.regress(shop().drop(columns=["returned", "grade"]), "minutes", **QUICK)
     rows = shop(seed=5)
     assert np.corrcoef(minutes.predict(rows), rows["minutes"])[0, 1] > 0.8
@@ -84,6 +131,23 @@ def test_later_rows_judge_earlier_ones() -> None:
     result = automl.classify(frame.sample(frac=1, random_state=1), "returned", time="sold", **QUICK)
     assert "sold" not in result.model.features
     assert pd.Timestamp(result.model.trained_on["last"]) == frame["sold"].max()
+
+
+def test_rows_of_one_entity_stay_together_without_a_word_of_the_user() -> None:
+    """A column that repeats and fixes the target is the key: its score is that of strangers."""
+    rng = np.random.default_rng(5)
+    person = rng.integers(0, 80, 800)
+    traits = rng.normal(size=(80, 3))[person] + 0.02 * rng.normal(size=(800, 3))
+    frame = pd.DataFrame(traits, columns=["a", "b", "c"])
+    frame["person"] = [f"p{n}" for n in person]
+    frame["ill"] = rng.integers(0, 2, 80)[person]  # chance alone decides who is ill
+    few = {"trials": 0, "candidates": ["logistic_regression", "xgboost"], "track": False}
+    apart = automl.classify(frame, "ill", folder=None, seconds=None, **few)
+    assert apart.score.value < 0.8
+    assert apart.notes[0].startswith("person repeats (80 in 800 rows) and fixes ill")
+    mixed = automl.classify(frame, "ill", folder=None, seconds=None, no_key=True, **few)
+    assert mixed.score.value > 0.95
+    assert mixed.notes == []
 
 
 def test_the_same_search_gives_the_same_model() -> None:
@@ -125,8 +189,8 @@ def test_options_that_cannot_be_meant_are_named() -> None:
     for options, said in (
         ({"second": 3}, "no option 'second' .nearest: 'seconds'"),
         ({"candidates": ["xgbost"]}, "unknown candidate 'xgbost'"),
-        ({"metric": "speed"}, "speed does not fit a binary target"),
-        ({"metric": "rmse"}, "rmse does not fit a binary target"),
+        ({"metric": "speed"}, "'speed' is not one of: .*f1"),
+        ({"metric": "rmse"}, "'rmse' is not one of: .*f1"),
         ({"seconds": None}, "never ends"),
     ):
         with pytest.raises(ConfigurationError, match=said):

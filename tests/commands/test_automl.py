@@ -1,6 +1,8 @@
 """Tests of ``kedro automl``: a file in, a model, its board and its notebook out."""
 
 import json
+import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from fullcircle.commands.automl import automl
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -85,3 +89,36 @@ def test_what_cannot_be_meant_is_one_line(file: Path, arguments: list[str], said
     assert said in done.output
     assert done.output.count("\n") == 1
     assert [path.name for path in file.parent.iterdir()] == ["rows.csv"]
+
+
+def test_columns_and_candidates_are_chosen_by_options(file: Path) -> None:
+    """--exclude and --candidates take names with commas between; --metric takes any metric."""
+    pd.read_csv(file).assign(**{"a, b": 1.5}).to_csv(file, index=False)
+    done = run(
+        *("--file", str(file), "--target", "sold", "--trials", "0", "--json", "--metric"),
+        *("accuracy", "--exclude", '"a, b",kind', "--candidates", "baseline, logistic_regression"),
+    )
+    found = json.loads(done.stdout)
+    assert found["metric"] == "accuracy"
+    assert {row["candidate"] for row in found["leaderboard"]} <= {
+        *("baseline", "logistic_regression", "blend")
+    }
+    assert [column["column"] for column in found["columns"]] == ["size"]
+    assert found["scores"]["accuracy"] == found["score"]
+
+
+def test_the_command_is_there_outside_of_any_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kedro finds it by an entry point where there is no project; a project brings its own."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    [address] = declared["project"]["entry-points"]["kedro.global_commands"].values()
+    module, _, name = address.partition(":")
+    group = getattr(import_module(module), name)
+    monkeypatch.chdir(tmp_path)
+    assert group.list_commands(None) == ["automl"]
+    done = CliRunner().invoke(group, ["automl", "--file", "none.csv", "--target", "y"])
+    assert "There is no file none.csv" in done.output
+    monkeypatch.chdir(ROOT)
+    assert group.list_commands(None) == []
+    assert group.get_command(None, "automl") is None

@@ -355,3 +355,25 @@ def test_figures_are_drawn_of_what_there_is() -> None:
     nothing = {"metric": "roc_auc", "windows": []}
     bare = monitoring_figures({**DRIFT, "columns": []}, nothing, REFERENCE["promised"])
     assert set(bare) == {"drift"}
+
+
+def test_every_metric_of_the_newest_judged_period_is_shown() -> None:
+    """Scores with intervals and the confusion matrix stand on the page, of that period alone."""
+    score = {"value": 0.6123, "low": 0.5, "high": 0.7, "confidence": 0.95}
+    older, newest = PERFORMANCE["windows"][0], PERFORMANCE["windows"][-1]
+    windows = [
+        {**older, "as_of": "2024-01-01", "scores": {"old_metric": score}, "confusion": None},
+        {
+            **newest,
+            "as_of": "2024-06-01",
+            "scores": {"f1": score},
+            "confusion": [[1234, 5], [6, 7]],
+        },
+        {**newest, "as_of": "2024-07-01", "scores": {}, "confusion": None},
+    ]
+    page = draw(performance={**PERFORMANCE, "windows": windows})
+    assert "the period from 2024-06-01" in page
+    assert "<td>f1</td>" in page
+    assert "0.6123 (0.5000 to 0.7000)" in page
+    assert "<td>1,234</td>" in page
+    assert "old_metric" not in page

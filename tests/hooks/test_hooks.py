@@ -41,12 +41,14 @@ def test_summary_shows_the_leaderboard_with_intervals() -> None:
     """Each candidate is told with its score and interval."""
     row = {"candidate": "a", "metric": "rmse", "value": 2.0, "low": 1.5, "high": 2.5}
     facts = {"confidence": 0.9, "cv_score": 2.1, "standard_error": 0.2}
+    facts["train_scores"] = {"rmse": 1.25}
     best = {**row, **facts, "chosen": False, "shortlisted": True, "behind": 0.0}
     chosen = {**best, "candidate": "b", "chosen": True, "behind": 0.05}
     text = shown(tell_leaderboard([best, chosen], {"failures": []}))
     assert "rmse" in text
     assert "90% interval" in text
     assert "1.5000 to 2.5000" in text
+    assert "1.2500" in text  # on the train rows
     assert "b ties with the best and is simpler: 0.0500 ± 0.2000" in text
 
 

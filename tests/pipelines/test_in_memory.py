@@ -452,6 +452,7 @@ def monitored(
         "params:as_of": Clock.model_validate(as_of),
         "params:service": ServiceSettings(),
         "endpoint_log": None,
+        "endpoint_uptime": None,
         "alert_log": [],
         "stream_predictions": None,
         "endpoint_predictions": None,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fullcircle.core.errors import DataError
+from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.serving.comparing import compare_log, describe
 
 HOW = {"share": 0.5, "margin": 0.001, "confidence": 0.95}
@@ -29,6 +29,7 @@ def draw(rows: int, *, other: str = "challenger", skill: float = 0.4) -> Any:
             "answered_at": pd.date_range("2025-01-01", periods=rows, freq="s", tz="UTC"),
             "predicted": np.where(truth == 1, sure, 1 - sure),
             "probabilities": None,
+            "decision": np.where(dealt, truth, rng.integers(0, 2, rows)),
         }
     )
     labels = pd.DataFrame({"row_id": frame["row_id"], "label": truth.astype(float)})
@@ -86,6 +87,37 @@ def test_other_tasks_have_their_own_loss() -> None:
     several = log.assign(probabilities=[[0.2, 0.5, 0.3]] * len(log))
     evidence = compare_log(several, labels.assign(label=2.0), "multiclass", **HOW)
     assert evidence.comparison.loss == pytest.approx((-np.log(0.3), -np.log(0.3)))
+
+
+def test_decisions_are_compared_as_they_were_answered() -> None:
+    """By accuracy the share of wrong answers decides; each metric is told of both sides."""
+    log, labels = draw(2000)
+    evidence = compare_log(log, labels, "binary", metric="accuracy", **HOW)
+    champion, challenger = evidence.comparison.loss
+    assert evidence.comparison.verdict == "challenger"
+    assert challenger == 0
+    assert champion == pytest.approx(0.5, abs=0.06)
+    assert evidence.scores["accuracy"] == pytest.approx((1 - champion, 1))
+    assert evidence.scores["f1"][1] == evidence.scores["mcc"][1] == 1
+    assert describe(evidence)["scores"]["f1"].endswith("and 1.0000")
+
+
+def test_without_decisions_no_score_of_them_is_told() -> None:
+    """A log that kept none gives the scores of its probabilities alone."""
+    log, labels = draw(600)
+    evidence = compare_log(log.assign(decision=None), labels, "binary", **HOW)
+    assert "brier" in evidence.scores
+    assert "f1" not in evidence.scores
+
+
+@pytest.mark.parametrize(
+    ("metric", "task"), [("f1", "binary"), ("mae", "binary"), ("r2", "regression")]
+)
+def test_what_is_no_mean_over_rows_decides_nothing(metric: str, task: str) -> None:
+    """No interval of F1 is known that holds at every look: those that do are named."""
+    log, labels = draw(200)
+    with pytest.raises(ConfigurationError, match=f"{metric} is no mean over.*Compare by one of"):
+        compare_log(log, labels, task, metric=metric, **HOW)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What a search found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,16 @@ class AutoMLResult:
     """What a search found.
 
     Attributes:
-        leaderboard: One row per finalist with its score on the selection rows and its interval.
+        leaderboard: One row per finalist with its score on the selection rows and its interval, by
+            every metric there and, as ``train_<metric>``, on the rows that it was fitted on.
         model: The winner, fitted on all rows.
         classes: The target's classes in the order of the probabilities; empty for a regression.
         score: The primary metric on the gate rows, which neither trained nor selected.
+        scores: Every metric of the task on the gate rows, with its interval.
         columns: What became of each column, and why.
         search: Trials, finalists and where the seconds went.
         set_aside: Rows without a usable target.
+        notes: What was decided that deserves a look.
         run_id: The MLflow run; None where none was asked for.
         notebook: The winner as a notebook that rebuilds it, likewise.
     """
@@ -33,9 +36,11 @@ class AutoMLResult:
     model: Model
     classes: list[Any]
     score: Estimate
+    scores: dict[str, dict[str, float]]
     columns: pd.DataFrame
     search: dict[str, Any]
     set_aside: int
+    notes: list[str] = field(default_factory=list)
     run_id: str | None = None
     notebook: Path | None = None
 
@@ -44,10 +49,12 @@ class AutoMLResult:
         return {
             "metric": self.search["metric"],
             "score": self.score.as_dict(),
+            "scores": self.scores,
             "leaderboard": self.leaderboard.to_dict("records"),
             "columns": self.columns.to_dict("records"),
             "classes": self.classes,
             "set_aside": self.set_aside,
+            "notes": self.notes,
             "run_id": self.run_id,
             "notebook": self.notebook,
             "failures": self.search["failures"],

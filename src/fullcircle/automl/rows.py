@@ -4,9 +4,10 @@ import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from fullcircle.automl.options import Options
-from fullcircle.core.contract import ProblemSpec, Split, Threshold
+from fullcircle.core.contract import ProblemSpec, Split, Task, Threshold
+from fullcircle.core.entities import find_entities
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
-from fullcircle.core.metrics import METRICS
+from fullcircle.core.metrics import METRICS, raise_if_cannot_select
 from fullcircle.core.preparation.reader import is_numeric
 from fullcircle.core.splits import split_rows
 
@@ -27,8 +28,12 @@ def take_rows(frame: pd.DataFrame, target: str, options: Options) -> pd.DataFram
     """
     frame = with_text_names(frame)
     wanted = [target, *filter(None, [options.time, options.key])]
-    if missing := name_missing(wanted, frame.columns):
+    excluded = [str(name) for name in options.exclude]
+    if missing := name_missing([*wanted, *excluded], frame.columns):
         raise DataError(f"The frame lacks the column {missing}.")
+    if both := sorted({*excluded} & {*wanted}):
+        raise DataError(f"{', '.join(both)} cannot be excluded: it is target, time or key.")
+    frame = frame.drop(columns=excluded)
     if not frame.columns.is_unique:
         twice = sorted(set(frame.columns[frame.columns.duplicated()]))
         raise DataError(f"Columns occur twice: {', '.join(twice)}. Rename or drop one each.")
@@ -77,19 +82,40 @@ def refuse_odd_classes(target: str, counts: pd.Series) -> None:
         )
 
 
+def find_key(rows: pd.DataFrame, label: pd.Series, target: str, task: Task) -> str | None:
+    """Return the column of texts that repeats and fixes the label, if there is one.
+
+    Rows of one patient on both sides of a split would make a score that says only how well each is
+    remembered.
+    """
+    texts = {
+        name: rows[name].astype("str").where(rows[name].notna())
+        for name in rows.columns
+        if name != target and not is_numeric(rows[name]) and not is_moment(rows[name])
+    }
+    return next(iter(find_entities(texts, label, task)), None)
+
+
+def is_moment(column: pd.Series) -> bool:
+    """Tell whether a column holds moments."""
+    return pd.api.types.is_datetime64_any_dtype(column)
+
+
 def declare_problem(task: str, features: list[str], options: Options) -> ProblemSpec:
     """Make the contract that a project would declare in its configuration.
 
     Raises:
-        ConfigurationError: The metric does not fit the task.
+        ConfigurationError: The metric, or every candidate, does not fit the task.
     """
     metric = options.metric or _METRICS[task]
-    fitting = [name for name, each in METRICS.items() if task in each.tasks]
-    if metric not in fitting:
+    try:
+        raise_if_cannot_select(metric, task)
+    except ValueError as error:
         raise ConfigurationError(
-            f"The metric {metric} does not fit a {task} target: {', '.join(fitting)} do."
-        )
+            str(error).replace("primary_metric", "The metric") + "."
+        ) from error
     ordered = options.time is not None
+    options.settle().families(task, ordered=ordered)
     return ProblemSpec(
         name="automl",
         task=task,
@@ -101,7 +127,7 @@ def declare_problem(task: str, features: list[str], options: Options) -> Problem
         period_days=1 if ordered else None,
         request_columns=features,
         primary_metric=metric,
-        threshold=Threshold(maximise="f1") if task == "binary" else None,
+        threshold=_declare_threshold(metric) if task == "binary" else None,
         split=Split(
             by="time" if ordered else "key",
             train=1 - SELECTION - GATE,
@@ -110,6 +136,11 @@ def declare_problem(task: str, features: list[str], options: Options) -> Problem
             scoring=0 if ordered else GATE / 2,
         ),
     )
+
+
+def _declare_threshold(metric: str) -> Threshold:
+    """Choose the threshold by the metric itself where it is one of decisions, else by F1."""
+    return Threshold(maximise=metric if METRICS[metric].decides else "f1")
 
 
 def as_events(rows: pd.DataFrame, label: pd.Series, options: Options) -> pd.DataFrame:

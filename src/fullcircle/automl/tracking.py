@@ -5,7 +5,6 @@ from typing import Any
 
 from fullcircle.automl.options import Options
 from fullcircle.core.contract import flatten
-from fullcircle.core.evaluation import Estimate
 from fullcircle.core.model import Model
 from fullcircle.pipelines.training import nodes
 
@@ -17,7 +16,7 @@ def track_search(
     search: dict[str, Any],
     board: list[dict[str, Any]],
     model: Model,
-    score: Estimate,
+    scores: dict[str, dict[str, float]],
     notebook: Path | None,
 ) -> str:
     """Log a search to MLflow: options, finalists and trials, scores, reports and the model.
@@ -37,7 +36,13 @@ def track_search(
     with mlflow.start_run(run_name=f"automl {target}", tags=tags) as run:
         mlflow.log_params(flatten(options.model_dump(mode="json")))
         [chosen] = [row for row in board if row["chosen"]]
-        mlflow.log_metrics({**chosen["scores"], f"gate_{search['metric']}": score.value})
+        mlflow.log_metrics(
+            {
+                **chosen["scores"],
+                **{f"train.{name}": value for name, value in chosen["train_scores"].items()},
+                **{f"gate.{name}": each["value"] for name, each in scores.items()},
+            }
+        )
         mlflow.log_dict(plan, "preparation_report.json")
         mlflow.log_dict(search, "search_report.json")
         mlflow.log_dict(board, "leaderboard.json")

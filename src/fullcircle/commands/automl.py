@@ -1,11 +1,24 @@
 """``kedro automl``: training that chooses, for one file."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+
+
+def split_names(
+    context: click.Context, option: click.Parameter, given: str | None
+) -> list[str] | None:
+    """Take names apart at commas; one with a comma in it stands in double quotes."""
+    del context, option
+    return (
+        None
+        if given is None
+        else [name for name in next(csv.reader([given], skipinitialspace=True)) if name]
+    )
 
 
 @click.command(
@@ -28,9 +41,20 @@ from fullcircle.commands.one_line import OneLineErrors, answer, json_option
 )
 @click.option("--seconds", type=float, default=60.0, show_default=True, help="Seconds of search.")
 @click.option("--trials", type=int, help="Trials of search, instead of seconds.")
-@click.option("--metric", help="Metric that selects.")
+@click.option("--metric", help="Metric that selects, such as f1, accuracy or roc_auc.")
+@click.option(
+    "--exclude", callback=split_names, help="Columns that are not to be used, with commas between."
+)
+@click.option(
+    "--candidates",
+    callback=split_names,
+    help="Families to try, with commas between; all by default.",
+)
 @click.option("--time", help="Column with each row's moment: later rows judge earlier ones.")
 @click.option("--key", help="Column that says what a row is about: never on both sides of a split.")
+@click.option(
+    "--no-key", is_flag=True, help="Each row is about something of its own, whatever repeats."
+)
 @click.option("--seed", type=int, default=42, show_default=True)
 @click.option("--note", default="", help="What the search is to find out, for the MLflow run.")
 @json_option
@@ -58,6 +82,12 @@ def automl(
     answer(result.as_dict(), as_json=as_json, show=lambda _: _as_panel(result))
 
 
+def _list_others(result: Any) -> str:
+    """List the other metrics on the gate rows."""
+    others = {n: each for n, each in result.scores.items() if n != result.search["metric"]}
+    return ", ".join(f"{name} {each['value']:.4f}" for name, each in others.items())
+
+
 def _as_panel(result: Any) -> Any:
     """Set what was found for a terminal."""
     from rich.text import Text
@@ -71,7 +101,9 @@ def _as_panel(result: Any) -> Any:
         ("Search", tell_search(result.search)),
         ("Leaderboard", tell_leaderboard(result.leaderboard.to_dict("records"), result.search)),
         ("Score", Text(f"{result.search['metric']} {result.score} on rows that chose nothing")),
+        ("Also there", Text(_list_others(result))),
     ]
+    parts += [("Look at", Text(note)) for note in result.notes]
     if result.set_aside:
         parts.append(("Set aside", f"{result.set_aside} rows without a target"))
     if result.notebook:

@@ -1,10 +1,21 @@
-"""What happens around a run: the engine, tracking, timing and the closing summary."""
+"""What happens around a run: the engine, checks, tracking, timing and the closing summary."""
 
 from fullcircle.hooks.engine import EngineHook
 from fullcircle.hooks.progress import ProgressHook
 from fullcircle.hooks.run_lock import RunLockHook
+from fullcircle.hooks.runners import RunnerHook
+from fullcircle.hooks.settings_checks import SettingsHook
 from fullcircle.hooks.summary import SummaryHook
 from fullcircle.hooks.timing import RunTimer
 from fullcircle.hooks.tracking import TrackingHook
 
-__all__ = ["EngineHook", "ProgressHook", "RunLockHook", "RunTimer", "SummaryHook", "TrackingHook"]
+__all__ = [
+    "EngineHook",
+    "ProgressHook",
+    "RunLockHook",
+    "RunTimer",
+    "RunnerHook",
+    "SettingsHook",
+    "SummaryHook",
+    "TrackingHook",
+]

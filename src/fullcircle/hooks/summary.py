@@ -98,17 +98,19 @@ def tell_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> Rend
     [place] = [place for place, row in enumerate(rows) if row["chosen"]]
     metric, best, chosen = rows[0]["metric"], rows[0]["value"], rows[place]
     interval = f"{rows[0]['confidence']:.0%} interval"
+    taught = all(metric in row.get("train_scores", {}) for row in rows)
     listed = [
         {
             "candidate": row["candidate"],
             metric: say_score(row["value"], best),
             interval: f"{say_score(row['low'], best)} to {say_score(row['high'], best)}",
             "search": say_score(row["cv_score"], best),
+            **({"train": say_score(row["train_scores"][metric], best)} if taught else {}),
             "verdict": "chosen" if row["chosen"] else "" if row["shortlisted"] else "behind",
         }
         for row in rows
     ]
-    right = frozenset({metric, interval, "search"})
+    right = frozenset({metric, interval, "search", "train"})
     table = Rows(listed, right=right, bold=frozenset({place}))
     remarks = []
     if chosen["behind"]:

@@ -7,13 +7,30 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.comparison import Comparison, compare_arms, compare_pairs
-from fullcircle.core.errors import DataError
-from fullcircle.core.metrics import Vector
+from fullcircle.core.errors import ConfigurationError, DataError
+from fullcircle.core.metrics import (
+    AS_DECIDED,
+    METRICS,
+    MeanMetric,
+    Vector,
+    list_metrics,
+    score_all,
+)
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, SHADOW
 
-_SMALLEST = 1e-15
+_ACCURACY = "accuracy"
+_NAMES = {
+    "log_loss": "log loss",
+    "multiclass_log_loss": "log loss",
+    "rmse": "squared error",
+    "brier": "squared error of the probability",
+    "accuracy": "share of wrong decisions",
+    "mae": "absolute error",
+    "mape": "relative error",
+}
 COLUMNS = ["request_id", "row", "row_id", "entity", "role", "model_version", "answered_at"]
-COLUMNS += ["predicted", "probabilities"]
+COLUMNS += ["predicted", "probabilities", "decision"]
+_LOSSES = {"binary": "log_loss", "multiclass": "multiclass_log_loss", "regression": "rmse"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +44,7 @@ class Evidence:
         answered: Rows in the log, of the two versions.
         labelled: Those whose label is known.
         loss: What is compared.
+        scores: By metric of the task, what champion and other score on the labelled rows.
     """
 
     comparison: Comparison
@@ -35,6 +53,7 @@ class Evidence:
     answered: int
     labelled: int
     loss: str
+    scores: dict[str, tuple[float, float]]
 
 
 def compare_log(
@@ -45,6 +64,7 @@ def compare_log(
     share: float | None,
     margin: float,
     confidence: float,
+    metric: str | None = None,
 ) -> Evidence:
     """Compare champion and challenger, or champion and shadow, by what they predicted.
 
@@ -55,16 +75,21 @@ def compare_log(
         share: Of the challenger; None takes what was dealt.
         margin: A difference below this share of the champion's loss does not matter.
         confidence: Of the interval, at all looks together.
+        metric: By what they are compared, a mean over rows; by default the log loss, or of values
+            the squared error.
 
     Raises:
+        ConfigurationError: The metric is no mean over rows of the task.
         DataError: Nobody but the champion has predicted, or no row carries an id.
     """
+    metric = metric or _LOSSES[task]
+    raise_if_no_mean(metric, task)
     champion, other, kind = _find_sides(log)
     both = pd.concat([champion, other])
     if both["row_id"].isna().all():
         raise DataError("No request carried a row id, so no label can be matched to an answer.")
     known = labels.dropna().drop_duplicates("row_id").set_index("row_id")["label"]
-    sides = [_add_loss(side, known, task) for side in (champion, other)]
+    sides = [_add_loss(side, known, task, metric) for side in (champion, other)]
     labelled = sum(map(len, sides))
     typical = float(sides[0]["loss"].mean()) if len(sides[0]) else 0.0
     least = max(margin * typical, 1e-12)
@@ -81,8 +106,10 @@ def compare_log(
         dealt = min(max(dealt, 1e-6), 1 - 1e-6)
         found = compare_arms(first, second, dealt, least, confidence)
     versions = tuple(str(side["model_version"].iloc[-1]) for side in (champion, other))
-    loss = "squared error" if task == "regression" else "log loss"
-    return Evidence(found, (versions[0], versions[1]), kind, len(both), labelled, loss)
+    loss = _NAMES.get(metric, metric)
+    own, others = (_score(side, task) for side in sides)
+    scores = {name: (own[name], others[name]) for name in own if name in others}
+    return Evidence(found, (versions[0], versions[1]), kind, len(both), labelled, loss, scores)
 
 
 def _find_sides(log: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -107,22 +134,61 @@ def _find_sides(log: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
     )
 
 
-def _add_loss(side: pd.DataFrame, labels: pd.Series, task: str) -> pd.DataFrame:
+def list_means(task: str) -> list[str]:
+    """Name the metrics that are means over rows, or roots of such, and accuracy, which is one."""
+    return [
+        name
+        for name in list_metrics(task)
+        if isinstance(METRICS[name], MeanMetric) or name == _ACCURACY
+    ]
+
+
+def raise_if_no_mean(metric: str, task: str) -> None:
+    """Refuse a metric for which no interval is known that holds at every look.
+
+    Raises:
+        ConfigurationError: Names those that can be compared by.
+    """
+    if metric not in (means := list_means(task)):
+        raise ConfigurationError(
+            f"{metric} is no mean over the rows of a {task} task, so no interval of it holds at "
+            f"every look. Compare by one of: {', '.join(means)}."
+        )
+
+
+def _add_loss(side: pd.DataFrame, labels: pd.Series, task: str, metric: str) -> pd.DataFrame:
     truth = side["row_id"].map(labels)
-    known = side[truth.notna()]
-    return known.assign(loss=_losses(known, truth[truth.notna()].to_numpy(dtype=float), task))
+    known = side[truth.notna()].assign(truth=truth[truth.notna()].astype(float))
+    return known.assign(loss=_find_losses(known, task, metric))
 
 
-def _losses(side: pd.DataFrame, truth: Vector, task: str) -> Vector:
-    if task == "regression":
-        return np.asarray((side["predicted"].to_numpy(dtype=float) - truth) ** 2)
-    if task == "binary":
-        positive = side["predicted"].to_numpy(dtype=float)
-        chance = np.where(truth == 1, positive, 1 - positive)
-    else:
-        rows = [np.asarray(given, dtype=float) for given in side["probabilities"]]
-        chance = np.array([row[int(label)] for row, label in zip(rows, truth, strict=True)])
-    return np.asarray(-np.log(np.clip(chance, _SMALLEST, 1)))
+def _find_losses(side: pd.DataFrame, task: str, metric: str) -> Vector:
+    """Give the loss of each row; of accuracy it is 1 for a wrong decision."""
+    truth, predicted = side["truth"].to_numpy(), _stack(side, task)
+    if metric == _ACCURACY:
+        return np.asarray(side["decision"].to_numpy(dtype=float) != truth, dtype=float)
+    return np.asarray(METRICS[metric].function(truth, predicted), dtype=float)
+
+
+def _stack(side: pd.DataFrame, task: str) -> Vector:
+    """Give what was predicted, shape (rows,) or (rows, classes)."""
+    if task != "multiclass":
+        return side["predicted"].to_numpy(dtype=float)
+    rows = [np.asarray(given, dtype=float) for given in side["probabilities"]]
+    return np.stack(rows) if rows else np.empty((0, 0))
+
+
+def _score(side: pd.DataFrame, task: str) -> dict[str, float]:
+    """Score the labelled rows by every metric, decisions as they were answered."""
+    if side.empty:
+        return {}
+    truth, predicted = side["truth"].to_numpy(), _stack(side, task)
+    scores = score_all(task, truth, predicted)
+    if task == "binary" and "decision" in side and side["decision"].notna().all():
+        decided = side["decision"].to_numpy(dtype=float)
+        names = [name for name in list_metrics(task) if METRICS[name].decides]
+        scores |= {name: METRICS[name](truth, decided, AS_DECIDED) for name in names}
+    return {name: score for name, score in scores.items() if np.isfinite(score)}
 
 
 def _mean_by_entity(side: pd.DataFrame) -> Vector:
@@ -146,6 +212,10 @@ def describe(evidence: Evidence) -> dict[str, Any]:
         else f"{found.gain:+.5f} [{found.low:+.5f}, {found.high:+.5f}], "
         f"{found.confidence:.0%} at every look",
         "verdict": _VERDICTS[found.verdict],
+        "scores": {
+            name: f"{champion:.4f} and {other:.4f}"
+            for name, (champion, other) in evidence.scores.items()
+        },
         "needed": f"about {found.needed} entities in all" if found.needed else None,
     }
 

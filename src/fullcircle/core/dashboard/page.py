@@ -6,7 +6,12 @@ from typing import Any
 from fullcircle.core.dashboard.charts import chart_latency, chart_sources
 from fullcircle.core.dashboard.columns import describe_columns, describe_sources
 from fullcircle.core.dashboard.state import Reports, find_cards, find_findings, tell_headline
-from fullcircle.core.dashboard.tables import describe_beside, describe_service, list_windows
+from fullcircle.core.dashboard.tables import (
+    describe_beside,
+    describe_metrics,
+    describe_service,
+    list_windows,
+)
 from fullcircle.core.pages import fill_page
 from fullcircle.core.sources import BATCH, CHAMPION, has_several, name_source
 
@@ -52,6 +57,7 @@ def draw_dashboard(
         sources=describe_sources(drift),
         roles=has_roles(performance),
         windows=list_windows(performance),
+        metrics=describe_metrics(performance),
         worth=any(window.get("value") for window in performance["windows"]),
         blind_spot=performance.get("estimates", {}).get("told"),
         beside=describe_beside(performance),

@@ -25,6 +25,22 @@ def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
     ]
 
 
+def describe_metrics(performance: dict[str, Any]) -> dict[str, Any] | None:
+    """Describe the newest judged period by every metric, and what was decided; None before any."""
+    judged = [window for window in performance["windows"] if window.get("scores")]
+    if not judged:
+        return None
+    newest = judged[-1]
+    rows = [{"metric": n, "score": _interval(each)} for n, each in newest["scores"].items()]
+    counts = newest.get("confusion") or []
+    return {
+        "as_of": str(newest["as_of"])[:10],
+        "version": newest["model_version"],
+        "rows": rows,
+        "confusion": [[f"{count:,}" for count in row] for row in counts],
+    }
+
+
 def _sort_newest(windows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the windows of all sources, the newest first."""
     return sorted(windows, key=lambda window: str(window["as_of"]), reverse=True)

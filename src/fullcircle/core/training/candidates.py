@@ -54,8 +54,17 @@ class Candidate:
 
     def fits(self, task: str, *, ordered: bool) -> bool:
         """Whether the family can do the task, is installed, and finds the order that it needs."""
-        installed = self.requires is None or find_spec(self.requires) is not None
-        return task in self.tasks and installed and (ordered or not self.needs_time)
+        return self.describe_misfit(task, ordered=ordered) is None
+
+    def describe_misfit(self, task: str, *, ordered: bool) -> str | None:
+        """Say why the family cannot do the task here; None where it can."""
+        if task not in self.tasks:
+            return f"cannot do a {task} task"
+        if self.needs_time and not ordered:
+            return "needs rows in the order of time"
+        if self.requires is not None and find_spec(self.requires) is None:
+            return f"needs the package {self.requires}, which is not installed"
+        return None
 
 
 class LastValueRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # untyped library

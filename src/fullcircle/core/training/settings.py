@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from fullcircle.core.contract import Settings
-from fullcircle.core.errors import name_missing
+from fullcircle.core.errors import ConfigurationError, name_missing
 from fullcircle.core.preparation import PreparationSettings
 from fullcircle.core.training.candidates import CANDIDATES
 
@@ -96,9 +96,18 @@ class TrainingSettings(Settings):
         return wanted
 
     def families(self, task: str, *, ordered: bool) -> list[str]:
-        """Candidates that fit the task and are installed, the simplest first."""
-        return [
-            name
+        """Give the candidates that fit the task and are installed, the simplest first.
+
+        Raises:
+            ConfigurationError: None of them does; it says why, and which would.
+        """
+        misfits = {
+            name: family.describe_misfit(task, ordered=ordered)
             for name, family in CANDIDATES.items()
-            if name in self.candidates and family.fits(task, ordered=ordered)
-        ]
+        }
+        chosen = [name for name in misfits if name in self.candidates and misfits[name] is None]
+        if not chosen:
+            reasons = ", ".join(f"{name} {misfits[name]}" for name in self.candidates)
+            able = ", ".join(name for name, misfit in misfits.items() if misfit is None)
+            raise ConfigurationError(f"No candidate fits: {reasons}. These do: {able}.")
+        return chosen
