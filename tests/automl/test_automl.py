@@ -133,6 +133,23 @@ def test_later_rows_judge_earlier_ones() -> None:
     assert pd.Timestamp(result.model.trained_on["last"]) == frame["sold"].max()
 
 
+def test_rows_of_one_entity_stay_together_without_a_word_of_the_user() -> None:
+    """A column that repeats and fixes the target is the key: its score is that of strangers."""
+    rng = np.random.default_rng(5)
+    person = rng.integers(0, 80, 800)
+    traits = rng.normal(size=(80, 3))[person] + 0.02 * rng.normal(size=(800, 3))
+    frame = pd.DataFrame(traits, columns=["a", "b", "c"])
+    frame["person"] = [f"p{n}" for n in person]
+    frame["ill"] = rng.integers(0, 2, 80)[person]  # chance alone decides who is ill
+    few = {"trials": 0, "candidates": ["logistic_regression", "xgboost"], "track": False}
+    apart = automl.classify(frame, "ill", folder=None, seconds=None, **few)
+    assert apart.score.value < 0.8
+    assert apart.notes[0].startswith("person repeats (80 in 800 rows) and fixes ill")
+    mixed = automl.classify(frame, "ill", folder=None, seconds=None, no_key=True, **few)
+    assert mixed.score.value > 0.95
+    assert mixed.notes == []
+
+
 def test_the_same_search_gives_the_same_model() -> None:
     """The same frame, seed and budget in trials give the same board and the same predictions."""
     frame = shop(200).drop(columns=["grade", "minutes"])

@@ -55,6 +55,12 @@ def test_channels_come_from_the_credentials_that_a_variable_names(
     [row] = json.loads(tried.stdout)
     assert row["channel"] == "team"
     assert "hush-hush-token" not in tried.output
+    state = project.path / "data/08_reporting/telco_churn/simulated/alerts/state.json"
+    fact = {"severity": "critical", "what": "w", "since": "s", "how_much": "h", "what_to_do": "d"}
+    told = {"open": True, "announced": True, **fact}
+    state.parent.mkdir(parents=True, exist_ok=True)
+    state.write_text(json.dumps({"alerts": {"a": told}, "channels": []}), encoding="utf-8")
+    assert "1 open alert is older than this channel" in ask("test").output
     monkeypatch.setenv("FULLCIRCLE_ALERT_CHANNELS", "nobodys")
     unknown = ask("test")
     assert unknown.exit_code == 1

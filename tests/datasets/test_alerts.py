@@ -299,3 +299,37 @@ def test_the_run_is_linked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr("mlflow.get_tracking_uri", lambda address=address: address)
         alerts.save(decided(notice()))
         assert lines(tmp_path)[-1]["links"]["MLflow run"] == link
+
+
+def opened(*notices: dict[str, Any], as_of: str, new: bool) -> dict[str, Any]:
+    """A decision in which alerts are open; told now where they are new, else told before."""
+    data = decided(*(notices if new else ()), as_of=as_of)
+    entries = {n["key"]: {**n, "open": True, "announced": True} for n in notices}
+    data["memory"] = {**data["memory"], "alerts": entries}
+    return {**data, "open": list(notices)}
+
+
+def test_a_channel_that_is_declared_after_an_alarm_is_told_once(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """What is open goes to a new channel with the next save, by its severity, and not again."""
+    alarms = (notice("drift:age"), notice("data:x", "critical"))
+    make(tmp_path).save(opened(*alarms, as_of="2025-01-01", new=True))
+    late = make(tmp_path, {"late": {"address": receiver.address, "at_least": "critical"}})
+    assert late.list_newcomers() == {"late": 1}
+    late.save(opened(*alarms, as_of="2025-02-01", new=False))
+    [message] = receiver.bodies
+    assert "still: data:x moved" in message["title"]
+    assert "drift:age" not in json.dumps(message)
+    assert late.list_newcomers() == {}
+    late.save(opened(*alarms, as_of="2025-03-01", new=False))
+    assert len(receiver.bodies) == 1
+
+
+def test_a_first_save_tells_nothing_twice(tmp_path: Path, receiver: Receiver) -> None:
+    """A channel that is there from the start gets what is new, once."""
+    alerts = make(tmp_path, {"team": receiver.address})
+    assert alerts.list_newcomers() == {}
+    alerts.save(opened(notice("drift:age"), as_of="2025-01-01", new=True))
+    [message] = receiver.bodies
+    assert message["message"].count("drift:age moved") == 1

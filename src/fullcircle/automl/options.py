@@ -22,6 +22,8 @@ class Options(Settings):
         metric: Metric that selects; by default roc_auc, multiclass_log_loss or rmse.
         time: Column with each row's moment: later rows then judge what earlier ones trained.
         key: Column that says what a row is about: no key is then on two sides of a split.
+        no_key: Whether each row is about something of its own. Otherwise, without a key and a time,
+            a column of texts that repeats and fixes the target is taken for the key.
         exclude: Columns that are not to be used.
         candidates: Families to try; all by default.
         blend: Number of families whose best are averaged as one more candidate; 0 for none.
@@ -39,6 +41,7 @@ class Options(Settings):
     metric: str | None = None
     time: str | None = None
     key: str | None = None
+    no_key: bool = False
     exclude: list[str] = Field(default_factory=list)
     candidates: list[str] = Field(default=list(CANDIDATES))
     blend: int = Field(default=3, ge=0)

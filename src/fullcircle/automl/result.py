@@ -1,6 +1,6 @@
 """What a search found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class AutoMLResult:
         columns: What became of each column, and why.
         search: Trials, finalists and where the seconds went.
         set_aside: Rows without a usable target.
+        notes: What was decided that deserves a look.
         run_id: The MLflow run; None where none was asked for.
         notebook: The winner as a notebook that rebuilds it, likewise.
     """
@@ -39,6 +40,7 @@ class AutoMLResult:
     columns: pd.DataFrame
     search: dict[str, Any]
     set_aside: int
+    notes: list[str] = field(default_factory=list)
     run_id: str | None = None
     notebook: Path | None = None
 
@@ -52,6 +54,7 @@ class AutoMLResult:
             "columns": self.columns.to_dict("records"),
             "classes": self.classes,
             "set_aside": self.set_aside,
+            "notes": self.notes,
             "run_id": self.run_id,
             "notebook": self.notebook,
             "failures": self.search["failures"],

@@ -4,7 +4,8 @@ import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from fullcircle.automl.options import Options
-from fullcircle.core.contract import ProblemSpec, Split, Threshold
+from fullcircle.core.contract import ProblemSpec, Split, Task, Threshold
+from fullcircle.core.entities import find_entities
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.metrics import METRICS, raise_if_cannot_select
 from fullcircle.core.preparation.reader import is_numeric
@@ -79,6 +80,25 @@ def refuse_odd_classes(target: str, counts: pd.Series) -> None:
             f"The class {counts.idxmin()!r} of {target!r} has {counts.min()} rows; each needs "
             f"{MIN_ROWS_PER_CLASS}. Join rare classes or leave their rows out."
         )
+
+
+def find_key(rows: pd.DataFrame, label: pd.Series, target: str, task: Task) -> str | None:
+    """Return the column of texts that repeats and fixes the label, if there is one.
+
+    Rows of one patient on both sides of a split would make a score that says only how well each is
+    remembered.
+    """
+    texts = {
+        name: rows[name].astype("str").where(rows[name].notna())
+        for name in rows.columns
+        if name != target and not is_numeric(rows[name]) and not is_moment(rows[name])
+    }
+    return next(iter(find_entities(texts, label, task)), None)
+
+
+def is_moment(column: pd.Series) -> bool:
+    """Tell whether a column holds moments."""
+    return pd.api.types.is_datetime64_any_dtype(column)
 
 
 def declare_problem(task: str, features: list[str], options: Options) -> ProblemSpec:

@@ -13,18 +13,21 @@ from fullcircle.automl.rows import (
     LABEL,
     as_events,
     declare_problem,
+    find_key,
     refuse_odd_classes,
     split_events,
     take_rows,
 )
 from fullcircle.automl.tracking import track_search
-from fullcircle.core.contract import Clock
+from fullcircle.core.contract import Clock, Task
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation import Estimate, estimate_scores
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.notebook import NotebookFacts
 from fullcircle.core.training.trials import NoJournal
 from fullcircle.pipelines.training import nodes
+
+_TASKS: dict[int, Task] = {0: "regression", 2: "binary"}
 
 
 def classify(frame: pd.DataFrame, target: str, **options: Any) -> AutoMLResult:
@@ -74,7 +77,8 @@ def _train(
     classes: list[Any],
     given: int,
 ) -> AutoMLResult:
-    task = {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
+    task: Task = _TASKS.get(len(classes), "multiclass")
+    options, notes = _settle_key(rows, label, target, task, options)
     features = [name for name in rows.columns if name not in (target, options.time, options.key)]
     problem = declare_problem(task, features, options)
     training = options.settle()
@@ -132,9 +136,27 @@ def _train(
         columns=pd.DataFrame(plan)[["column", "kind", "action", "why"]],
         search=search,
         set_aside=given - len(rows),
+        notes=notes,
         run_id=run_id,
         notebook=notebook,
     )
+
+
+def _settle_key(
+    rows: pd.DataFrame, label: pd.Series, target: str, task: Task, options: Options
+) -> tuple[Options, list[str]]:
+    """Take the column that repeats and fixes the label for the key, where nothing else is said."""
+    if options.key is not None or options.time is not None or options.no_key:
+        return options, []
+    key = find_key(rows, label, target, task)
+    if key is None:
+        return options, []
+    entities = rows[key].nunique()
+    said = (
+        f"{key} repeats ({entities:,} in {len(rows):,} rows) and fixes {target}: it is taken for "
+        "the key, so that no two sets share one (no_key if each row is about something else)"
+    )
+    return options.model_copy(update={"key": key}), [said]
 
 
 def _tabulate(board: list[dict[str, Any]]) -> pd.DataFrame:

@@ -52,6 +52,9 @@ def split_names(
 )
 @click.option("--time", help="Column with each row's moment: later rows judge earlier ones.")
 @click.option("--key", help="Column that says what a row is about: never on both sides of a split.")
+@click.option(
+    "--no-key", is_flag=True, help="Each row is about something of its own, whatever repeats."
+)
 @click.option("--seed", type=int, default=42, show_default=True)
 @click.option("--note", default="", help="What the search is to find out, for the MLflow run.")
 @json_option
@@ -100,6 +103,7 @@ def _as_panel(result: Any) -> Any:
         ("Score", Text(f"{result.search['metric']} {result.score} on rows that chose nothing")),
         ("Also there", Text(_list_others(result))),
     ]
+    parts += [("Look at", Text(note)) for note in result.notes]
     if result.set_aside:
         parts.append(("Set aside", f"{result.set_aside} rows without a target"))
     if result.notebook:

@@ -40,11 +40,13 @@ def open_configuration(root: Path, env: str | None = None) -> "CheckedConfigLoad
 
 
 class CheckedConfigLoader(OmegaConfigLoader):
-    """Reads configuration as Kedro does, with three differences.
+    """Reads configuration as Kedro does, with four differences.
 
-    A file that cannot be read is one line with file, line and key. A key that nothing would read is
-    refused, with the nearest one that is known. And what an environment changes counts wherever it
-    is referred to: Kedro would resolve ``conf/base`` before it knows of the environment.
+    Of ``problems``, only the folder of the chosen problem is read, so that a broken file of one
+    problem stops no command of another. A file that cannot be read is one line with file, line and
+    key. A key that nothing would read is refused, with the nearest one that is known. And what an
+    environment changes counts wherever it is referred to: Kedro would resolve ``conf/base`` before
+    it knows of the environment.
     """
 
     def __getitem__(self, key: str) -> Any:
@@ -77,7 +79,8 @@ class CheckedConfigLoader(OmegaConfigLoader):
         found = [
             Path(path) for each in patterns for path in sorted(glob.glob(each, recursive=True))
         ]
-        known = dict.fromkeys(path.resolve() for path in found if path.suffix in _SUFFIXES)
+        chosen = [path for path in found if self._is_read(path)]
+        known = dict.fromkeys(path.resolve() for path in chosen if path.suffix in _SUFFIXES)
         return ConfigFiles(folder.resolve().parent, tuple(path for path in known if path.is_file()))
 
     def list_all_files(self) -> ConfigFiles:
@@ -85,6 +88,16 @@ class CheckedConfigLoader(OmegaConfigLoader):
         folder = Path(self.conf_source).resolve()
         found = sorted(path for path in folder.rglob("*") if path.suffix in _SUFFIXES)
         return ConfigFiles(folder.parent, tuple(path for path in found if path.is_file()))
+
+    def _is_valid_config_path(self, path: Path) -> bool:
+        """Whether Kedro shall read a file."""
+        return super()._is_valid_config_path(path) and self._is_read(path)
+
+    def _is_read(self, path: Path) -> bool:
+        """Tell whether a file is no problem's, or that of the chosen one."""
+        known = vars(self).get("_globals")  # not there yet while globals themselves are read
+        folder, name = ("", "", *path.parts)[-3:-1]
+        return not known or folder != "problems" or name in ("problems", known.get("problem"))
 
     def _resolve_from_raw_config(
         self,

@@ -1,18 +1,18 @@
 """Reading a table by a declaration: which source column becomes which typed column, and how."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import ibis
 import ibis.expr.types as ir
 
+from fullcircle.core.moments import ISO, as_moment, write_example
+from fullcircle.core.numbers import PLAIN, NumberFormat, is_infinite
 from fullcircle.core.rejection import SOURCE_ROW, as_number, as_text, unless
 
-ISO = "ISO"
+__all__ = ["ISO", "NumberFormat", "Reading", "as_class", "as_moment", "name_rows", "read_class"]
+
 _ID_DIGITS = 6
-_PARTS = {"%Y": r"(\d{4})", "%y": r"(\d{2})", "%m": r"(\d{1,2})", "%d": r"(\d{1,2})"}
-_TIME = r"(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?"
 
 
 @dataclass(frozen=True)
@@ -22,18 +22,23 @@ class Reading:
     Attributes:
         texts: ``{column: source column}`` of categories and other texts.
         numbers: The same of numbers.
-        moments: ``{column: (source column, layout)}`` of dates and times; a layout is ``ISO``, or
-            the order of ``%d``, ``%m`` and ``%Y`` (or ``%y``, of this century), as ``%d.%m.%Y``. A
-            time of day may follow. Moments without a zone are taken as UTC.
+        moments: ``{column: (source column, layout)}`` of dates and times; layouts are those of
+            ``fullcircle.core.moments.as_moment``. Moments without a zone are taken as UTC.
+        clocks: ``{column of moments: source column}`` where the time of day stands by itself.
+        formats: ``{source column: how its numbers are written}``, where not as programs do.
         missing: Words that mean that nothing is known.
+        marks: ``{source column: texts}`` that mean the same in that column alone.
         sentinels: ``{column: numbers}`` that mean the same in that column of numbers.
-        decimal: The decimal sign of numbers written as text.
+        decimal: The decimal sign of numbers whose column has no format of its own.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str] = field(default_factory=dict)
     moments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    clocks: Mapping[str, str] = field(default_factory=dict)
+    formats: Mapping[str, NumberFormat] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    marks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sentinels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     decimal: str = "."
 
@@ -41,19 +46,15 @@ class Reading:
     def sources(self) -> tuple[str, ...]:
         """The source columns, each once."""
         dated = [source for source, _ in self.moments.values()]
-        return tuple(dict.fromkeys([*self.texts.values(), *self.numbers.values(), *dated]))
+        named = [*self.texts.values(), *self.numbers.values(), *dated, *self.clocks.values()]
+        return tuple(dict.fromkeys(named))
 
     def example(self) -> dict[str, str]:
         """Give a raw row that reads well, for tests: ``{source column: text}``."""
-        day = {"%d": "31", "%m": "12", "%Y": "2024", "%y": "24"}
         written = dict.fromkeys(self.texts.values(), "a")
-        written |= dict.fromkeys(self.numbers.values(), f"1{self.decimal}5")
-        for source, layout in self.moments.values():
-            text = "2024-12-31" if layout == ISO else layout
-            for part, digits in day.items():
-                text = text.replace(part, digits)
-            written[source] = text
-        return written
+        written |= {each: self.format_of(each).example() for each in self.numbers.values()}
+        written |= {source: write_example(layout) for source, layout in self.moments.values()}
+        return {**written, **dict.fromkeys(self.clocks.values(), "00:00")}
 
     def columns(self, raw: ir.Table) -> dict[str, ir.Value]:
         """Give each declared column as an expression of the raw table."""
@@ -66,27 +67,61 @@ class Reading:
     def text(self, raw: ir.Table, source: str) -> ir.StringColumn:
         """Read a source column as stripped text; blanks and the words for missing become null."""
         text = as_text(raw[source])
-        if not self.missing:
-            return text
-        return ibis.ifelse(text.isin(self.missing), ibis.null("string"), text)
+        missing = (*self.missing, *self.marks.get(source, ()))
+        return ibis.ifelse(text.isin(missing), ibis.null("string"), text) if missing else text
+
+    def format_of(self, source: str) -> NumberFormat:
+        """Say how the numbers of a source column are written."""
+        usual = NumberFormat(",", ".") if self.decimal == "," else PLAIN
+        return self.formats.get(source, usual)
 
     def number(self, raw: ir.Table, source: str) -> ir.FloatingColumn:
         """Read a source column as finite numbers; whatever is none becomes null."""
-        text = self.text(raw, source)
-        if self.decimal == ",":
-            text = text.replace(".", "").replace(",", ".")
-        return as_number(text)
+        form, text = self.format_of(source), self.text(raw, source)
+        if not form.is_plain:
+            return form.expression(text)
+        number = as_number(text)
+        return ibis.ifelse(number.isinf(), ibis.null("float64"), number)
 
-    def unreadable(self, raw: ir.Table) -> Iterator[ir.StringValue]:
-        """Give, for each number and moment, the reason for which a row must be set aside."""
-        for source in self.numbers.values():
-            text = self.text(raw, source)
-            fine = text.isnull() | self.number(raw, source).notnull()
-            yield unless(fine, f"{source} is no number", text)
+    def unreadable(self, raw: ir.Table, *names: str) -> Iterator[ir.StringValue]:
+        """Give the reasons for which a row must be set aside: what its numbers and moments are not.
+
+        Args:
+            raw: The raw table.
+            names: The columns that a row cannot do without; all numbers and moments if none.
+        """
+        for name, source in self.numbers.items():
+            if not names or name in names:
+                text = self.text(raw, source)
+                yield unless(self._is_read(raw, name), f"{source} is no number", text)
         for name, (source, layout) in self.moments.items():
-            text = self.text(raw, source)
-            fine = text.isnull() | self._moment(raw, name).notnull()
-            yield unless(fine, f"{source} is no date written as {layout}", text)
+            if not names or name in names:
+                text = self.text(raw, source)
+                told = f"{source} is no date written as {layout}"
+                yield unless(self._is_read(raw, name), told, text)
+
+    def unreadable_cells(self, raw: ir.Table, *names: str) -> ir.StringValue:
+        """Name the columns whose cell in a row cannot be read: it is missing then; or give null.
+
+        Args:
+            raw: The raw table.
+            names: Columns that are left out, since an unreadable cell sets their row aside.
+        """
+        told: ir.StringValue = ibis.literal("")
+        for name in (*self.numbers, *self.moments):
+            if name not in names:
+                told = told + ibis.ifelse(self._is_read(raw, name), "", f"{name}; ")
+        return told.nullif("")
+
+    def _is_read(self, raw: ir.Table, name: str) -> ir.BooleanValue:
+        """Tell whether a cell is a number or moment, or says that nothing is known."""
+        if name in self.numbers:
+            text = self.text(raw, self.numbers[name])
+            read = self.number(raw, self.numbers[name]).notnull()
+            return text.isnull() | read | is_infinite(text)
+        source, layout = self.moments[name]
+        text = self.text(raw, source)
+        return text.isnull() | as_moment(text, layout).notnull()
 
     def _number(self, raw: ir.Table, name: str) -> ir.FloatingColumn:
         number = self.number(raw, self.numbers[name])
@@ -96,43 +131,14 @@ class Reading:
 
     def _moment(self, raw: ir.Table, name: str) -> ir.TimestampColumn:
         source, layout = self.moments[name]
-        return as_moment(self.text(raw, source), layout)
+        return as_moment(self.moment_text(raw, source, self.clocks.get(name, "")), layout)
 
-
-def as_moment(text: ir.StringColumn, layout: str = ISO) -> ir.TimestampColumn:
-    """Read text as moments in UTC; whatever is not written as the layout says becomes null.
-
-    Args:
-        text: Stripped text.
-        layout: ``ISO``, or an order of year, month and day (see Reading).
-    """
-    if layout == ISO:
-        return text.try_cast("timestamp('UTC')")
-    pattern, order = _as_pattern(layout)
-    day, month, year = (text.re_extract(pattern, order[part]) for part in "dmy")
-    century = ibis.literal("20") if "%y" in layout else ibis.literal("")
-    date = ibis.literal("-").join([century + year, month.lpad(2, "0"), day.lpad(2, "0")])
-    clock = ibis.literal(":").join(
-        [_or_zeros(text.re_extract(pattern, group)) for group in (4, 5, 6)]
-    )
-    written = ibis.ifelse(
-        text.re_search(pattern), date + ibis.literal(" ") + clock, ibis.null("string")
-    )
-    return written.try_cast("timestamp('UTC')")
-
-
-def _as_pattern(layout: str) -> tuple[str, dict[str, int]]:
-    """Turn a layout into a pattern, and the number of the group that holds day, month and year."""
-    names = re.findall(r"%[YymdD]", layout)
-    order = {name[1].lower(): place for place, name in enumerate(names, start=1)}
-    pattern = re.escape(layout).replace(r"\%", "%")
-    for name, part in _PARTS.items():
-        pattern = pattern.replace(name, part)
-    return f"^{pattern}{_TIME}$", order
-
-
-def _or_zeros(digits: ir.StringValue) -> ir.StringValue:
-    return ibis.ifelse(digits.length() > 0, digits.lpad(2, "0"), ibis.literal("00")).fill_null("00")
+    def moment_text(self, raw: ir.Table, source: str, clock: str = "") -> ir.StringColumn:
+        """Read a source column of dates as text, with the clock that stands by itself."""
+        text = self.text(raw, source)
+        if not clock:
+            return text
+        return text + ibis.coalesce(ibis.literal(" ") + self.text(raw, clock), "")
 
 
 def read_class(

@@ -12,6 +12,7 @@ from fullcircle.core.errors import DataError
 
 REASON = "rejection_reason"
 SOURCE_ROW = "source_row"
+UNREADABLE = "unreadable_cells"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
@@ -20,9 +21,12 @@ class IntakeSettings(Settings):
 
     Attributes:
         max_rejected_share: Largest share of rows that may be set aside before the run stops.
+        max_unreadable_share: Largest share of a column's cells that may be unreadable, and so
+            missing, before the run stops.
     """
 
     max_rejected_share: float = Field(ge=0, le=1)
+    max_unreadable_share: float = Field(default=0.05, ge=0, le=1)
 
 
 def as_number(column: ir.Column) -> ir.FloatingColumn:
@@ -105,6 +109,21 @@ def summarise_intake(rows: int, reasons: dict[str, int]) -> dict[str, Any]:
         "rejected_share": rejected / rows if rows else 0.0,
         "reasons": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
     }
+
+
+def stop_if_unreadable(cells: dict[str, int], rows: int, settings: IntakeSettings) -> None:
+    """Stop when too many cells of a column cannot be read: they would all be missing.
+
+    Raises:
+        DataError: Names the column.
+    """
+    for name, count in cells.items():
+        if count > settings.max_unreadable_share * rows:
+            raise DataError(
+                f"{count} of {rows} rows hold a {name} that cannot be read ({count / rows:.1%}; "
+                f"intake.max_unreadable_share allows {settings.max_unreadable_share:.1%}). Look at "
+                "READING in the problem's cleaning.py: it may be written otherwise than before."
+            )
 
 
 def stop_if_too_many(report: dict[str, Any], settings: IntakeSettings, examples: list[str]) -> None:

@@ -111,8 +111,9 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             for notice in data["notices"]
         ]
         with clear_storage_errors(self._folder):
-            waiting = self._read_waiting()
-            self._enqueue(waiting, data, links)
+            state = self._read_state()
+            waiting = self._read_waiting(state)
+            self._enqueue(waiting, data, links, self._find_newcomers(state))
             append_lines(self._folder / "alerts.jsonl", lines)
             self._remember(data, waiting)
             results = {each.name: self._deliver(each, waiting) for each in self._channels}
@@ -131,16 +132,42 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             for channel in self._channels
         }
 
+    def list_newcomers(self) -> dict[str, int]:
+        """Return how many open alerts each channel was not told, since it was declared later."""
+        state = self._read_state()
+        new = self._find_newcomers(state)
+        told = _list_told(state)
+        return {
+            channel.name: sum(channel.carries(each["severity"]) for each in told)
+            for channel in self._channels
+            if channel.name in new
+        }
+
+    def _find_newcomers(self, state: Mapping[str, Any]) -> set[str]:
+        """Name the channels that no save has known; before the first save nothing was missed."""
+        known = state.get("channels")
+        return set() if known is None else {each.name for each in self._channels} - set(known)
+
     def _links(self) -> dict[str, str]:
         found = {"dashboard": self._dashboard, "MLflow run": _locate_run(active_run_id())}
         return {what: place for what, place in found.items() if place}
 
     def _enqueue(
-        self, waiting: dict[str, list[dict[str, Any]]], data: dict[str, Any], links: dict[str, str]
+        self,
+        waiting: dict[str, list[dict[str, Any]]],
+        data: dict[str, Any],
+        links: dict[str, str],
+        newcomers: set[str],
     ) -> None:
-        """Put a message for each channel that is concerned behind those that still wait."""
+        """Put a message for each channel that is concerned behind those that still wait.
+
+        A channel that is new is also told what is open and was told to others before.
+        """
+        now = {notice["key"] for notice in data["notices"]}
+        before = [each for each in _list_told(data["memory"]) if each["key"] not in now]
         for channel in self._channels:
-            meant = [notice for notice in data["notices"] if channel.carries(notice["severity"])]
+            given = [*data["notices"], *(before if channel.name in newcomers else ())]
+            meant = [notice for notice in given if channel.carries(notice["severity"])]
             if meant:
                 message = write_message(self._name, data["as_of"], meant, links)
                 queue = waiting.setdefault(channel.name, [])
@@ -164,16 +191,27 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             sent += 1
         return f"{sent} sent" if sent else "nothing to send"
 
-    def _read_waiting(self) -> dict[str, list[dict[str, Any]]]:
-        """Read what is still to be delivered, but not to channels that are gone."""
-        named = {channel.name for channel in self._channels}
-        with suppress(OSError, ValueError, AttributeError):
+    def _read_state(self) -> dict[str, Any]:
+        """Read what the last save left; nothing where there was none, or it cannot be read."""
+        with suppress(OSError, ValueError):
             state = json.loads((self._folder / "state.json").read_text(encoding="utf-8"))
-            return {name: queue for name, queue in state["waiting"].items() if name in named}
+            return state if isinstance(state, dict) else {}
         return {}
 
+    def _read_waiting(self, state: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+        """Return what is still to be delivered, but not to channels that are gone."""
+        named = {channel.name for channel in self._channels}
+        waiting = state.get("waiting")
+        if not isinstance(waiting, dict):
+            return {}
+        return {name: queue for name, queue in waiting.items() if name in named}
+
     def _remember(self, data: dict[str, Any], waiting: dict[str, Any]) -> None:
-        kept = {**data["memory"], "waiting": {name: q for name, q in waiting.items() if q}}
+        kept = {
+            **data["memory"],
+            "waiting": {name: q for name, q in waiting.items() if q},
+            "channels": sorted(channel.name for channel in self._channels),
+        }
         replace_file(self._folder / "state.json", json.dumps(kept, indent=1))
 
     def _report(self, data: dict[str, Any], results: dict[str, str]) -> None:
@@ -214,6 +252,16 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
             "filepath": str(self._folder),
             "channels": [channel.name for channel in self._channels],
         }
+
+
+def _list_told(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what is open and was told before, as notices that it is still so."""
+    names = ("severity", "what", "since", "how_much", "what_to_do")
+    return [
+        {"key": key, "state": "again", **{name: entry[name] for name in names}}
+        for key, entry in state.get("alerts", {}).items()
+        if entry.get("open") and entry.get("announced")
+    ]
 
 
 def _locate_run(run_id: str | None) -> str | None:

@@ -87,7 +87,7 @@ def test_columns_get_names_that_python_and_yaml_take(sources: list[str]) -> None
         (["01/31/2024", "02/01/2024"], "moment", "%m/%d/%Y"),
         (["31/01/24 12:30", "01/02/24 08:00"], "moment", "%d/%m/%y"),
         (["2024/01/31", "2024/02/01"], "moment", "%Y/%m/%d"),
-        (["Jan 3 2024", "Feb 4 2024"], "text", ISO),
+        (["Jan 3 2024", "Feb 4 2024"], "moment", "%b %d %Y"),
         (["red", "blue"], "text", ISO),
         ([None, None], "text", ISO),
         (["1"] * 49 + ["C17"], "text", ISO),
@@ -100,9 +100,12 @@ def test_kind_is_told_by_the_values(texts: list[str | None], kind: str, layout: 
     assert (column.kind, column.layout) == (kind, layout)
 
 
-def test_dates_in_several_layouts_are_named() -> None:
-    """A column that writes dates in three ways is no moment, and an example of each is kept."""
+def test_dates_in_several_layouts_are_read_unless_they_contradict() -> None:
+    """Ways of writing that cannot be mistaken are read together; contradicting ones are named."""
     texts = ["2024-01-05", "05.01.2024", "01/31/2024"] * 5
+    column = recognise("x", pd.Series(texts, dtype=object, name="X"), ".")
+    assert (column.kind, column.layout) == ("moment", "ISO|%d.%m.%Y|%m/%d/%Y")
+    texts = ["13/01/2024", "01/13/2024"] * 5
     column = recognise("x", pd.Series(texts, dtype=object, name="X"), ".")
     assert column.kind == "text"
     assert set(column.layouts) == set(texts)

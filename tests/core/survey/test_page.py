@@ -108,7 +108,7 @@ def test_bars_hold_all_known_rows(values: list[Any]) -> None:
     column = recognise("c", texts, ".")
     from fullcircle.core.survey.dangers import read_sample
 
-    read = read_sample(texts.to_frame(), [column], ".")["c"]
+    read = read_sample(texts.to_frame(), [column])["c"]
     look = look_at(column, texts, read, role="feature", strength=None, remarks=[])
     if read.notna().any():
         assert sum(bar.share for bar in look.bars) == pytest.approx(1.0)

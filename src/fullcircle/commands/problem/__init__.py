@@ -1,5 +1,6 @@
 """``kedro problem``: bring your own data, look at problems, take one away."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,6 +76,13 @@ def problem() -> None:
 )
 @click.option("--period-days", type=float, help="Length of the period that is scored.")
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The first clock.")
+@click.option(
+    "--read",
+    multiple=True,
+    metavar="COLUMN=HOW",
+    help="How a column is read: text, decimal-comma, decimal-point, ISO, excel, 'epoch ms', or a "
+    "layout as %d/%m/%Y.",
+)
 @reading_options
 @yes_option
 @dry_option
@@ -96,13 +104,19 @@ def new(
         keep_problem,
         write_page,
     )
-    from fullcircle.commands.problem.telling import settle_wishes, shorten, show_draft
+    from fullcircle.commands.problem.telling import (
+        answer_questions,
+        settle_wishes,
+        shorten,
+        show_draft,
+    )
     from fullcircle.commands.schedule.reading import find_project
     from fullcircle.core.survey import of_level
 
     root = find_project()
     settled = settle_wishes(name, wishes)
-    with draft_problem(root, address, settled, options) as draft:
+    ask = partial(answer_questions, yes=yes, dry_run=dry_run)
+    with draft_problem(root, address, settled, options, ask) as draft:
         show_draft(draft, texts=dry_run)
         page = shorten(write_page(root, draft), root)
         click.echo(f"\nThe first look as a page: {page}")

@@ -6,7 +6,7 @@ import keyword
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from fullcircle.commands.schedule.files import save_files
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError, name_missing
 from fullcircle.core.survey import Finding, Proposal, Wishes, propose_problem
 from fullcircle.core.survey.page import render_first_look
+from fullcircle.core.survey.questions import Question
 from fullcircle.ingestion import CopiedTable, ReadOptions, Source, copy_table, open_source
 from fullcircle.ingestion.repeated import count_repeated
 from fullcircle.switches import list_problems, read_variable
@@ -82,7 +83,11 @@ def raw_folder(root: Path, name: str) -> Path:
 
 @contextmanager
 def draft_problem(
-    root: Path, address: str, wishes: Wishes, options: ReadOptions
+    root: Path,
+    address: str,
+    wishes: Wishes,
+    options: ReadOptions,
+    ask: Callable[[list[Question]], dict[str, str]],
 ) -> Iterator[Draft]:
     """Look at a table and draft a problem; nothing is written into the project.
 
@@ -91,6 +96,7 @@ def draft_problem(
         address: Where the table is.
         wishes: What the user says of the problem.
         options: What the user says of how the table is written.
+        ask: Answers what the table leaves open.
 
     Raises:
         ConfigurationError: The name is taken, or the user's words do not fit the table.
@@ -110,6 +116,8 @@ def draft_problem(
         copied = copy_table(source, folder / "table.parquet")
         raw = RawParquetDataset(filepath=str(copied.path)).load()
         proposal = propose_problem(raw, wishes)
+        if proposal.questions and (told := ask(proposal.questions)):
+            proposal = propose_problem(raw, wishes.model_copy(update={"read": wishes.read | told}))
         files = write_problem(proposal, shown)
         findings = [*source.findings, *copied.findings, *proposal.findings]
         page = render_first_look(proposal, findings, shown)

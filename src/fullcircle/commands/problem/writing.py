@@ -1,7 +1,7 @@
 """The files of a new problem, made whole before the first is written."""
 
-import json
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,12 +11,14 @@ import yaml
 
 import fullcircle
 from fullcircle.core.errors import ConfigurationError
+from fullcircle.core.numbers import NumberFormat
 from fullcircle.core.survey import Proposal
 from fullcircle.core.survey.shares import GATE_ROWS, MAX_REJECTED_SHARE, TRAINING_ROWS
 from fullcircle.core.survey.states import States
 
 _WIDTH = 100
 _PACKAGE = fullcircle.__name__
+_REFERENCE = re.compile(r"(\\*)\$\{")  # with the backslashes before it, which then count twice
 
 
 def name_files(name: str) -> dict[str, Path]:
@@ -91,7 +93,6 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
         "imported": ", ".join(_name_imports(proposal)),
         "mappings": list(_list_mappings(proposal)),
         "missing": _as_tuple("", reading.missing) if reading.missing else "",
-        "decimal": reading.decimal,
         "has_numbers": bool(reading.numbers),
         "gate_min_rows": GATE_ROWS if gate_rows < GATE_ROWS else None,
         "gate_rows": gate_rows,
@@ -108,6 +109,7 @@ def _name_imports(proposal: Proposal) -> list[str]:
     """Name what the cleaning takes from core.declared, in the order of the formatter."""
     classes = bool(proposal.label.classes)
     wanted = {
+        "NumberFormat": bool(proposal.reading.formats),
         "Reading": True,
         "as_class": classes,
         "as_moment": proposal.states is not None and proposal.states.known is not None,
@@ -140,11 +142,24 @@ def _list_mappings(proposal: Proposal) -> Iterable[tuple[str, list[tuple[str, st
             (name, f"({as_python(source)}, {as_python(layout)})")
             for name, (source, layout) in reading.moments.items()
         ],
+        "clocks": [(name, as_python(source)) for name, source in reading.clocks.items()],
+        "formats": [(name, _as_format(form)) for name, form in reading.formats.items()],
+        "marks": [(name, _as_tuple("", marks)) for name, marks in reading.marks.items()],
         "sentinels": [
             (name, _as_tuple("", values, write=repr)) for name, values in reading.sentinels.items()
         ],
     }
     return ((field, entries) for field, entries in written.items() if entries)
+
+
+def _as_format(form: NumberFormat) -> str:
+    """Write a format of numbers as Python does, what is usual left out."""
+    named = {"decimal": form.decimal, "thousands": form.thousands}
+    usual = {"decimal": ".", "thousands": ""}
+    parts = [f"{key}={as_python(sign)}" for key, sign in named.items() if sign != usual[key]]
+    if form.affixes:
+        parts.append(f"affixes={_as_tuple('', form.affixes)}")
+    return f"NumberFormat({', '.join(parts)})"
 
 
 def _tell_left_out(left_out: Mapping[str, str]) -> Iterable[str]:
@@ -190,9 +205,21 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()).replace('"', "'").replace("\\", "/")
 
 
-def _as_yaml(text: str) -> str:
-    """Write a name plainly, or quoted where YAML would read something else."""
-    return text if yaml.safe_load(text) == text else json.dumps(text)
+def as_yaml(text: str) -> str:
+    """Write a name plainly, or quoted where YAML or OmegaConf would read something else."""
+    if "${" in text:
+        return quote_yaml(text)
+    try:
+        is_plain = yaml.safe_load(f"[{text}]") == [text] and yaml.safe_load(text) == text
+    except yaml.YAMLError:
+        is_plain = False
+    return text if is_plain else quote_yaml(text)
+
+
+def quote_yaml(text: str) -> str:
+    """Write a text in quotes, so that OmegaConf finds no reference in it: data name no variable."""
+    escaped = _REFERENCE.sub(lambda found: rf"{found[1] * 2}\${{", text)
+    return yaml.dump(escaped, default_style='"', allow_unicode=True, width=math.inf).strip()
 
 
 def _plain(value: float) -> float | int:
@@ -213,8 +240,8 @@ def _fill(template: str, **values: Any) -> str:
     )
     environment.filters |= {
         "text": as_python,
-        "yaml": _as_yaml,
-        "quoted": lambda text: json.dumps(text, ensure_ascii=False),
+        "yaml": as_yaml,
+        "quoted": quote_yaml,
         "plain": _plain,
         "oneline": _one_line,
         "long": _mark_long,

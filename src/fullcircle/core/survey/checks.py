@@ -11,7 +11,13 @@ import ibis.expr.types as ir
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import name_missing
 from fullcircle.core.gate import GateSettings
-from fullcircle.core.rejection import REASON, SOURCE_ROW, IntakeSettings, reject_repeated
+from fullcircle.core.rejection import (
+    REASON,
+    SOURCE_ROW,
+    UNREADABLE,
+    IntakeSettings,
+    reject_repeated,
+)
 from fullcircle.core.splits import is_held_out
 from fullcircle.core.survey.findings import Finding, Level
 from fullcircle.core.survey.label import MIN_ROWS, RARE_ROWS
@@ -62,7 +68,8 @@ def examine(case: Case, validate: Callable[[ir.Table], str | None]) -> list[Find
         return found
     judged = reject_repeated(judged, case.problem.row_id).cache()
     found += _check_intake(judged, case.intake)
-    events = judged.filter(judged[REASON].isnull()).drop(REASON, SOURCE_ROW)
+    noted = [name for name in (REASON, SOURCE_ROW, UNREADABLE) if name in judged.columns]
+    events = judged.filter(judged[REASON].isnull()).drop(*noted)
     if not events.count().execute():
         return found
     found.append(_check_contract(validate(events)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from fullcircle.core.contract import Task
-from fullcircle.core.declared import ISO
 from fullcircle.core.errors import DataError
+from fullcircle.core.moments import read_moment
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.survey.arithmetic import Formula, find_formulas, name_columns
 from fullcircle.core.survey.findings import Finding
@@ -24,28 +24,30 @@ _ADVICE = {
 }
 
 
-def read_sample(sample: pd.DataFrame, columns: Sequence[Column], decimal: str) -> pd.DataFrame:
+def read_sample(sample: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
     """Read a sample of texts by what its columns are.
 
     Args:
         sample: Stripped texts, None where nothing is known; named as in the source.
         columns: The columns to read.
-        decimal: The decimal sign.
 
     Returns:
         The columns by their names in the problem: float64, datetimes in UTC, or texts.
     """
-    return pd.DataFrame({each.name: _read(sample[each.source], each, decimal) for each in columns})
+    return pd.DataFrame({each.name: _read(sample, each) for each in columns})
 
 
-def _read(texts: pd.Series, column: Column, decimal: str) -> pd.Series:
+def _read(sample: pd.DataFrame, column: Column) -> pd.Series:
+    texts = sample[column.source]
+    texts = texts.mask(texts.isin(column.marks), None) if column.marks else texts
     if column.kind == "number":
-        numbers = read_number_texts(texts, decimal)
+        numbers = read_number_texts(texts, column.form)
         return numbers.mask(numbers.isin(column.sentinels))
     if column.kind == "moment":
-        layout = "ISO8601" if column.layout == ISO else column.layout
-        days = texts if layout == "ISO8601" else texts.str.extract(r"^(\S+)", expand=False)
-        return pd.to_datetime(days, format=layout, errors="coerce", utc=True)
+        if column.clock:
+            texts = texts + sample[column.clock].map(lambda each: f" {each}", na_action="ignore")
+        moments = texts.map(lambda each: read_moment(each, column.layout), na_action="ignore")
+        return pd.to_datetime(moments, errors="coerce", utc=True).astype("datetime64[us, UTC]")
     return texts
 
 

@@ -28,8 +28,6 @@ def describe_label(label: Label) -> list[Finding]:
 def describe_columns(columns: list[Column], reading: Reading) -> list[Finding]:
     """Describe how all columns are read."""
     found = []
-    if reading.decimal == ",":
-        found.append(Finding("assumed", "numbers", "written with a decimal comma"))
     if reading.missing:
         told = f"{', '.join(map(repr, reading.missing))} mean that nothing is known"
         found.append(Finding("assumed", "missing", told, "READING.missing in cleaning.py"))
@@ -45,15 +43,59 @@ def describe_column(column: Column) -> list[Finding]:
         shown = ", ".join(f"{value:g}" for value in column.sentinels)
         told = f"{column.source}: {shown} stands apart from all other numbers; read as missing"
         found.append(Finding("danger", "sentinel", told, "READING.sentinels in cleaning.py"))
+    if column.marks:
+        told = f"{column.source}: {', '.join(map(repr, column.marks))} read as missing"
+        found.append(Finding("assumed", "missing", told, "READING.marks in cleaning.py"))
     if column.unreadable:
         told = f"{column.source}: {column.unreadable:.2%} of the values are no number"
-        found.append(Finding("danger", "mixed types", told, "these rows are set aside"))
+        found.append(Finding("danger", "mixed types", told, "read as missing in these rows"))
+    if column.infinite:
+        told = f"{column.source}: {column.infinite:.2%} of the values are infinite; read as missing"
+        found.append(Finding("danger", "infinity", told, "look at where these come from"))
+    if column.odd:
+        found.append(Finding("danger", "texts", f"{column.source}: {column.odd}"))
+    if not column.form.is_plain and column.kind == "number":
+        found.append(Finding("assumed", "numbers", _describe_form(column)))
+    return [*found, *_describe_moments(column)]
+
+
+def _describe_form(column: Column) -> str:
+    form = column.form
+    parts = ["with a decimal comma"] if form.decimal == "," else []
+    if form.thousands and form.decimal == ".":
+        parts.append(f"with {form.thousands!r} between thousands")
+    if form.affixes:
+        parts.append(f"with {', '.join(form.affixes)}, which is left out")
+    shown = form.read(column.example)
+    read = f"; {column.example} is {shown:g}" if shown is not None else ""
+    return f"{column.source}: numbers written {', '.join(parts) or 'otherwise'}{read}"
+
+
+def _describe_moments(column: Column) -> list[Finding]:
+    found = []
     if column.layouts:
         told = f"{column.source}: dates written in several ways, as {'; '.join(column.layouts)}"
         found.append(Finding("danger", "dates", told, "read as text; write all as 2024-01-31"))
-    if column.guessed and column.kind == "moment" and column.layout[:2] in ("%d", "%m"):
+    if column.kind != "moment":
+        if column.counted and column.counted.startswith("epoch"):
+            told = f"{column.source}: looks like moments ({column.counted}), left as a number"
+            found.append(Finding("danger", "dates", told, f"--time {column.source} if they are"))
+        return found
+    if column.why:
+        told = f"{column.source}: read as {column.layout}: {column.why}"
+        found.append(Finding("assumed", "dates", told, f"--read '{column.source}={column.other}'"))
+    if column.guessed:
         told = f"{column.source}: day and month cannot be told apart; read as {column.layout}"
-        found.append(Finding("assumed", "dates", told, "READING.moments in cleaning.py"))
+        found.append(Finding("danger", "dates", told, f"--read '{column.source}={column.other}'"))
+    if column.clock:
+        told = f"{column.source}: its time of day stands in {column.clock}; the two are joined"
+        found.append(
+            Finding("assumed", "dates", told, f"--read '{column.clock}=text' to part them")
+        )
+    if column.naive:
+        told = f"{column.source}: clocks without a zone are taken as UTC"
+        do = "if they are local, the hour that repeats in autumn is read twice: write the zone"
+        found.append(Finding("assumed", "dates", told, do))
     return found
 
 

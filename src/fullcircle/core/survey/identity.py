@@ -185,7 +185,7 @@ def _is_unique(raw: ir.Table, source: str, reading: Reading) -> bool:
 
 
 def _find_span(raw: ir.Table, column: Column, reading: Reading) -> tuple[datetime, datetime]:
-    moment = as_moment(reading.text(raw, column.source), column.layout)
+    moment = as_moment(reading.moment_text(raw, column.source, column.clock), column.layout)
     facts = raw.select(moment=moment).aggregate(first=ibis._.moment.min(), last=ibis._.moment.max())
     [row] = facts.to_pyarrow().to_pylist()
     if row["first"] is None or row["first"] == row["last"]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from fullcircle.core.contract import Task
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
+from fullcircle.core.numbers import NumberFormat
 from fullcircle.core.survey.classes import (
     Classes,
     Rare,
@@ -75,7 +76,7 @@ class LabelValues:
         counts: Rows of each text; of a number with very many values, of a sample of them.
         rows: Rows with a text.
         blanks: Rows without one.
-        decimal: The decimal sign.
+        decimal: How numbers are written, or the decimal sign alone.
         missing: Words that mean "not known" in the rest of the table.
     """
 
@@ -83,7 +84,7 @@ class LabelValues:
     counts: Mapping[str, int]
     rows: int
     blanks: int
-    decimal: str = "."
+    decimal: NumberFormat | str = "."
     missing: tuple[str, ...] = ()
 
 
@@ -236,7 +237,7 @@ def _tell_rare(name: str, rows: int, total: int) -> Finding:
     )
 
 
-def _infer_task(source: str, counts: Mapping[str, int], decimal: str) -> Task:
+def _infer_task(source: str, counts: Mapping[str, int], decimal: NumberFormat | str) -> Task:
     """Return what the values look like: many different numbers are a value, all else classes."""
     if len(counts) <= 2:
         return "multiclass"
@@ -251,11 +252,11 @@ def _infer_task(source: str, counts: Mapping[str, int], decimal: str) -> Task:
     return "multiclass" if len(counts) <= most and whole else "regression"
 
 
-def _as_numbers(counts: Mapping[str, int], decimal: str) -> pd.Series:
+def _as_numbers(counts: Mapping[str, int], decimal: NumberFormat | str) -> pd.Series:
     return read_number_texts(pd.Series(list(counts), dtype=object), decimal)
 
 
-def _refuse_texts(source: str, counts: Mapping[str, int], decimal: str) -> None:
+def _refuse_texts(source: str, counts: Mapping[str, int], decimal: NumberFormat | str) -> None:
     numbers = _as_numbers(counts, decimal)
     texts = [text for text, number in zip(counts, numbers, strict=True) if math.isnan(number)]
     wrong = sum(counts[text] for text in texts)

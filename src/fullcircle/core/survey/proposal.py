@@ -20,16 +20,11 @@ from fullcircle.core.survey.describing import (
 )
 from fullcircle.core.survey.findings import Finding
 from fullcircle.core.survey.identity import Identity
-from fullcircle.core.survey.kinds import (
-    MISSING_WORDS,
-    Column,
-    find_decimal,
-    find_missing_words,
-    name_columns,
-    recognise,
-)
+from fullcircle.core.survey.kinds import MISSING_WORDS, Column, read_number_texts
 from fullcircle.core.survey.label import Label, LabelOptions, LabelValues, infer_label
 from fullcircle.core.survey.look import ColumnLook, Role, look_at
+from fullcircle.core.survey.questions import Question, ask_about
+from fullcircle.core.survey.reading import recognise_all
 from fullcircle.core.survey.relations import relate_rows
 from fullcircle.core.survey.shares import choose_split
 from fullcircle.core.survey.states import States
@@ -58,6 +53,7 @@ class Proposal:
         rows: Rows of the table.
         columns: What is shown of each column.
         findings: What was assumed, what looks dangerous, what must be edited.
+        questions: What the table leaves open, and the user must say.
     """
 
     spec: ProblemSpec
@@ -71,6 +67,7 @@ class Proposal:
     rows: int
     columns: tuple[ColumnLook, ...]
     findings: list[Finding]
+    questions: list[Question]
 
 
 def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
@@ -91,13 +88,15 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         raise DataError(f"The table has no column to predict {wishes.target!r} from.")
     rows = int(raw.count().execute())
     sample = take_sample(raw, sources, rows)
-    columns, reading = _recognise_all(sample, sources, wishes.target)
-    label = _look_at_label(raw, reading, wishes)
+    columns, reading = recognise_all(sample, sources, wishes)
+    named = {each.source: each for each in columns}
+    label = _look_at_label(raw, named[wishes.target], wishes)
     relations = relate_rows(raw, columns, label, reading, wishes)
     identity, states = relations.identity, relations.states
-    named = {each.source: each for each in columns}
-    features = [each for each in columns if each.source not in {*identity.sources, wishes.target}]
-    dangers = _look_for_dangers(sample, features, label, reading.decimal)
+    clocks = {each.clock for each in columns if each.clock}
+    others = {*identity.sources, *clocks, wishes.target}
+    features = [each for each in columns if each.source not in others]
+    dangers = _look_for_dangers(sample, features, label, named[wishes.target])
     why = dangers.left_out
     kept = [each for each in features if each.name not in why]
     left_out = {each.source: why[each.name] for each in features if each.name in why}
@@ -124,9 +123,10 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         split=split,
     )
     looks = [*describe_columns(columns, reading), *describe_duplicates(raw, sources, rows)]
+    used = {*(each.source for each in kept), *identity.sources, wishes.target}
     return Proposal(
         spec=spec,
-        reading=_declare([*kept, *_keys_of(columns, identity)], identity, reading),
+        reading=_declare([*kept, *_keys_of(columns, identity)], identity, reading, wishes.target),
         label=label,
         label_name=label_name,
         identity=identity,
@@ -134,8 +134,9 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         states=states,
         rejected_share=rejected,
         rows=rows,
-        columns=_look_at_columns(sample, columns, reading, _name_roles(identity, label), dangers),
+        columns=_look_at_columns(sample, columns, _name_roles(identity, label), dangers),
         findings=[*describe_label(label), *relations.findings, *notes, *dangers.findings, *looks],
+        questions=[each for each in map(ask_about, columns) if each and each.column in used],
     )
 
 
@@ -152,11 +153,10 @@ def _name_roles(identity: Identity, label: Label) -> dict[str, Role]:
 def _look_at_columns(
     sample: pd.DataFrame,
     columns: list[Column],
-    reading: Reading,
     roles: dict[str, Role],
     dangers: Dangers,
 ) -> tuple[ColumnLook, ...]:
-    values = read_sample(sample, columns, reading.decimal)
+    values = read_sample(sample, columns)
     looks = []
     for column in columns:
         why = dangers.left_out.get(column.name)
@@ -191,19 +191,7 @@ def take_sample(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
     return frame.where(frame.notna(), None).set_axis(sources, axis=1)
 
 
-def _recognise_all(
-    sample: pd.DataFrame, sources: list[str], target: str
-) -> tuple[list[Column], Reading]:
-    # What means nothing in the target is a question of its own: "None" may be a class.
-    missing = find_missing_words(sample.drop(columns=target))
-    known = sample.mask(sample.isin(missing), None) if missing else sample
-    decimal = find_decimal(known)
-    names = name_columns(sources)
-    columns = [recognise(names[source], known[source], decimal) for source in sources]
-    return columns, Reading(missing=missing, decimal=decimal)
-
-
-def _look_at_label(raw: ir.Table, reading: Reading, wishes: Wishes) -> Label:
+def _look_at_label(raw: ir.Table, column: Column, wishes: Wishes) -> Label:
     text = as_text(raw[wishes.target])
     counted = raw.select(value=text).group_by("value").aggregate(rows=lambda t: t.count())
     ordered = counted.order_by(ibis.desc("rows"), "value").limit(SAMPLE_ROWS).to_pandas()
@@ -215,8 +203,8 @@ def _look_at_label(raw: ir.Table, reading: Reading, wishes: Wishes) -> Label:
         counts=counts,
         rows=facts["known"],
         blanks=facts["rows"] - facts["known"],
-        decimal=reading.decimal,
-        missing=MISSING_WORDS,
+        decimal=column.form,
+        missing=(*MISSING_WORDS, *column.marks),
     )
     options = LabelOptions(
         task=wishes.task,
@@ -229,22 +217,21 @@ def _look_at_label(raw: ir.Table, reading: Reading, wishes: Wishes) -> Label:
 
 
 def _look_for_dangers(
-    sample: pd.DataFrame, features: list[Column], label: Label, decimal: str
+    sample: pd.DataFrame, features: list[Column], label: Label, column: Column
 ) -> Dangers:
     if not features:
         raise DataError(f"The table has no column to predict {label.source!r} from.")
-    target = read_label(sample[label.source], label, decimal)
+    target = read_label(sample[label.source], label, column)
     fine = target.notna().to_numpy()
-    read = read_sample(sample, features, decimal)[fine].reset_index(drop=True)
+    read = read_sample(sample, features)[fine].reset_index(drop=True)
     sources = {each.name: each.source for each in features}
     return find_dangers(read, target[fine].reset_index(drop=True), label.task, sources)
 
 
-def read_label(texts: pd.Series, label: Label, decimal: str) -> pd.Series:
+def read_label(texts: pd.Series, label: Label, column: Column) -> pd.Series:
     """Give numbers of classes, or values; NaN where the label is not known."""
     if label.task == "regression":
-        column = Column(label.source, "label", "number", 0, 0.0)
-        return read_sample(texts.to_frame(), [column], decimal)["label"]
+        return read_number_texts(texts.mask(texts.isin(column.marks), None), column.form)
     places = {name: place for place, name in enumerate(label.classes)}
     places |= {text: places[name] for text, name in label.spellings.items()}
     return texts.map(places).astype("float64")
@@ -255,22 +242,29 @@ def _keys_of(columns: list[Column], identity: Identity) -> list[Column]:
     return [each for each in columns if each.source in names]
 
 
-def _declare(columns: list[Column], identity: Identity, reading: Reading) -> Reading:
+def _declare(columns: list[Column], identity: Identity, reading: Reading, label: str) -> Reading:
     """Declare how the columns of the contract are read; a key is always a text."""
     keys = {*identity.key_sources, identity.row_source}
     numbers = [c for c in columns if c.kind == "number" and c.source not in keys]
     moments = [c for c in columns if c.kind == "moment" and c.source not in keys]
     read = {c.name for c in (*numbers, *moments)}
     dated = {c.name: (c.source, c.layout) for c in moments}
+    clocks = {c.name: c.clock for c in moments if c.clock}
     if identity.time is not None and identity.time_column is not None:
         dated[identity.time] = (identity.time_column.source, identity.time_column.layout)
+        if identity.time_column.clock:
+            clocks[identity.time] = identity.time_column.clock
+    read_from = {c.source for c in columns} | {source for source, _ in dated.values()}
+    read_from |= {label}
     return Reading(
         texts={c.name: c.source for c in columns if c.name not in read},
         numbers={c.name: c.source for c in numbers},
         moments=dated,
+        clocks=clocks,
+        formats={name: form for name, form in reading.formats.items() if name in read_from},
         missing=reading.missing,
+        marks={name: marks for name, marks in reading.marks.items() if name in read_from},
         sentinels={c.name: c.sentinels for c in numbers if c.sentinels},
-        decimal=reading.decimal,
     )
 
 

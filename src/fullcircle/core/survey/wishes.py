@@ -29,6 +29,7 @@ class Wishes(Settings):
         label_delay_days: Days after the prediction at which its label is known.
         period_days: Length of the period that is scored after ``as_of``.
         as_of: The first clock; for a history one that leaves the last period to score.
+        read: ``{source column: how it is read}``, where its texts mislead or leave it open.
         today: The day on which a snapshot without ``as_of`` is taken.
     """
 
@@ -47,4 +48,5 @@ class Wishes(Settings):
     label_delay_days: float | None = Field(default=None, ge=0)
     period_days: PositiveFloat | None = None
     as_of: date | None = None
+    read: dict[str, str] = Field(default_factory=dict)
     today: date

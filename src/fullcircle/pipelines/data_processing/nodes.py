@@ -8,9 +8,11 @@ from fullcircle.core.contract import ProblemSpec, require_columns
 from fullcircle.core.rejection import (
     REASON,
     SOURCE_ROW,
+    UNREADABLE,
     IntakeSettings,
     reject_repeated,
     stop_if_too_many,
+    stop_if_unreadable,
     summarise_intake,
 )
 from fullcircle.problems import load_problem
@@ -50,13 +52,29 @@ def report_intake(
     first = rejected_rows.order_by(SOURCE_ROW).limit(5).to_pyarrow().to_pylist()
     report = summarise_intake(int(judged_rows.count().execute()), reasons)
     stop_if_too_many(report, intake, [f"row {row[SOURCE_ROW]}: {row[REASON]}" for row in first])
+    report["unreadable_cells"] = count_unreadable(judged_rows)
+    stop_if_unreadable(report["unreadable_cells"], report["rows_read"], intake)
     return report
+
+
+def count_unreadable(judged_rows: ir.Table) -> dict[str, int]:
+    """Count the unreadable cells of each column, where a problem names them."""
+    if UNREADABLE not in judged_rows.columns:
+        return {}
+    named = judged_rows.filter(judged_rows[UNREADABLE].notnull())
+    counted = named.group_by(UNREADABLE).aggregate(rows=lambda t: t.count())
+    counts: dict[str, int] = {}
+    for row in counted.to_pyarrow().to_pylist():
+        for name in filter(None, row[UNREADABLE].split("; ")):
+            counts[name] = counts.get(name, 0) + row["rows"]
+    return dict(sorted(counts.items()))
 
 
 def select_events(judged_rows: ir.Table, intake_report: dict[str, Any]) -> ir.Table:
     """Keep the good rows, once the intake was found bearable."""
     del intake_report
-    return judged_rows.filter(judged_rows[REASON].isnull()).drop(REASON, SOURCE_ROW)
+    noted = [name for name in (REASON, SOURCE_ROW, UNREADABLE) if name in judged_rows.columns]
+    return judged_rows.filter(judged_rows[REASON].isnull()).drop(*noted)
 
 
 def select_labels(events: ir.Table, problem: ProblemSpec) -> ir.Table:
