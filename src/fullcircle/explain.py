@@ -9,6 +9,8 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from fullcircle.core.errors import FullCircleError, name_missing
 
+_POSIX_MODULES = {"fcntl", "resource", "pwd", "grp", "termios"}
+
 
 def explain_error(error: BaseException) -> str:
     """Find the cause that means most to a user and say it in one line."""
@@ -22,7 +24,7 @@ def explain_error(error: BaseException) -> str:
     for cause in reversed(chain):
         if type(cause).__module__.startswith(("sqlite3", "sqlalchemy")):
             return _explain_database(cause)
-        if said := _explain_server(cause) or _explain_spark(cause) or _explain_environment(cause):
+        if said := next(filter(None, (explain(cause) for explain in _EXPLANATIONS)), None):
             return said
         if isinstance(cause, PermissionError):
             return f"Permission denied: {cause.filename or _first_line(cause)}."
@@ -108,3 +110,16 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def _explain_platform(error: BaseException) -> str | None:
+    """Say where a command runs that needs what Windows lacks; else None."""
+    if not isinstance(error, ModuleNotFoundError) or error.name not in _POSIX_MODULES:
+        return None
+    return (
+        "This command needs Linux or macOS. On Windows, use the Windows Subsystem for Linux, or "
+        "the container (docs/deployment.md)."
+    )
+
+
+_EXPLANATIONS = (_explain_server, _explain_spark, _explain_environment, _explain_platform)
