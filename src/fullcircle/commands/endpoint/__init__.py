@@ -60,7 +60,7 @@ def status(place: Place, as_json: bool) -> None:
 @json_option
 def traffic(challenger: float | None, why: str, place: Place, as_json: bool) -> None:
     """Give the challenger a share of the entities, or show the share; while running, at once."""
-    from fullcircle.registry.journal import name_actor
+    from fullcircle.registry.actors import name_actor
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder
     from fullcircle.serving.traffic import read_traffic, set_traffic
