@@ -1,6 +1,7 @@
 """The project's commands: Kedro's own, with errors in one line, and ours."""
 
 from copy import copy
+from typing import Any
 
 import click
 from kedro.framework.cli.jupyter import jupyter_cli
@@ -44,9 +45,17 @@ def _list_options() -> list[click.Parameter]:
     return options
 
 
+def _run(**options: Any) -> Any:
+    """Run by Kedro, with a runner that the tables allow."""
+    from fullcircle.hooks.runners import choose_runner
+
+    assert kedro_run.callback is not None  # noqa: S101 - a command of Kedro has one
+    return kedro_run.callback(**choose_runner(options))
+
+
 run = OneLineErrors(
     name="run",
-    callback=kedro_run.callback,
+    callback=_run,
     params=_list_options(),
     help="Run the whole circle, or the pipelines that you name.",
     example=(

@@ -9,6 +9,8 @@ from kedro.validation.exceptions import ParameterValidationError
 
 from fullcircle.core.errors import FullCircleError, name_missing
 
+_POSIX_MODULES = {"fcntl", "resource", "pwd", "grp", "termios"}
+
 
 def explain_error(error: BaseException) -> str:
     """Find the cause that means most to a user and say it in one line."""
@@ -21,16 +23,38 @@ def explain_error(error: BaseException) -> str:
             return f"A parameter cannot be meant. {named}"
     for cause in reversed(chain):
         if type(cause).__module__.startswith(("sqlite3", "sqlalchemy")):
-            return (
-                f"The tracking database cannot be used: {_first_line(cause)}. If its file at the "
-                "project's root (mlflow.db; in other environments mlflow-staging.db, "
-                "mlflow-production.db) is damaged, move it away to start afresh."
-            )
-        if said := _explain_server(cause) or _explain_spark(cause) or _explain_environment(cause):
+            return _explain_database(cause)
+        if said := next(filter(None, (explain(cause) for explain in _EXPLANATIONS)), None):
             return said
         if isinstance(cause, PermissionError):
             return f"Permission denied: {cause.filename or _first_line(cause)}."
     return f"{type(error).__name__}: {_first_line(error)} (--traceback shows where)"
+
+
+def _explain_database(error: BaseException) -> str:
+    """Tell a database that is busy, full or read-only from one that is damaged.
+
+    Only what is damaged may be moved away: the registry of all models lies in it.
+    """
+    said = str(error)
+    if re.search(r"\blocked\b", said):
+        return (
+            "The tracking database is busy: another program has been writing to it for too long. "
+            "Nothing is damaged. Run again when it is done, or use a tracking server, which many "
+            "can write to at once (docs/team-server.md)."
+        )
+    if re.search(r"\b(disk|full)\b|disk I/O error", said):
+        return (
+            "The tracking database cannot be written: its disk is full, or fails. Nothing is "
+            "damaged. Free some space (kedro maintain shows what may go), then run again."
+        )
+    if "readonly" in said or "read-only" in said:
+        return "The tracking database is read-only: give its file and folder write permission."
+    return (
+        f"The tracking database cannot be used: {_first_line(error)}. If its file at the "
+        "project's root (mlflow.db; in other environments mlflow-staging.db, "
+        "mlflow-production.db) is damaged, keep a copy, and move it away to start afresh."
+    )
 
 
 def _explain_server(error: BaseException) -> str | None:
@@ -86,3 +110,16 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+def _explain_platform(error: BaseException) -> str | None:
+    """Say where a command runs that needs what Windows lacks; else None."""
+    if not isinstance(error, ModuleNotFoundError) or error.name not in _POSIX_MODULES:
+        return None
+    return (
+        "This command needs Linux or macOS. On Windows, use the Windows Subsystem for Linux, or "
+        "the container (docs/deployment.md)."
+    )
+
+
+_EXPLANATIONS = (_explain_server, _explain_spark, _explain_environment, _explain_platform)

@@ -17,6 +17,7 @@ from fullcircle.core.training.trials import NoJournal
 from fullcircle.core.training.winner import make_model, settle_winner
 from fullcircle.core.training.workshop import Workshop
 from fullcircle.datasets.provenance import describe_code, describe_environment
+from fullcircle.datasets.uncommitted import PATCH_FILE, read_patch
 from fullcircle.pipelines.training import nodes
 from fullcircle.registry.storage import read_model
 
@@ -97,7 +98,9 @@ def _compare_code(version: Any, project: Path, *, any_code: bool) -> list[str]:
     if commit == "unknown":
         trouble = "the code that made it was in no git repository, so that it is not known"
     elif tags.get("git_dirty") != "false":
-        trouble = f"it was made from uncommitted changes on top of {commit[:12]}"
+        if _has_same_patch(tags, now, project):
+            return []
+        trouble = _describe_patch(version, commit)
     elif now["git_commit"] != commit:
         trouble = (
             f"it was made by commit {commit[:12]}, and this is {now['git_commit'][:12]}. Go there: "
@@ -111,6 +114,27 @@ def _compare_code(version: Any, project: Path, *, any_code: bool) -> list[str]:
         name = f"{version.name} v{version.version}"
         raise ModelError(f"{name} is not rebuilt: {trouble}. (--any-code tries all the same)")
     return [trouble]
+
+
+def _has_same_patch(tags: Any, now: dict[str, str], project: Path) -> bool:
+    """Tell whether the code here is the recorded commit with the recorded changes."""
+    patch = read_patch(project)
+    kept = bool(patch and patch.content and patch.tag == tags.get("git_patch"))
+    return kept and now["git_commit"] == tags.get("git_commit")
+
+
+def _describe_patch(version: Any, commit: str) -> str:
+    """Say what is known of the uncommitted changes, and how to have them again."""
+    said = f"it was made from uncommitted changes on top of {commit[:12]}"
+    patch = version.tags.get("git_patch", "")
+    if not re.fullmatch(r"[0-9a-f]{64}", patch):
+        return f"{said}, which were {patch}" if patch else said
+    return (
+        f"{said}, which are kept. Make them again and reproduce there, with the same data and "
+        f"tracking addresses: git worktree add ../rebuild {commit[:12]} && mlflow artifacts "
+        f"download --run-id {version.run_id} --artifact-path {PATCH_FILE} --dst-path "
+        f"../rebuild-patch && git -C ../rebuild apply ../rebuild-patch/{Path(PATCH_FILE).name}"
+    )
 
 
 def _compare_libraries(version: Any) -> list[str]:

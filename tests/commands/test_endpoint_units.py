@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -63,13 +62,11 @@ def test_the_service_is_hardened_and_not_roots(tmp_path: Path) -> None:
 
 
 def test_root_runs_no_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project that belongs to root asks for a user; one that belongs to a user runs as them."""
-    monkeypatch.setattr(Path, "owner", lambda *_: "root")
-    with pytest.raises(ConfigurationError, match="--user NAME"):
-        render_units(tmp_path, PLAN, tmp_path)
-    owner: Any = lambda *_: "shop"  # noqa: E731
-    monkeypatch.setattr(Path, "owner", owner)
-    assert "User=shop" in render_units(tmp_path, PLAN, tmp_path)["fullcircle-shop.service"]
+    """A project of a user runs as them; one that belongs to root runs as a user of its own."""
+    for owner, user in (("root", "fullcircle"), ("shop", "shop")):
+        monkeypatch.setattr(Path, "owner", lambda *_, owner=owner: owner)
+        service = render_units(tmp_path, PLAN, tmp_path)["fullcircle-shop.service"]
+        assert f"User={user}\n" in service
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a ", "a\\"])

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
 from fullcircle.cli import cli
+from fullcircle.core.retraining.acts import known_by
+from fullcircle.locks import hold_lock
 from fullcircle.registry.addresses import list_aliases
 
 MODEL = "fullcircle.telco_churn.simulated_model"
@@ -74,7 +77,8 @@ def test_a_drifted_window_leads_to_one_retraining(ask: Any, place: Path) -> None
     facts = json.loads(done.stdout)
     assert facts["did"].startswith("trained again")
     assert "inputs drifted: monthly_charges, payment_method" in facts["why"]
-    [line] = ledger(place)
+    begun, line = ledger(place)
+    assert (begun["state"], line["state"], begun["id"]) == ("begun", "done", line["id"])
     assert line["as_of"].startswith("2025-04-01")
     assert line["run_id"] == facts["MLflow run"]
     after = list_aliases(MODEL)
@@ -84,7 +88,7 @@ def test_a_drifted_window_leads_to_one_retraining(ask: Any, place: Path) -> None
     assert again.exit_code == 0, again.output
     assert json.loads(again.stdout)["did"] == "nothing"
     assert "trained again at this clock already" in json.loads(again.stdout)["why"]
-    assert len(ledger(place)) == 1
+    assert len(ledger(place)) == 2
 
 
 def test_a_dry_run_does_nothing_and_tells_a_scheduler(ask: Any, place: Path) -> None:
@@ -126,6 +130,48 @@ def test_a_person_can_force_it_with_a_reason(
     assert forced.exit_code == 0, forced.output
     assert "must pass" in json.loads(forced.stdout)["over"]
     assert ledger(place)[-1] | {"forced": True, "why": "new prices"} == ledger(place)[-1]
+
+
+def test_a_second_one_is_refused_while_the_first_trains(ask: Any, place: Path) -> None:
+    """While a process trains again, another is told which one, and nothing is written."""
+    lock = place / "data/06_models/telco_churn/simulated/retrainings.lock"
+    with hold_lock(lock, "kedro retrain"):
+        assert "Not started: kedro retrain (process" in said(ask())
+    assert ledger(place) == []
+
+
+@pytest.mark.untraced
+def test_a_retraining_killed_after_the_gate_is_written_down_by_the_next(
+    ask: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line says that it began; after a kill the next command adds what the gate had decided."""
+    monkeypatch.setattr(TRAINED, ["registry"])
+
+    def be_killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fullcircle.commands.retrain._write_end", be_killed)
+        assert ask().exit_code == 130
+    [begun] = ledger(place)
+    assert begun["state"] == "begun"
+    after = ask("--json")
+    assert json.loads(after.stdout)["did"] == "nothing"
+    assert "trained again at this clock already" in json.loads(after.stdout)["why"]
+    done = ledger(place)[-1]
+    assert (done["id"], done["state"]) == (begun["id"], "done")
+    run = mlflow.get_run(done["run_id"])
+    assert run.data.tags["note"].startswith(f"retraining {begun['id']}")
+
+
+def test_a_retraining_that_failed_counts_for_nothing(
+    ask: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training that fails is in the ledger as failed, and does not hold the next one back."""
+    monkeypatch.setattr(TRAINED, ["no_such_pipeline"])
+    assert "no_such_pipeline" in said(ask())
+    assert [line["state"] for line in ledger(place)] == ["begun", "failed"]
+    assert known_by(ledger(place), datetime.now(UTC)) == []
 
 
 def test_what_cannot_be_meant_is_said_in_one_line(ask: Any, place: Path) -> None:

@@ -15,9 +15,11 @@ from fullcircle.core.retraining import (
     Retraining,
     RetrainingSettings,
     decide_retraining,
+    find_begun,
     note_retraining,
     note_window,
 )
+from fullcircle.core.retraining.acts import known_by
 
 TRAINED = datetime(2024, 1, 1, tzinfo=UTC)
 PROMISED = {"value": 0.80, "low": 0.78, "high": 0.82, "confidence": 0.95}
@@ -360,3 +362,17 @@ def test_a_limit_that_cannot_be_held_is_refused() -> None:
     rules = RetrainingSettings(max_drifted_columns=1, score_limit={"f3": 0.7})
     with pytest.raises(ConfigurationError, match=r"score_limit names f3.*It holds: f1"):
         decide(performance=performance, rules=rules)
+
+
+def test_last_word_on_a_retraining_counts() -> None:
+    """One that has begun counts until it ends, one that failed does not, an old line does."""
+    begun = {"id": "a", "state": "begun", "as_of": "2025-01-01T00:00:00+00:00", "promoted": False}
+    other = {**begun, "id": "b"}
+    old = {"as_of": "2024-12-01T00:00:00+00:00", "promoted": True}
+    now = datetime(2025, 2, 1, tzinfo=UTC)
+    lines = [old, begun, other, {**other, "state": "failed"}]
+    assert [act.promoted for act in known_by(lines, now)] == [True, False]
+    assert find_begun(lines) == [begun]
+    lines.append({**begun, "state": "done", "promoted": True})
+    assert [act.promoted for act in known_by(lines, now)] == [True, True]
+    assert find_begun(lines) == []

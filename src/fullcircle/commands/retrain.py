@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -41,15 +42,129 @@ def retrain(
         raise click.UsageError("Give --force and --why together: a person's reason is kept.")
     if exit_code and not dry_run:
         raise click.UsageError("--exit-code belongs to --dry-run.")
-    plan = _plan(place, as_of, why)
-    if dry_run or not plan.act:
-        did = "would train again" if plan.act else "nothing"
-        _tell(plan, {"did": f"{did} (dry run)" if dry_run else did}, as_json=as_json)
-        sys.exit(_DUE if exit_code and plan.act else 0)
-    talk = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
-    with talk, place.session(as_of=str(plan.as_of), note=f"retraining: {plan.why}") as session:
-        session.run(pipeline_names=PIPELINES)
-    _tell(plan, _keep(place, plan), as_json=as_json)
+    with _alone(place):
+        _settle(place)
+        plan = _plan(place, as_of, why)
+        if dry_run or not plan.act:
+            did = "would train again" if plan.act else "nothing"
+            _tell(plan, {"did": f"{did} (dry run)" if dry_run else did}, as_json=as_json)
+            sys.exit(_DUE if exit_code and plan.act else 0)
+        talk = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+        with talk:
+            facts = _train(place, plan)
+        _tell(plan, facts, as_json=as_json)
+
+
+@contextlib.contextmanager
+def _alone(place: Place) -> Iterator[None]:
+    """Refuse a second retraining of the same model: both would train, and both be counted."""
+    from fullcircle.locks import LockedError, hold_lock
+
+    path = place.catalog.get("retrainings").path.with_suffix(".lock")
+    try:
+        with hold_lock(path, "kedro retrain"):
+            yield
+    except LockedError as holder:
+        raise click.ClickException(f"Not started: {holder} trains already.") from None
+
+
+def _settle(place: Place) -> None:
+    """Write down what came of a retraining that was killed, so that the rules see it."""
+    from fullcircle.core.retraining import find_begun
+
+    for begun in find_begun(place.load("retrainings")):
+        run = _find_run(place, begun["id"])
+        decision = None if run is None else _read_decision(run)
+        _write_end(place, begun, run, decision)
+
+
+def _train(place: Place, plan: Any) -> dict[str, Any]:
+    """Train and gate; the ledger has a line before, and one after, whatever comes of it."""
+    import uuid
+
+    begun = {
+        "id": uuid.uuid4().hex[:12],
+        "state": "begun",
+        "as_of": plan.as_of.moment.isoformat(),
+        "promoted": False,
+        "forced": plan.forced,
+        "why": plan.why,
+    }
+    place.catalog.save("retrainings", begun)
+    note = f"retraining {begun['id']}: {plan.why}"
+    try:
+        with place.session(as_of=str(plan.as_of), note=note) as session:
+            session.run(pipeline_names=PIPELINES)
+    except Exception:
+        place.catalog.save("retrainings", {**begun, "state": "failed"})
+        raise
+    run = _find_run(place, str(begun["id"]))
+    decision = None if run is None else _read_decision(run)
+    if decision is None:
+        raise click.ClickException("The gate has left no decision in the run of the retraining.")
+    _write_end(place, begun, run, decision)
+    return _describe_end(run, decision)
+
+
+def _find_run(place: Place, identity: str) -> Any:
+    """Find the MLflow run of a retraining by the note that it began with."""
+    from mlflow import MlflowClient
+
+    config = place.context.config_loader["mlflow"]
+    experiment = MlflowClient().get_experiment_by_name(config["tracking"]["experiment"]["name"])
+    wanted = f"tags.note LIKE 'retraining {identity}:%' AND tags.`mlflow.parentRunId` IS NULL"
+    found = experiment and MlflowClient().search_runs([experiment.experiment_id], wanted)
+    return next(iter(found or ()), None)
+
+
+def _read_decision(run: Any) -> dict[str, Any] | None:
+    """Read what the gate decided in a run; None where it did not come to that."""
+    import json
+    import tempfile
+    from pathlib import Path
+
+    from mlflow import MlflowClient, MlflowException
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            name = "promotion_decision.json"
+            path = MlflowClient().download_artifacts(run.info.run_id, name, folder)
+        except (MlflowException, OSError):
+            return None
+        decision: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return decision
+
+
+def _write_end(
+    place: Place, begun: Mapping[str, Any], run: Any, decision: dict[str, Any] | None
+) -> None:
+    """Write how a retraining ended: as the gate decided, or that it did not come to that."""
+    from datetime import datetime
+
+    from fullcircle.core.retraining import note_retraining
+
+    if decision is None:
+        place.catalog.save("retrainings", {**begun, "state": "failed"})
+        return
+    moment = datetime.fromisoformat(begun["as_of"])
+    act = note_retraining(moment, decision, why=begun["why"], forced=begun["forced"])
+    line = {**act.as_dict(), "id": begun["id"], "state": "done", "run_id": run.info.run_id}
+    place.catalog.save("retrainings", line)
+
+
+def _describe_end(run: Any, decision: dict[str, Any]) -> dict[str, Any]:
+    """Return what came of a retraining, for a person."""
+    promoted = decision["promote"] is True
+    facts = {
+        "did": "trained again and promoted" if promoted else "trained again, not promoted",
+        "challenger": decision["challenger"],
+        "champion": decision["challenger"] if promoted else decision["incumbent"],
+        "MLflow run": run.info.run_id,
+    }
+    if not promoted:
+        failed = [check["name"] for check in decision["checks"] if not check["passed"]]
+        facts["refused for"] = ", ".join(failed)
+    return facts
 
 
 def _plan(place: Place, as_of: str | None, why: str | None) -> Any:
@@ -69,28 +184,6 @@ def _plan(place: Place, as_of: str | None, why: str | None) -> Any:
         as_of=None if clock is None else Clock.model_validate(clock),
         force=why,
     )
-
-
-def _keep(place: Place, plan: Any) -> dict[str, Any]:
-    """Write what was done into the ledger, and say what came of it."""
-    from fullcircle.core.retraining import note_retraining
-    from fullcircle.registry.addresses import find_by_alias
-
-    decision = place.load("promotion_decision")
-    act = note_retraining(plan.as_of.moment, decision, why=plan.why, forced=plan.forced)
-    trained = find_by_alias(place.registry.model, "challenger")
-    run_id = None if trained is None else trained.run_id
-    place.catalog.save("retrainings", {**act.as_dict(), "run_id": run_id})
-    facts = {
-        "did": "trained again and promoted" if act.promoted else "trained again, not promoted",
-        "challenger": act.challenger,
-        "champion": act.challenger if act.promoted else act.incumbent,
-        "MLflow run": run_id,
-    }
-    if not act.promoted:
-        failed = [check["name"] for check in decision["checks"] if not check["passed"]]
-        facts["refused for"] = ", ".join(failed)
-    return facts
 
 
 def _tell(plan: Any, facts: dict[str, Any], *, as_json: bool) -> None:

@@ -39,6 +39,11 @@ class LedgerDataset(AbstractDataset[dict[str, Any], list[dict[str, Any]]]):
         self._key = key
         self.metadata = metadata
 
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
     def load(self) -> list[dict[str, Any]]:
         """Read the lines; none before the first."""
         lines = read_lines(self._path)

@@ -3,6 +3,7 @@
 from fullcircle.hooks.engine import EngineHook
 from fullcircle.hooks.progress import ProgressHook
 from fullcircle.hooks.run_lock import RunLockHook
+from fullcircle.hooks.runners import RunnerHook
 from fullcircle.hooks.settings_checks import SettingsHook
 from fullcircle.hooks.summary import SummaryHook
 from fullcircle.hooks.timing import RunTimer
@@ -13,6 +14,7 @@ __all__ = [
     "ProgressHook",
     "RunLockHook",
     "RunTimer",
+    "RunnerHook",
     "SettingsHook",
     "SummaryHook",
     "TrackingHook",

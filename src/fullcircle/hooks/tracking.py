@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -13,6 +14,7 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from fullcircle.datasets.uncommitted import PATCH_FILE, read_patch
 from fullcircle.hooks.addresses import (
     address_variable_kept,
     require_own_folder,
@@ -83,7 +85,12 @@ class TrackingHook(MlflowHook):
         )
 
         surroundings = {**describe_environment(), **describe_hardware()}
-        mlflow.set_tags({**describe_code(Path(self._project_path)), **surroundings})
+        project = Path(self._project_path)
+        mlflow.set_tags({**describe_code(project), **surroundings})
+        if patch := read_patch(project):
+            mlflow.set_tag("git_patch", patch.tag)
+            if patch.content:
+                log_patch(patch.content)
         mlflow.log_dict({**surroundings, "packages": list_packages()}, "environment.json")
 
     @hook_impl
@@ -134,6 +141,14 @@ class TrackingHook(MlflowHook):
         close_runs(status)
         if self.run_id is not None:
             mlflow.MlflowClient().set_terminated(self.run_id, status)
+
+
+def log_patch(content: bytes) -> None:
+    """Keep a patch among the files of the open run, byte by byte."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / Path(PATCH_FILE).name
+        file.write_bytes(content)
+        mlflow.log_artifact(str(file), Path(PATCH_FILE).parent.as_posix())
 
 
 def read_parameters(pipeline: Pipeline, catalog: DataCatalog) -> dict[str, str]:

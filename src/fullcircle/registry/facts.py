@@ -10,6 +10,7 @@ _FROM_RUN = (
     "environment",
     "git_commit",
     "git_dirty",
+    "git_patch",
     "python",
     "note",
 )

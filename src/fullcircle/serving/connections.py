@@ -177,7 +177,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refused:
             return
         if self.parser.should_upgrade():
-            self._refuse(400, "No upgrade of the protocol is answered here.")
+            self._refuse(400, "No upgrade of the protocol is answered. Send plain HTTP/1.1.")
         elif not self.url.startswith(b"/"):
             self._refuse(400, "The request's target must be a path.")
         elif len(self.pipeline) >= _MAX_PIPELINED:

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fullcircle.core.errors import ConfigurationError
 
+SERVICE_USER = "fullcircle"  # where the project belongs to root
 _NAMES = ("endpoint.socket", "endpoint.service")
 
 
@@ -23,7 +24,7 @@ def render_units(
         user: Who runs it; by default the owner of the project's folder.
 
     Raises:
-        ConfigurationError: It would run as root, or its folder's name cannot be written in a unit.
+        ConfigurationError: The folder's name cannot be written in a unit.
     """
     templates = Environment(
         loader=PackageLoader("fullcircle.commands.endpoint"),
@@ -75,15 +76,6 @@ def escape_path(path: Path) -> str:
 
 
 def find_user(project: Path) -> str:
-    """Return who owns a project's folder.
-
-    Raises:
-        ConfigurationError: It is root, as whom no endpoint should run.
-    """
+    """Return who owns a project's folder; never root, as whom no endpoint should run."""
     owner = project.owner()
-    if owner == "root":
-        raise ConfigurationError(
-            f"{project} belongs to root, and the endpoint should not run as root. Give the folder "
-            "to a user of its own (useradd --system, chown), or name one: --user NAME."
-        )
-    return owner
+    return SERVICE_USER if owner == "root" else owner

@@ -72,6 +72,21 @@ def _tell(decision: Mapping[str, Any]) -> str:
 
 
 def known_by(ledger: Iterable[Mapping[str, Any]], as_of: datetime) -> list[Retraining]:
-    """Give the retrainings done by a clock, the oldest first."""
-    acts = [Retraining.from_dict(line) for line in ledger]
+    """Give the retrainings done by a clock, the oldest first.
+
+    One that has begun counts before it has ended; one that failed does not.
+    """
+    words = _last_words(ledger)
+    acts = [Retraining.from_dict(line) for line in words if line.get("state") != "failed"]
     return sorted((act for act in acts if act.as_of <= as_of), key=lambda act: act.as_of)
+
+
+def find_begun(ledger: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Give the lines of retrainings that have begun and not ended."""
+    return [line for line in _last_words(ledger) if line.get("state") == "begun"]
+
+
+def _last_words(ledger: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Give the newest line of each retraining; those without a name have one line."""
+    words = {line.get("id", f"line {place}"): line for place, line in enumerate(ledger)}
+    return list(words.values())

@@ -1,4 +1,4 @@
-"""Two runs at once with different clocks: each scores its own rows, and none is stamped wrongly."""
+"""Ways to run: two at once with different clocks, other runners, and parts of a pipeline."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from deltalake import DeltaTable
 
-from fullcircle.core.errors import DataError
+from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.datasets import DeltaTableDataset
 
 QUICK = """
@@ -122,3 +122,81 @@ def test_overwrites_that_collide_are_repeated(tmp_path: Path) -> None:
     rows = DeltaTable(tmp_path / "t").to_pandas()
     assert (len(rows), rows["a"].nunique(), rows["who"].nunique()) == (50_000, 1, 1)
     assert DeltaTable(tmp_path / "t").version() >= 45
+
+
+TABLES = ("03_primary/{}/events", "05_model_input/{}/gate_set", "07_model_output/{}/predictions")
+
+
+def read_tables(project: Any) -> list[pd.DataFrame]:
+    """Read what a run made, without the stamps that differ from run to run."""
+    frames = []
+    for name in TABLES:
+        path = project.path / "data" / name.format("telco_churn/simulated")
+        frame = DeltaTable(path).to_pandas()
+        frame = frame.drop(
+            columns=["run_id", "scored_at", "model_version", "feature_versions"], errors="ignore"
+        )
+        frames.append(frame.sort_values("customer_id", ignore_index=True))
+    return frames
+
+
+def test_thread_runner_makes_the_same_tables(trained: Any) -> None:
+    """All pipelines end under Kedro's ThreadRunner too, with the tables of the sequential run."""
+    sequential = trained.command("--params", "as_of=2025-04-01")
+    assert sequential.exit_code == 0, sequential.output
+    wanted = read_tables(trained)
+    threads = trained.command("--runner", "ThreadRunner", "--params", "as_of=2025-04-01")
+    assert threads.exit_code == 0, threads.output
+    for frame, other in zip(wanted, read_tables(trained), strict=True):
+        pd.testing.assert_frame_equal(frame, other)
+
+
+REFUSED = {
+    ("--runner", "ParallelRunner"): "--runner=ParallelRunner cannot work here",
+    ("--async",): "--async cannot work here",
+    ("--runner-params", "is_async=true"): "--async cannot work here",
+    ("--nodes", "make_challenger"): "--from-nodes fit_finalists,select_all_train_rows",
+}
+
+
+@pytest.mark.parametrize("words", REFUSED, ids=" ".join)
+def test_way_to_run_that_cannot_work_is_refused_in_one_line(
+    trained: Any, words: tuple[str, ...]
+) -> None:
+    """What cannot work is refused before anything is read, and the line says what works."""
+    result = trained.command(*words)
+    assert result.exit_code == 1
+    last = result.output.strip().splitlines()[-1]
+    assert last.startswith("Error: ")
+    assert REFUSED[words] in last
+
+
+@pytest.mark.parametrize("name", ["ThreadRunner", "ParallelRunner"])
+def test_runner_of_a_notebook_is_refused_too(trained: Any, name: str) -> None:
+    """A runner that Python code gives a session is looked at as well."""
+    from kedro import runner
+    from kedro.framework.session import KedroSession
+
+    with (
+        KedroSession.create(trained.path) as session,
+        pytest.raises(ConfigurationError, match="cannot work here"),
+    ):
+        session.run(pipeline_names=["scoring"], runner=getattr(runner, name)())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--tags", "scoring"),
+        ("--pipelines", "scoring", "--to-outputs", "scoring_plan"),
+        ("--pipelines", "scoring", "--only-missing-outputs"),
+        ("--nodes", "report_scoring"),
+    ],
+    ids=" ".join,
+)
+def test_parts_of_a_pipeline_run(trained: Any, words: tuple[str, ...]) -> None:
+    """A part whose inputs are stored runs, and leaves the predictions as they are."""
+    before = read_tables(trained)[-1]
+    result = trained.command(*words, "--params", "as_of=2025-04-01")
+    assert result.exit_code == 0, result.output
+    pd.testing.assert_frame_equal(before, read_tables(trained)[-1])
