@@ -296,6 +296,14 @@ def _latency_is_measured_briefly() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _heads_of_logs_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what this machine remembers of registries out of the user's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _no_address_from_another_test() -> Iterator[None]:
     """Forget the address that ``mlflow.set_tracking_uri`` leaves in the environment."""

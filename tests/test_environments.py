@@ -130,6 +130,7 @@ def test_production_asks_for_an_approval(new_project: Any) -> None:
     project = new_project()
     gates = [settings(project, env, "parameters")["gate"] for env in ENVIRONMENTS]
     assert [bool(gate.get("approval")) for gate in gates] == [False, False, True]
+    assert [bool(gate.get("four_eyes")) for gate in gates] == [False, False, True]
     assert {gate["min_rows"] for gate in gates} == {200}
 
 

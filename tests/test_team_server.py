@@ -20,6 +20,8 @@ from mlflow import MlflowClient
 from tests.servers import DATABASE_PASSWORD, PAGE, Server, start_mlflow, start_postgres
 
 from fullcircle.commands.model import model
+from fullcircle.registry.actors import identify_actor
+from fullcircle.registry.acts import Registry
 
 MODEL = "fullcircle.telco_churn.simulated_model"
 QUICK = "training: {candidates: [baseline, logistic_regression], search: {trials: 0}}\n"
@@ -122,6 +124,17 @@ def test_the_champion_is_on_the_server_and_scores(ada: Team) -> None:
     assert str(champion.registration.version) == str(version.version)
     assert ((scores := champion.predict(champion.example)) >= 0).all()
     assert (scores <= 1).all()
+
+
+def test_the_log_names_users_that_the_server_vouches_for(
+    ada: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has a password on the server acts under a known name; another name is only claimed."""
+    first = Registry(MODEL).history()[0]
+    assert (first.who, first.evidence["actor"]["how"]) == ("ada", "server")
+    assert identify_actor("bob", ada.server.address)["how"] == "claimed"
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD")
+    assert identify_actor("ada", ada.server.address)["how"] == "claimed"
 
 
 def test_artifacts_lie_with_the_server(ada: Team) -> None:

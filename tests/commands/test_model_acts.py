@@ -71,6 +71,21 @@ def said(result: Result) -> str:
     return result.output.strip().splitlines()[-1]
 
 
+def test_the_gate_run_again_leaves_the_champion_s_decision_and_card(
+    ask: Any, place: Path, circle: Any
+) -> None:
+    """Where the challenger is the champion, the registry's pipeline changes no decision."""
+    project, newest = replace(circle, path=place), facts(ask("list", "--json"))[0]["version"]
+    facts(ask("promote", newest, "--json"))
+    tags, history = (facts(ask(*words, "--json")) for words in (("show", newest), ("history",)))
+    decision, card = project.catalog().load("promotion_decision"), ask("card", newest).output
+    project.run("registry", as_of="2025-04-01")
+    assert facts(ask("show", newest, "--json")) == tags
+    assert facts(ask("history", "--json")) == history
+    assert project.catalog().load("promotion_decision") == decision
+    assert ask("card", "champion").output == card
+
+
 def test_list_and_show_tell_roles_scores_and_origin(ask: Any) -> None:
     """Every version is listed with role and decision; one is shown with all its tags."""
     rows = facts(ask("list", "--json"))

@@ -74,6 +74,7 @@ PROBE: dict[str, Any] = {
     "latency_ms": {"p50": 8.0, "p95": 12.0, "calls": 40},
     "size_mb": 1.5,
     "approvals": [],
+    "trainer": {"who": "ada", "actor": {"how": "claimed", "host": "a", "uid": 1}},
 }
 INTAKE = {"rows_read": 4000, "rows_kept": 3960, "rows_rejected": 40, "rejected_share": 0.01}
 

@@ -117,6 +117,37 @@ def test_edge_cases_are_all_answered_once_or_the_gate_refuses(found: Any) -> Non
     assert failed(decision) == {"stands_edge_cases"}
 
 
+ADA = {"who": "ada", "actor": {"how": "claimed", "host": "a", "uid": 1}, "why": "fine"}
+BOB = {"who": "bob", "actor": {"how": "claimed", "host": "b", "uid": 2}, "why": "fine"}
+ALIAS = {"who": "boss", "actor": {"how": "claimed", "host": "a", "uid": 1}, "why": "fine"}
+
+
+@pytest.mark.parametrize(
+    ("trainer", "approvals", "passes"),
+    [
+        (ADA, [ADA], False),
+        (ADA, [ALIAS], False),
+        (ADA, [ADA, BOB], True),
+        (ADA, [BOB], True),
+        (None, [BOB], False),
+    ],
+    ids=["own", "another name", "two", "another", "unknown trainer"],
+)
+def test_who_trained_cannot_approve_where_four_eyes_are_asked_for(
+    trainer: Any, approvals: Any, passes: bool
+) -> None:
+    """An approval counts only of another person, and none does where nobody knows who trained."""
+    evidence = clear_case(probe=probed(trainer=trainer, approvals=approvals))
+    assert decide_promotion(evidence, demand(approval=True, four_eyes=True)).promote is passes
+    assert decide_promotion(evidence, demand(approval=True)).promote
+
+
+def test_four_eyes_need_an_approval() -> None:
+    """Four eyes without an approval would ask nothing, and are refused."""
+    with pytest.raises(ValidationError, match="needs 'approval: true'"):
+        GateSettings(**{**SETTINGS.model_dump(), "four_eyes": True})
+
+
 class Unreadable:
     """Evidence that raises whatever is asked of it."""
 
@@ -324,9 +355,11 @@ def test_a_challenger_that_cannot_predict_is_refused_with_the_reason() -> None:
     assert failed(decision) >= {"complete_evidence", "better_than_baseline"}
 
 
-@pytest.mark.parametrize(("approvals", "opens"), [([], False), (["ann, 2024-05-31"], True)])
+@pytest.mark.parametrize(
+    ("approvals", "opens"), [([], False), ([{"who": "ann", "why": "read"}], True)]
+)
 def test_where_a_person_must_approve_the_gate_waits_for_one(
-    approvals: list[str], *, opens: bool
+    approvals: list[dict[str, str]], *, opens: bool
 ) -> None:
     """Asked for, an approval decides; not asked for, its absence means nothing."""
     case = clear_case(probe=probed(approvals=approvals))

@@ -115,7 +115,7 @@ def train(root: Path, recipe: Recipe, problem: ProblemSpec, **training: Any) -> 
     model = nodes.make_challenger(winner, plan, *both, AS_OF)
     model = model.registered_as(Registration("a.b.model", "3", "run"))
     decision = judge_challenger(
-        model, None, found["gate_set"], probe_of(model), [], {}, INTAKE, problem, GATE, AS_OF
+        model, None, found["gate_set"], probe_of(model), [], None, {}, INTAKE, problem, GATE, AS_OF
     )
     (root / "decision.json").write_text(json.dumps(decision), encoding="utf-8")
     places["promotion_decision"] = {"path": "decision.json"}

@@ -195,8 +195,18 @@ def trained_by_f1(values: dict[str, Any]) -> dict[str, Any]:
 def judge(values: dict[str, Any], *wanted: str) -> Any:
     """Run the registry's pipeline with a registry's copy that is as the challenger was."""
     given = {"intake_report": INTAKE, "challenger_probe": probe_of(values["challenger"])}
-    given["rolled_back"] = []
+    given |= {"rolled_back": [], "kept_decision": None}
     return turn("registry", {**given, **values}, *wanted)
+
+
+def test_a_champion_keeps_the_decision_that_made_it_one(trained: dict[str, Any]) -> None:
+    """Judged again, the champion is not compared with itself: its decision stands as it was."""
+    again = trained["challenger"].registered_as(Registration("a.b.c", "2", "run"))
+    kept = {"challenger": "a.b.c v2", "promote": True, "reasons": ["as it was"]}
+    given = {**trained, "challenger": again, "incumbent": again, "kept_decision": kept}
+    assert judge(given, "promotion_decision") == kept
+    anew = judge({**given, "kept_decision": None}, "promotion_decision")
+    assert (anew["incumbent"], anew["gain"]) == (None, None)
 
 
 def _training_set(values: dict[str, Any]) -> pd.DataFrame:
@@ -442,6 +452,7 @@ def monitored(
         "params:as_of": Clock.model_validate(as_of),
         "params:service": ServiceSettings(),
         "endpoint_log": None,
+        "endpoint_uptime": None,
         "alert_log": [],
         "stream_predictions": None,
         "endpoint_predictions": None,

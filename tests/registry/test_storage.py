@@ -1,14 +1,21 @@
 """Models of the registry: what comes back is what was registered, or nothing does."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 from kedro.io import DatasetError
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import SVC
 from tests.small_models import make_model
 
 from fullcircle.core.errors import ModelError, StorageError
@@ -18,6 +25,7 @@ from fullcircle.registry.acts import Registry
 from fullcircle.registry.addresses import find_named, find_version
 from fullcircle.registry.copying import export_files
 from fullcircle.registry.storage import read_model
+from fullcircle.registry.trusted_types import TRUSTED_TYPES
 
 pytestmark = pytest.mark.usefixtures("tracked")
 NAME = "catalog.schema.model"
@@ -178,8 +186,8 @@ def test_types_of_a_model_s_own_are_refused() -> None:
         read_model(find_version(f"models:/{NAME}/1"))
 
 
-def seal_again(folder: Path) -> None:
-    """Give files that were changed the digests of files that were not."""
+def seal_again(folder: Path, *, log_too: bool = True) -> None:
+    """Give files that were changed the digests of files that were not, and the log's entry too."""
     import json
 
     from fullcircle.registry.digests import MANIFEST, digest_files, remove_byproducts, seal_files
@@ -187,7 +195,57 @@ def seal_again(folder: Path) -> None:
     remove_byproducts(folder)
     digests = digest_files(folder)
     (folder / MANIFEST).write_text(json.dumps(digests))
-    mlflow.MlflowClient().set_model_version_tag(NAME, "1", "digest", seal_files(digests))
+    client = mlflow.MlflowClient()
+    client.set_model_version_tag(NAME, "1", "digest", seal_files(digests))
+    if log_too:
+        experiment = client.get_experiment_by_name(f"{NAME} log").experiment_id
+        [run] = client.search_runs([experiment])
+        entry = json.loads(run.data.tags["entry"])
+        entry["evidence"]["digest"] = seal_files(digests)
+        client.set_tag(run.info.run_id, "entry", json.dumps(entry, sort_keys=True))
+        text = json.dumps(entry, sort_keys=True)
+        client.set_tag(run.info.run_id, "seal", hashlib.sha256(text.encode()).hexdigest())
+
+
+@pytest.mark.parametrize(
+    ("planted", "said"),
+    [
+        (
+            CountVectorizer(input="filename", vocabulary=["a"]),
+            "holds sklearn.feature_extraction.text.CountVectorizer",
+        ),
+        (
+            TfidfVectorizer(input="filename", vocabulary=["a"]),
+            "TfidfVectorizer has input='filename', and may only have 'content'",
+        ),
+        (Pipeline([("a", SimpleImputer())], memory="cache"), "Pipeline has memory='cache'"),
+        (FunctionTransformer(np.log), "FunctionTransformer has func=|holds numpy"),
+        (SVC(), "holds sklearn.svm._classes.SVC"),
+    ],
+    ids=["count", "tfidf", "memory", "function", "family"],
+)
+def test_an_estimator_that_could_read_files_is_refused(planted: Any, said: str) -> None:
+    """Where digests and log were forged too, types and parameters of our families alone load."""
+    import skops.io
+
+    folder = register()
+    inner = skops.io.load(folder / "model.skops", trusted=TRUSTED_TYPES)
+    inner.steps.append(("planted", planted))
+    skops.io.dump(inner, folder / "model.skops")
+    seal_again(folder)
+    with pytest.raises(ModelError, match=said):
+        read_model(find_version(f"models:/{NAME}/1"))
+
+
+def test_a_rewritten_digest_is_found_at_load() -> None:
+    """Files, manifest and digest tag that agree are refused where the log says otherwise."""
+    folder = register()
+    papers = folder / "fullcircle.json"
+    papers.write_text(papers.read_text().replace('"threshold": 0.4', '"threshold": 0.01'))
+    seal_again(folder, log_too=False)
+    with pytest.raises(DatasetError, match=r"its tag digest says .* the log says"):
+        dataset("challenger").load()
+    assert any("v1: its tag digest says" in fault for fault in Registry(NAME).verify())
 
 
 def test_a_pickle_is_loaded_only_where_allowed() -> None:

@@ -156,7 +156,14 @@ def test_commands_steer_what_runs(address: str, circle: Any) -> None:
     assert HTTP.post(f"{address}/invocations", json=body).status_code == 200
     [day] = wait_until(read_costs, 90)
     assert day["predictions"] >= 1
-    assert day["cost_per_thousand"].endswith("EUR")
+    assert day["up_hours"] > 0
+    assert day["cost"] is None  # no price is declared
+    assert len(json.loads(run("costs", "--by", "hour", "--json"))) == 24
+    sides = json.loads(run("costs", "--change", "2025-04-01T12:00", "--json"))
+    assert [(each["when"], each["predictions"] > 0) for each in sides] == [
+        ("before", False),
+        ("after", True),
+    ]
     units = run("unit", "--user", "shop")
     assert "ListenStream=127.0.0.1:" in units
     assert '"-m" "fullcircle.serving"' in units

@@ -107,7 +107,7 @@ def find_faults(kept: Sequence[Kept], aliases: dict[str, str]) -> list[str]:
         except ValueError:
             faults.append(f"The entry at {each.place} is no entry.")
             continue
-        if entry.seal != each.seal:
+        if hashlib.sha256(each.text.encode()).hexdigest() != each.seal:
             faults.append(f"Entry {entry.number} ({entry.act}, {each.place}) was changed.")
         entries.append(entry)
     faults += _find_gaps(entries, {each.seal for each in kept})
@@ -130,7 +130,7 @@ def _find_gaps(entries: Sequence[Entry], seals: set[str]) -> list[str]:
 
 def last_moves(kept: Sequence[Kept]) -> dict[str, str | None]:
     """Say where the log left each alias."""
-    return {alias: move[1] for entry in _done(kept) for alias, move in entry.moves.items()}
+    return {alias: move[1] for entry in done_entries(kept) for alias, move in entry.moves.items()}
 
 
 def follow_role(kept: Sequence[Kept], alias: str, back: str) -> list[str]:
@@ -142,7 +142,7 @@ def follow_role(kept: Sequence[Kept], alias: str, back: str) -> list[str]:
         back: Act that ends the reign of all that came after the version it returns to.
     """
     reign: list[str] = []
-    for entry in _done(kept):
+    for entry in done_entries(kept):
         after = entry.moves.get(alias, [None, None])[1]
         if after is None:
             continue
@@ -171,7 +171,7 @@ def find_rolled_back(history: Sequence[Entry], role: str, challenger: str | None
     return found
 
 
-def _done(kept: Sequence[Kept]) -> list[Entry]:
+def done_entries(kept: Sequence[Kept]) -> list[Entry]:
     """Give the readable entries that were carried out, in their order."""
     entries = []
     for each in kept:

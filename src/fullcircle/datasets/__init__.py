@@ -9,6 +9,7 @@ from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
 from fullcircle.datasets.feature_tables_dataset import FeatureTablesDataset
 from fullcircle.datasets.figures_dataset import FiguresDataset
 from fullcircle.datasets.json_lines_dataset import JsonLinesDataset
+from fullcircle.datasets.kept_decision_dataset import KeptDecisionDataset
 from fullcircle.datasets.ledger_dataset import LedgerDataset
 from fullcircle.datasets.model_dataset import ModelDataset
 from fullcircle.datasets.model_probe_dataset import ModelProbeDataset
@@ -39,6 +40,7 @@ __all__ = [
     "FeatureTablesDataset",
     "FiguresDataset",
     "JsonLinesDataset",
+    "KeptDecisionDataset",
     "LedgerDataset",
     "ModelDataset",
     "ModelProbeDataset",

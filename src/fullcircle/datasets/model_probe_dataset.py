@@ -15,6 +15,7 @@ from fullcircle.core.model import Model
 from fullcircle.registry.acts import Registry
 from fullcircle.registry.addresses import find_by_alias, find_version
 from fullcircle.registry.storage import fetch_version, read_model
+from fullcircle.registry.verification import find_trainer
 
 _WARM_UP = 3
 _MIN_CALLS = 5
@@ -55,8 +56,8 @@ class ModelProbeDataset(AbstractDataset[None, dict[str, Any]]):
             None where it can), ``signature`` (type by input column, in order), ``predictions`` of
             the example's rows, ``edge_cases`` (see edge_cases.py), ``latency_ms`` (``p50`` and
             ``p95`` of ``calls`` with one row), ``size_mb`` of the model's files, and ``approvals``
-            of these very files (who, when and why). All are None, and no approval counts, where
-            there is an error.
+            of these very files (who, when and why) and its ``trainer``. All are None, and no
+            approval counts, where there is an error.
         """
         facts: dict[str, Any] = {"model": None, "error": None, "signature": None}
         facts |= {
@@ -65,6 +66,7 @@ class ModelProbeDataset(AbstractDataset[None, dict[str, Any]]):
             "latency_ms": None,
             "size_mb": None,
             "approvals": [],
+            "trainer": None,
         }
         try:
             return facts | self._probe()
@@ -86,6 +88,7 @@ class ModelProbeDataset(AbstractDataset[None, dict[str, Any]]):
         with TemporaryDirectory() as place:
             folder = fetch_version(version, place)
             signature, size = _read_signature(folder), _measure_size(folder)
+        registry = Registry(self._name)
         return {
             "model": str(model.registration),
             "signature": signature,
@@ -93,7 +96,8 @@ class ModelProbeDataset(AbstractDataset[None, dict[str, Any]]):
             "edge_cases": predict_edge_cases(model),
             "latency_ms": measure_latency(model),
             "size_mb": size,
-            "approvals": Registry(self._name).approvals(str(version.version)),
+            "approvals": registry.approvals(str(version.version)),
+            "trainer": find_trainer(registry.journal, str(version.version)),
         }
 
     def _exists(self) -> bool:

@@ -5,7 +5,8 @@ from typing import Any
 from fullcircle.datasets.provenance import active_run_id
 from fullcircle.datasets.report_dataset import ReportDataset
 from fullcircle.registry.acts import Registry
-from fullcircle.registry.rules import seal_decision
+from fullcircle.registry.addresses import list_aliases
+from fullcircle.registry.rules import CHAMPION, seal_decision
 
 
 class PromotionDecisionDataset(ReportDataset):
@@ -21,9 +22,11 @@ class PromotionDecisionDataset(ReportDataset):
     """
 
     def save(self, data: dict[str, Any]) -> None:
-        """Write the report, then judge the version that it is about."""
+        """Write the report, then judge the version that it is about, unless it is champion."""
         super().save(data)
         model, version = _split(data["challenger"])
+        if list_aliases(model).get(CHAMPION) == version:
+            return
         against = _split(data["incumbent"])[1] if data["incumbent"] else None
         evidence = {
             "run_id": active_run_id(),

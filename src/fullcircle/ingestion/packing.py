@@ -141,3 +141,21 @@ def _open_member(path: Path, member: str | None) -> IO[bytes]:
 
 def _bound(file: IO[bytes], path: Path) -> IO[bytes]:
     return cast("IO[bytes]", io.BufferedReader(_Bounded(file, path), buffer_size=1 << 18))
+
+
+def raise_if_archive_is_bomb(path: Path) -> None:
+    """Refuse an archive, a workbook for one, whose files are very much larger than itself.
+
+    Raises:
+        DataError: They are.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            total = sum(member.file_size for member in archive.infolist())
+    except (OSError, zipfile.BadZipFile):
+        return  # no archive: whoever reads it says so
+    if total > max(_FREE_BYTES, path.stat().st_size * _MOST_TIMES):
+        raise DataError(
+            f"{path} unpacks to more than {_MOST_TIMES} times its size. Save it as CSV and give "
+            "that, if it is meant."
+        )

@@ -10,6 +10,7 @@ from fullcircle.ingestion.delimited import fit_row
 from fullcircle.ingestion.layout import find_layout
 from fullcircle.ingestion.lines import Record
 from fullcircle.ingestion.options import ReadOptions
+from fullcircle.ingestion.packing import raise_if_archive_is_bomb
 from fullcircle.ingestion.source import Source, of_rows
 from fullcircle.ingestion.tally import Tally
 from fullcircle.ingestion.written import as_written
@@ -77,6 +78,7 @@ def open_workbook(path: Path, options: ReadOptions) -> Source:
 def _open_book(path: Path) -> Any:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
+    raise_if_archive_is_bomb(path)
     try:
         return CalamineWorkbook.from_path(str(path))
     except PasswordError as error:

@@ -1,19 +1,21 @@
 """The acts on a registered model; each is written to the log before it is carried out."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from fullcircle.core.audit import (
     Entry,
     Moves,
-    find_faults,
     find_rolled_back,
     follow_role,
     last_moves,
 )
 from fullcircle.core.errors import ConfigurationError, ModelError
+from fullcircle.core.logged import list_approvals
 from fullcircle.core.model import Model, Registration
 from fullcircle.registry.addresses import list_aliases
+from fullcircle.registry.anchor import locate_head, note_head
 from fullcircle.registry.facts import gather_facts, introduce
 from fullcircle.registry.journal import Journal
 from fullcircle.registry.model_store import DESCRIPTION_CHANGE, ModelStore
@@ -35,6 +37,7 @@ from fullcircle.registry.rules import (
     refuse_unjudged,
 )
 from fullcircle.registry.storage import SEAL, enter_version, log_model, seal_model
+from fullcircle.registry.verification import refuse_forged, verify_registry
 
 Change = Callable[[dict[str, str]], tuple[Moves, Moves]]
 
@@ -47,9 +50,10 @@ class Registry:
         from mlflow import MlflowClient
 
         self.model = model
-        self.journal = Journal(model)
         self._client = MlflowClient()
         self._store = ModelStore(model, self._client)
+        self.journal = Journal(model, settle=self._store.settle)
+        self.head = locate_head(model, self._client.tracking_uri)
         self._carry_out = self._store.carry_out
         self._find_version = self._store.find
 
@@ -86,20 +90,22 @@ class Registry:
     def judge(self, version: str, against: str | None, promote: bool, evidence: Any) -> Entry:
         """Write down what the gate decided on a version, and whom it was compared with."""
         tags = {DECISION: PROMOTE if promote else REFUSE, AGAINST: against or NOBODY}
-        return self._act("judge", version, self._retag(version, tags), evidence=evidence)
+        known = {SEAL: self._find_version(version).tags.get(SEAL), **evidence}
+        return self._act("judge", version, self._retag(version, tags), evidence=known)
 
     def promote(self, version: str, why: str = "") -> Entry:
         """Make a version the champion, if the gate let it pass against the present champion.
 
         Raises:
             ModelError: The gate did not, or compared it with another champion than the present
-                one, or the version is retired.
+                one, or the version is retired, or its tags say otherwise than the log.
         """
 
         def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
             present = aliases.get(CHAMPION)
-            refuse_unjudged(self._find_version(version), present)
-            refuse_retired(self._find_version(version))
+            found = self._refuse_forged(version)
+            refuse_unjudged(found, present)
+            refuse_retired(found)
             former = {PREVIOUS: [aliases.get(PREVIOUS), present]} if present else {}
             return {**former, CHAMPION: [present, version]}, {}
 
@@ -124,7 +130,7 @@ class Registry:
                     f"{self.model} has no previous champion to return to. "
                     "kedro model list shows what there is."
                 )
-            refuse_retired(self._find_version(target))
+            refuse_retired(self._refuse_forged(target))
             earlier = reign[: reign.index(target)] if target in reign else []
             before = next((v for v in reversed(earlier) if v != target), None)
             return {PREVIOUS: [target, before], CHAMPION: [present, target]}, {}
@@ -155,16 +161,10 @@ class Registry:
         sealed = self._find_version(version).tags.get(SEAL)
         return self._act("approve", version, _nothing, why=why, evidence={SEAL: sealed})
 
-    def approvals(self, version: str) -> list[dict[str, str]]:
-        """Give who approved a version, as its files are now, when and why."""
+    def approvals(self, version: str) -> list[dict[str, Any]]:
+        """Give who approved a version, as its files are now, how that is known, when and why."""
         sealed = self._find_version(version).tags.get(SEAL)
-        return [
-            {"who": entry.who, "when": entry.at, "why": entry.why}
-            for entry in self.history()
-            if (entry.act, entry.version) == ("approve", version)
-            and sealed is not None
-            and entry.evidence.get(SEAL) == sealed
-        ]
+        return list_approvals(self.history(), version, sealed)
 
     def allow(self, version: str, why: str) -> Entry:
         """Write down that a rolled-back version, or one that is like it, may be champion again."""
@@ -223,9 +223,18 @@ class Registry:
         done = [kept for kept in self.journal.entries() if kept.state == "done"]
         return [Entry.from_json(kept.text) for kept in done]
 
-    def verify(self) -> list[str]:
-        """Say what is wrong with the log, one line per fault."""
-        return find_faults(self.journal.entries(), list_aliases(self.model))
+    def verify(self, head: Path | None = None) -> list[str]:
+        """Say what is wrong with the log and with what it tells of, one line per fault.
+
+        Args:
+            head: File with an exported head; None takes the one that this machine keeps.
+        """
+        needed = head is not None
+        return verify_registry(self.journal, OWN_TAGS[1:], head or self.head, needed=needed)
+
+    def recover(self) -> None:
+        """Finish or take back the acts whose processes died."""
+        self.journal.recover()
 
     # How
 
@@ -241,6 +250,7 @@ class Registry:
         """Write an act to the log and carry it out, alone."""
         if version is not None:
             self._find_version(version)
+        self.recover()
         self._note_what_was_found()
 
         def prepare() -> Entry:
@@ -249,6 +259,7 @@ class Registry:
 
         with self.journal.record(prepare) as entry:
             self._carry_out(entry)
+        note_head(self.head, entry)
         return entry
 
     def _note_what_was_found(self) -> None:
@@ -276,6 +287,9 @@ class Registry:
             return {}, {name: [before.get(name), value] for name, value in tags.items()}
 
         return change
+
+    def _refuse_forged(self, version: str) -> Any:
+        return refuse_forged(self.journal, self._find_version(version), OWN_TAGS[1:])
 
 
 def _nothing(_: dict[str, str]) -> tuple[Moves, Moves]:

@@ -9,10 +9,10 @@ from typing import Any
 
 from fullcircle.core.errors import ModelError, StorageError
 from fullcircle.registry.acts import Registry
-from fullcircle.registry.addresses import list_versions
+from fullcircle.registry.addresses import find_by_number, list_aliases, list_versions
 from fullcircle.registry.digests import MANIFEST, digest_files
 from fullcircle.registry.rules import CHALLENGER, OWN_TAGS
-from fullcircle.registry.storage import SEAL, enter_version, fetch_version
+from fullcircle.registry.storage import SEAL, check_files, enter_version, fetch_version
 
 _COPIED_FROM = "copied_from"
 
@@ -48,6 +48,18 @@ def export_files(version: Any, target: Path) -> list[str]:
     return sorted(digest_files(target))
 
 
+def find_changed_files(registry: Registry) -> list[str]:
+    """Say which versions that have a role hold other files than were registered."""
+    faults = []
+    for number in sorted(set(list_aliases(registry.model).values()), key=int):
+        try:
+            with fetched(find_by_number(registry.model, number)):
+                pass
+        except ModelError as error:
+            faults.append(str(error))
+    return faults
+
+
 def find_copy(registry: Registry, version: Any) -> Any:
     """Find a version here that holds the same files; None where there is none."""
     same = [v for v in list_versions(registry.model) if v.tags.get(SEAL) == version.tags.get(SEAL)]
@@ -55,7 +67,13 @@ def find_copy(registry: Registry, version: Any) -> Any:
 
 
 def enter_copy(
-    registry: Registry, version: Any, files: Path, experiment_id: str, origin: str, why: str
+    registry: Registry,
+    version: Any,
+    files: Path,
+    experiment_id: str,
+    origin: str,
+    why: str,
+    trainer: dict[str, Any] | None = None,
 ) -> str:
     """Register files that were fetched elsewhere as a challenger here, and give its version.
 
@@ -66,6 +84,7 @@ def enter_copy(
         experiment_id: Experiment that the run which notes the copy belongs to.
         origin: Name of the environment that it comes from.
         why: Reason, for the log.
+        trainer: Who trained it there, and how that is known.
 
     Raises:
         ModelError: What arrived is not what was sent.
@@ -87,15 +106,14 @@ def enter_copy(
         told = version.description
         number = enter_version(registry.model, logged, run.info.run_id, tags, told).version
     _check_arrival(registry.model, number)
-    evidence = {SEAL: version.tags[SEAL], "from": copied}
+    evidence = {SEAL: version.tags[SEAL], "from": copied, "trained_by": trainer}
     registry.give_role(number, CHALLENGER, "copy", why, evidence)
     return number
 
 
 def _check_arrival(model: str, number: str) -> None:
-    from fullcircle.registry.addresses import find_by_number
-
-    with fetched(find_by_number(model, number)) as files:
+    with tempfile.TemporaryDirectory() as place:
+        files = check_files(find_by_number(model, number), place)
         if not (files / MANIFEST).is_file():
             raise ModelError(f"{model} v{number} arrived without {MANIFEST}.")
 

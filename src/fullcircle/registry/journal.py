@@ -2,18 +2,18 @@
 
 So it is shared by all who share the server, written under their own names, and seen in the UI.
 A run's status says how far the act came: RUNNING while it is under way, FINISHED when it is done,
-KILLED when it was given up. An act that is under way keeps others waiting, so that no two move
-aliases at once: each writes its entry first and looks afterwards who else did; of two that meet,
-at least one sees the other and stands back (the bakery of Lamport, CACM 17 (1974) 453-455).
+KILLED when it was given up. What became of an act whose process died is settled by the next one.
+An act that is under way keeps others waiting, so that no two move aliases at once: each writes its
+entry first and looks afterwards who else did; of two that meet, at least one sees the other and
+stands back (the bakery of Lamport, CACM 17 (1974) 453-455).
 """
 
-import getpass
 import os
 import platform
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,6 +23,7 @@ import psutil
 
 from fullcircle.core.audit import Entry, Kept, newest_seals
 from fullcircle.core.errors import ModelError
+from fullcircle.registry.actors import identify_actor, name_actor
 
 _STATES = {"RUNNING": "under way", "FINISHED": "done"}
 _PATIENCE_SECONDS = 20.0
@@ -34,17 +35,43 @@ _ENTRY, _SEAL, _PROCESS = "entry", "seal", "process"
 class Journal:
     """The log of one registered model."""
 
-    def __init__(self, model: str, tracking_uri: str | None = None) -> None:
-        """Open the log of a model by its three-level name; None takes MLflow's current server."""
+    def __init__(
+        self,
+        model: str,
+        tracking_uri: str | None = None,
+        settle: Callable[[Entry], bool] = lambda _: False,
+    ) -> None:
+        """Open a log.
+
+        Args:
+            model: The model's three-level name.
+            tracking_uri: MLflow's server; None takes the current one.
+            settle: Takes back what came of an act whose process died, and tells whether instead
+                all of it had been done.
+        """
         from mlflow import MlflowClient
 
         self.model = model
+        self._settle = settle
         self._client = MlflowClient(tracking_uri=tracking_uri)
         self._experiment: str | None = None
 
     def entries(self) -> list[Kept]:
         """Give every entry, oldest first."""
         return list(map(_as_kept, self._runs()))[::-1]
+
+    def find_entries(self, version: str) -> list[Kept]:
+        """Give the entries on a version, oldest first, without reading all others."""
+        named = f"attributes.run_name LIKE '%v{version}'"
+        return list(map(_as_kept, self._runs(named)))[::-1]
+
+    def recover(self) -> None:
+        """Settle the acts whose processes died, if there are any.
+
+        Raises:
+            ModelError: The tracking server does not say who is at work.
+        """
+        self._someone_is_at_work(list(islice(self._runs(), _NEWEST)))
 
     @contextmanager
     def record(self, prepare: Callable[[], Entry]) -> Iterator[Entry]:
@@ -72,7 +99,7 @@ class Journal:
             if self._someone_is_at_work(before):
                 time.sleep(0.2)
                 continue
-            entry = _follow(before, prepare())
+            entry = _follow(before, prepare(), self._client.tracking_uri)
             run = self._write(entry)
             if self._is_alone(run, before):
                 return run, entry
@@ -83,13 +110,20 @@ class Journal:
         )
 
     def _someone_is_at_work(self, runs: list[Any]) -> bool:
-        """Tell whether an act is under way; give up those whose process is gone."""
+        """Tell whether an act is under way; settle those whose process is gone, newest first."""
         working = [run for run in runs if run.info.status == "RUNNING"]
         for run in list(working):
             if _is_stale(run):
-                self._client.set_terminated(run.info.run_id, "KILLED")
+                self._client.set_terminated(run.info.run_id, self._settle_run(run))
                 working.remove(run)
         return bool(working)
+
+    def _settle_run(self, run: Any) -> str:
+        try:
+            entry = Entry.from_json(run.data.tags[_ENTRY])
+        except (KeyError, ValueError):
+            return "KILLED"
+        return "FINISHED" if self._settle(entry) else "KILLED"
 
     def _is_alone(self, own: str, before: list[Any]) -> bool:
         """Tell whether no entry has come since the own one was prepared."""
@@ -115,12 +149,14 @@ class Journal:
         )
         return str(run.info.run_id)
 
-    def _runs(self) -> Iterator[Any]:
+    def _runs(self, which: str = "") -> Iterator[Any]:
         """Give the runs that hold entries, newest first."""
-        token: str | None = ""
+        experiment = self._find_experiment()
+        token: str | None = None if experiment is None else ""
         while token is not None:
             page = self._client.search_runs(
-                [self._experiment_id()],
+                [experiment],
+                which,
                 order_by=["attributes.start_time DESC"],
                 page_token=token or None,
             )
@@ -131,26 +167,29 @@ class Journal:
         """Find the experiment that holds the log, or make it."""
         from mlflow import MlflowException
 
+        if (found := self._find_experiment()) is not None:
+            return found
+        with suppress(MlflowException):  # somebody else made it in between
+            self._client.create_experiment(f"{self.model} log")
+        return str(self._find_experiment())
+
+    def _find_experiment(self) -> str | None:
         if self._experiment is None:
-            name = f"{self.model} log"
-            found = self._client.get_experiment_by_name(name)
-            try:
-                self._experiment = (
-                    found.experiment_id if found else self._client.create_experiment(name)
-                )
-            except MlflowException:  # somebody else made it in between
-                self._experiment = self._client.get_experiment_by_name(name).experiment_id
+            found = self._client.get_experiment_by_name(f"{self.model} log")
+            self._experiment = None if found is None else str(found.experiment_id)
         return self._experiment
 
 
-def _follow(runs: list[Any], entry: Entry) -> Entry:
+def _follow(runs: list[Any], entry: Entry, tracking_uri: str) -> Entry:
     """Give the entry its place behind those that there are."""
     entries = [Entry.from_json(run.data.tags[_ENTRY]) for run in runs]
+    who = name_actor()
     return replace(
         entry,
         number=1 + max((each.number for each in entries), default=0),
         at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        who=name_actor(),
+        who=who,
+        evidence={**entry.evidence, "actor": identify_actor(who, tracking_uri)},
         previous=newest_seals(entries),
     )
 
@@ -171,8 +210,3 @@ def _is_stale(run: Any) -> bool:
 
 def _name_process() -> str:
     return f"{platform.node()}:{os.getpid()}"
-
-
-def name_actor() -> str:
-    """Name who acts: the user of the tracking server, or of the machine."""
-    return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()

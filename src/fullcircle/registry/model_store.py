@@ -4,7 +4,7 @@ from typing import Any
 
 from fullcircle.core.audit import Entry
 from fullcircle.core.errors import ModelError
-from fullcircle.registry.addresses import find_by_number, find_model
+from fullcircle.registry.addresses import find_by_number, find_model, list_aliases
 
 DESCRIPTION_CHANGE = "description"  # name under which an entry changes a version's description
 
@@ -27,6 +27,29 @@ class ModelStore:
             self.change(entry.version, name, after)
         for alias, (before, after) in entry.moves.items():
             self.move(alias, before, after)
+
+    def settle(self, entry: Entry) -> bool:
+        """Take back what came of an act that died, unless all of it had been done.
+
+        What other hands have changed since stays as it is.
+
+        Returns:
+            Whether all of it had been done.
+        """
+        aliases = list_aliases(self._model)
+        moves = {alias: aliases.get(alias) for alias in entry.moves}
+        changes = {name: self.read(entry.version, name) for name in entry.changes}
+        done = [moves[name] == after for name, (_, after) in entry.moves.items()]
+        done += [changes[name] == after for name, (_, after) in entry.changes.items()]
+        if all(done):
+            return True
+        for alias, (before, after) in reversed(entry.moves.items()):
+            if moves[alias] == after:
+                self.move(alias, after, before)
+        for name, (before, after) in entry.changes.items():
+            if changes[name] == after:
+                self.change(entry.version, name, before)
+        return False
 
     def move(self, alias: str, before: str | None, after: str | None) -> None:
         """Give an alias to another version, or take it away from the one that has it."""

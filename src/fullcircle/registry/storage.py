@@ -23,8 +23,10 @@ from fullcircle.registry.flavours import (
     load_adopted,
     load_pickled,
 )
+from fullcircle.registry.journal import Journal
 from fullcircle.registry.requirements import list_requirements
 from fullcircle.registry.trusted_types import TRUSTED_TYPES, load_skops
+from fullcircle.registry.verification import refuse_forged
 
 DESCRIPTION, EXAMPLE = "fullcircle.json", "input_example.json"
 SEAL = "digest"  # tag of a version: one digest for all its files
@@ -122,10 +124,22 @@ def read_model(version: Any, *, allow_code: bool = False) -> Model:
 
 
 def fetch_version(version: Any, place: str) -> Path:
-    """Download a version's files and check them against the digest in the registry.
+    """Download a version's files and check them against its digest, and that against the log.
 
     Raises:
-        ModelError: The files are gone, or a file is not what was registered: it is named.
+        ModelError: The files are gone, or a file is not what was registered: it is named. Or the
+            digest is not the one that the log names.
+    """
+    folder = check_files(version, place)
+    refuse_forged(Journal(version.name), version)
+    return folder
+
+
+def check_files(version: Any, place: str) -> Path:
+    """Download a version's files and check them against the digest that its tag names.
+
+    Raises:
+        ModelError: As ``fetch_version``, but for the log.
     """
     registration = _name(version)
     try:

@@ -86,4 +86,5 @@ class ModelShelf:
             "latency_ms": measure_latency(model),
             "size_mb": sum(file.stat().st_size for file in files) / 1e6,
             "approvals": [],
+            "trainer": None,
         }

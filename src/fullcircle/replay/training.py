@@ -100,6 +100,7 @@ class Trainer:
             "gate_set": trained.gate_set,
             "challenger_probe": self._shelf.probe(trained.model),
             "rolled_back": [],
+            "kept_decision": None,
             "feature_tables": world.tables,
             "intake_report": world.intake,
         }

@@ -96,6 +96,11 @@ class EndpointFolder:
         """What the supervisor says of itself: address, process, log."""
         return self.path / "status.json"
 
+    @property
+    def uptime(self) -> Path:
+        """When the endpoint was up."""
+        return self.path / "uptime.json"
+
 
 def make_private_dir(path: Path) -> None:
     """Create a folder that its owner alone may enter; one that exists is closed to others."""

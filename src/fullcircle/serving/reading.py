@@ -1,17 +1,17 @@
 """The endpoint's log, read for people: an A/B comparison, and what predictions cost."""
 
+from datetime import datetime
 from typing import Any
 
 import ibis
 
 from fullcircle.core.errors import DataError
+from fullcircle.core.service import ServiceSettings, Uptime, measure_costs
 from fullcircle.datasets.delta_table_dataset import is_delta
 from fullcircle.serving.comparing import COLUMNS, Evidence, compare_log
 from fullcircle.serving.folder import read_json
 from fullcircle.serving.opening import find_folder
 from fullcircle.serving.traffic import read_traffic
-
-_HOUR_MS = 3_600_000
 
 
 def gather_evidence(
@@ -54,42 +54,34 @@ def gather_evidence(
     )
 
 
-def count_costs(context: Any) -> list[dict[str, Any]]:
-    """Say per day what predictions cost by the declared price of an hour of the machine.
+def count_costs(context: Any, by: str, change_at: datetime | None) -> list[dict[str, Any]]:
+    """Say what the endpoint costs by the declared price of an hour of the machine.
+
+    Args:
+        context: The project's context.
+        by: ``day``, ``hour`` (of the day) or ``change`` (before and after it).
+        change_at: The moment of the change; None takes ``service.change_at``.
 
     Returns:
-        Per day: requests, predictions, seconds of the processor, its milliseconds and the money
-        per thousand predictions.
+        A row each: requests, predictions, processor time, hours up, utilisation and money.
 
     Raises:
-        DataError: There is no log yet.
+        DataError: There is no log yet, or no moment of a change was named.
     """
-    settings = context.params.get("serving", {})
-    price, currency = float(settings.get("price_per_hour", 0)), settings.get("currency", "")
+    settings: ServiceSettings = context.catalog.load("params:service")
     log = _read_log(context.catalog, "endpoint_requests")
-    served = log.filter(log.status == 200)
-    days = (
-        served.group_by("date")
-        .aggregate(requests=served.count(), rows=served["rows"].sum(), ms=served.cpu_ms.sum())
-        .order_by("date")
-        .to_pyarrow()
-        .to_pylist()
-    )
-    found = []
-    for day in days:
-        thousands = max(day["rows"], 1) / 1000
-        money = day["ms"] / _HOUR_MS * price / thousands
-        found.append(
-            {
-                "date": str(day["date"]),
-                "requests": day["requests"],
-                "predictions": day["rows"],
-                "cpu_seconds": round(day["ms"] / 1000, 3),
-                "cpu_ms_per_thousand": round(day["ms"] / thousands, 1),
-                "cost_per_thousand": f"{money:.3g} {currency}",
-            }
-        )
-    return found
+    moment = change_at or (settings.change_at.moment if settings.change_at else None)
+    uptime = Uptime.read(read_json(find_folder(context).uptime))
+    found = measure_costs(log, uptime, settings, moment)
+    if found is None:
+        raise DataError("The endpoint has answered nothing yet. Start it: kedro serve.")
+    if by == "day":
+        return found.by_day
+    if by == "hour":
+        return found.by_hour_of_day
+    if found.change is None:
+        raise DataError("Name the change: --change 2025-04-01T12:00, or service.change_at.")
+    return [{"when": when, **found.change[when]} for when in ("before", "after")]
 
 
 def _read_log(catalog: Any, name: str) -> Any:

@@ -1,10 +1,14 @@
 """How the endpoint behaves, as ``parameters_serving.yml`` declares it."""
 
-from typing import Literal
+import logging
+from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from fullcircle.core.contract import Settings, Share
+
+_logger = logging.getLogger(__name__)
+_MOVED = {"price_per_hour", "currency"}
 
 
 class LogSettings(Settings):
@@ -75,8 +79,6 @@ class ServingSettings(Settings):
         cache_rows: Predictions that a worker remembers by version and features; 0 for none.
         sticky_salt: Another one deals the entities anew to champion and challenger.
         idle_minutes: Without requests for so long, the endpoint stops; None for never.
-        price_per_hour: What the machine costs, to tell the cost of predictions.
-        currency: Of that price.
         log: How predictions reach the log.
         fallback: When the challenger's share goes back to the champion.
     """
@@ -106,7 +108,15 @@ class ServingSettings(Settings):
     cache_rows: NonNegativeInt = 0
     sticky_salt: str = "fullcircle"
     idle_minutes: PositiveFloat | None = None
-    price_per_hour: float = Field(0.10, ge=0)
-    currency: str = "EUR"
     log: LogSettings = LogSettings()
     fallback: FallbackSettings = FallbackSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_what_moved(cls, given: Any) -> Any:
+        """Leave the price to its one place; files of the version before still name it here."""
+        if not isinstance(given, dict):
+            return given
+        for name in _MOVED & given.keys():
+            _logger.warning("serving.%s counts no more: the one place is service.%s", name, name)
+        return {name: value for name, value in given.items() if name not in _MOVED}

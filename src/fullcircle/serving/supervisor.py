@@ -31,6 +31,7 @@ from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.steering import read_workers, refuse_second
 from fullcircle.serving.tokens import load_tokens
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, read_traffic, set_traffic
+from fullcircle.serving.uptime import Uptime
 from fullcircle.serving.workers import Workers
 
 _logger = logging.getLogger("fullcircle.endpoint")
@@ -64,6 +65,7 @@ class Supervisor:
         self.address = describe_address(self.door, "https" if self.tls else "http")
         self.settings = ServingSettings.model_validate(plan["settings"])
         self._plan = plan
+        self._uptime: Uptime | None = None
         self.workers = Workers(self.settings.workers, self._command, self.door.fileno())
         self._fetcher = Fetcher(self.folder, plan["model"], plan["tracking_uri"])
         self._watchman = Watchman(self.settings.fallback)
@@ -93,6 +95,7 @@ class Supervisor:
         self._clear_counters()
         self._reserved = keep_reserve(self.folder.reserve, self._reserve_bytes)
         self._metrics = Metrics(self.folder.metrics)
+        self._uptime = Uptime(self.folder)
         errands = [
             Thread(target=self._repeat, args=errand, daemon=True)
             for errand in (
@@ -262,6 +265,8 @@ class Supervisor:
         )
 
     def _report(self, state: str) -> None:
+        if self._uptime is not None:
+            self._uptime.beat(last=state != "serving")
         said = {
             "state": state,
             "address": self.address,

@@ -13,6 +13,7 @@ from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import Commands, OneLineErrors, answer, json_option
 from fullcircle.terminal import as_facts, as_table
 
+_MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 _STOP_SECONDS = 30.0
 
 
@@ -59,7 +60,7 @@ def status(place: Place, as_json: bool) -> None:
 @json_option
 def traffic(challenger: float | None, why: str, place: Place, as_json: bool) -> None:
     """Give the challenger a share of the entities, or show the share; while running, at once."""
-    from fullcircle.registry.journal import name_actor
+    from fullcircle.registry.actors import name_actor
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder
     from fullcircle.serving.traffic import read_traffic, set_traffic
@@ -127,16 +128,53 @@ def compare(
 
 @endpoint.command(
     cls=OneLineErrors,
-    example="kedro endpoint costs --json",
-    then="kedro run --pipeline monitoring  # holds them against objectives",
+    example=(
+        "kedro endpoint costs",
+        "kedro endpoint costs --by hour",
+        "kedro endpoint costs --change 2025-04-01T12:00 --json",
+    ),
+    then="kedro run --pipeline monitoring  # keeps them in the service report and in MLflow",
 )
+@click.option(
+    "--by",
+    type=click.Choice(["day", "hour"]),
+    default="day",
+    show_default=True,
+    help="By day, or by hour of the day (UTC).",
+)
+@click.option("--change", type=click.DateTime(_MOMENTS), help="Before and after this moment (UTC).")
 @place_options
 @json_option
-def costs(place: Place, as_json: bool) -> None:
-    """Show what predictions cost: processor's time and money per thousand, by day."""
+def costs(by: str, change: datetime | None, place: Place, as_json: bool) -> None:
+    """Show what predictions cost: hours up, processor's time, and money by service.price_per_hour.
+
+    Hours up are priced whether anybody asks or not; the processor's time is what a fully used
+    machine would cost.
+    """
     from fullcircle.serving.reading import count_costs
 
-    answer(count_costs(place.context), as_json=as_json, show=as_table)
+    moment = None if change is None else change.replace(tzinfo=UTC)
+    rows = count_costs(place.context, "change" if change else by, moment)
+    answer(rows, as_json=as_json, show=_show_costs)
+
+
+def _show_costs(rows: list[dict[str, Any]]) -> Any:
+    """Return the rows as a table, with few digits; what is not known stays blank."""
+    priced = any(row["cost"] is not None for row in rows)
+    money = {"cost", "cost_per_thousand", "processor_cost_per_thousand"}
+    shown = [
+        {n: _shorten(n, value) for n, value in row.items() if priced or n not in money}
+        for row in rows
+    ]
+    return as_table(shown)
+
+
+def _shorten(name: str, value: Any) -> Any:
+    if value is None:
+        return ""
+    if name == "utilisation":
+        return f"{value:.2%}"
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 @endpoint.command(

@@ -137,6 +137,7 @@ def rollback(why: str, place: Place, as_json: bool) -> None:
     from fullcircle.registry.storage import read_model
 
     registry, catalog = place.registry, place.catalog
+    registry.recover()
     target = find_by_alias(registry.model, "previous")
     model = target and read_model(target)  # refuses one whose files are not what they were
     entry = registry.rollback(why)

@@ -1,6 +1,5 @@
 """What two versions have in common and what tells them apart."""
 
-import json
 from typing import Any
 
 import pandas as pd
@@ -11,7 +10,7 @@ from fullcircle.core.evaluation import bootstrap_gain
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Model
-from fullcircle.registry.rules import seal_decision
+from fullcircle.registry.decisions import find_decision
 
 
 def compare_models(
@@ -70,23 +69,3 @@ def describe_version(registry: Any, version: Any, *, html: bool) -> str:
     model, decision = read_model(version), find_decision(registry, str(version.version))
     facts = {**version.tags, "run_id": str(version.run_id)}
     return (write_card_page if html else write_card)(model, decision, facts)
-
-
-def find_decision(registry: Any, version: str) -> dict[str, Any] | None:
-    """Find the gate's last decision on a version, among the artifacts of the run that took it.
-
-    Returns:
-        The decision; None where there was none, or it is not the one that the log tells of.
-    """
-    import mlflow
-
-    judged = [e for e in registry.history() if (e.act, e.version) == ("judge", version)]
-    run = judged[-1].evidence.get("run_id") if judged else None
-    if run is None:
-        return None
-    try:
-        text = mlflow.artifacts.load_text(f"runs:/{run}/promotion_decision.json")
-    except (mlflow.MlflowException, OSError):
-        return None
-    decision: dict[str, Any] = json.loads(text)
-    return decision if seal_decision(decision) == judged[-1].evidence["decision_sha256"] else None

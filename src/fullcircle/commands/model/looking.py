@@ -10,6 +10,8 @@ from fullcircle.commands.model.opening import Place, place_options
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
 from fullcircle.terminal import as_facts, as_table
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
 
 @click.command(
     name="list", cls=OneLineErrors, example="kedro model list", then="kedro model show 3"
@@ -97,13 +99,31 @@ def compare(first: str, second: str, place: Place, as_json: bool) -> None:
 )
 @click.option("--verify", is_flag=True, help="Check that no entry is missing or was changed.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many of the newest.")
+@click.option("--export-head", type=_FILE, help="Write the newest entry's seal to a file.")
+@click.option("--head", type=_FILE, help="With --verify: an exported head, not this machine's.")
 @place_options
 @json_option
-def history(verify: bool, limit: int | None, place: Place, as_json: bool) -> None:
+def history(
+    verify: bool,
+    limit: int | None,
+    export_head: Path | None,
+    head: Path | None,
+    place: Place,
+    as_json: bool,
+) -> None:
     """Tell every act on the registry: who, when, what, why."""
-    if verify:
-        _verify(place, as_json=as_json)
+    if head is not None and not verify:
+        raise click.UsageError("--head belongs to --verify.")
+    if export_head is not None:
+        from fullcircle.registry.verification import export_head as export
+
+        answer(export(place.registry.journal, export_head), as_json=as_json, show=as_facts)
         return
+    if verify:
+        _verify(place, head, as_json=as_json)
+        return
+    from fullcircle.registry.actors import describe_actor
+
     entries = place.registry.history()[-(limit or 0) :]
     if as_json:
         answer([vars(entry) for entry in entries], as_json=True, show=as_table)
@@ -112,7 +132,7 @@ def history(verify: bool, limit: int | None, place: Place, as_json: bool) -> Non
         {
             "": entry.number,
             "when (UTC)": entry.at[:16].replace("T", " "),
-            "who": entry.who,
+            "who": describe_actor(entry.who, entry.evidence.get("actor")),
             "act": entry.act,
             "version": entry.version,
             "changed": _tell_changes({**entry.moves, **entry.changes}),
@@ -123,11 +143,15 @@ def history(verify: bool, limit: int | None, place: Place, as_json: bool) -> Non
     answer(rows, as_json=False, show=as_table)
 
 
-def _verify(place: Place, *, as_json: bool) -> None:
-    """Say whether the log is whole; end with a status of 1 where it is not."""
-    faults, count = place.registry.verify(), len(place.registry.journal.entries())
+def _verify(place: Place, head: Path | None, *, as_json: bool) -> None:
+    """Say whether log, tags and files agree; end with a status of 1 where they do not."""
+    from fullcircle.registry.copying import find_changed_files
+
+    registry = place.registry
+    faults, count = registry.verify(head), len(registry.journal.entries())
+    faults += find_changed_files(registry)
     facts = {"whole": not faults, "entries": count, "faults": faults}
-    said = faults or [f"The log is whole: {count} entries."]
+    said = faults or [f"The log is whole: {count} entries. Tags and files are as it says."]
     answer(facts, as_json=as_json, show=lambda _: "\n".join(said))
     if faults:
         raise click.exceptions.Exit(1)

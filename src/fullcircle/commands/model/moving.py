@@ -28,10 +28,12 @@ def copy(version: str, target: str, why: str, yes: bool, place: Place, as_json: 
     import mlflow
 
     from fullcircle.registry.copying import enter_copy, fetched, find_copy, find_experiment
+    from fullcircle.registry.verification import find_trainer
 
     found, source = place.find(version), place.registry
     name, origin = f"{found.name} v{found.version}", place.env or "this environment"
     here = mlflow.get_tracking_uri()
+    trainer = find_trainer(source.journal, str(found.version))
     if not yes:
         confirm(f"Copy {name} to {target}?")
     with fetched(found) as files:
@@ -45,7 +47,7 @@ def copy(version: str, target: str, why: str, yes: bool, place: Place, as_json: 
                 f"{_say_next(same.version, target)}"
             )
         experiment = find_experiment(there.context.mlflow.tracking.experiment.name)
-        number = enter_copy(registry, found, files, experiment, origin, why)
+        number = enter_copy(registry, found, files, experiment, origin, why, trainer)
     digest = found.tags["digest"]
     mlflow.set_tracking_uri(here)
     source.note_copy(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from fullcircle.core.edge_cases import CASES, find_edge_faults
 from fullcircle.core.gate.case import Case
+from fullcircle.core.logged import is_same_person
 from fullcircle.core.training.estimators import as_inputs
 
 _NUMBERS = {"double", "float", "long", "integer", "boolean"}
@@ -86,11 +87,20 @@ def within_size(case: Case) -> tuple[bool, str]:
 
 
 def approved_by_a_person(case: Case) -> tuple[bool, str]:
-    """Has a person approved of this very version?"""
-    approvals = list(_require_probe(case)["approvals"])
+    """Has a person approved of this very version, and another than who trained it if so asked?"""
+    probe = _require_probe(case)
+    approvals = list(probe["approvals"])
     if not approvals:
         return False, f"nobody has approved of {case.evidence.model} yet: kedro model approve"
-    return True, f"approved: {'; '.join(map(str, approvals))}"
+    if case.settings.four_eyes:
+        trainer = probe["trainer"]
+        if not trainer:
+            return False, "nobody knows who trained it, so that no approval is surely another's"
+        approvals = [each for each in approvals if not is_same_person(each, trainer)]
+        if not approvals:
+            return False, f"approved by nobody but {trainer['who']}, who trained it (four_eyes)"
+    named = "; ".join(f"{each['who']}: {each['why']}" for each in approvals)
+    return True, f"approved: {named}"
 
 
 def _require_probe(case: Case) -> Mapping[str, Any]:

@@ -39,6 +39,7 @@ class GateSettings(Settings):
         max_repeated_share: Largest share of gate rows that may repeat another one's features and
             label, where rows are divided by key.
         approval: Whether a person must have approved of the challenger.
+        four_eyes: Whether that person must be another one than who trained it.
     """
 
     min_rows: int = Field(ge=1)
@@ -58,6 +59,7 @@ class GateSettings(Settings):
     max_rejected_share: Annotated[float, Field(ge=0, le=1)] | None = 0.05
     max_repeated_share: Annotated[float, Field(ge=0, le=1)] | None = 0.05
     approval: bool = False
+    four_eyes: bool = False
 
     @field_validator("minimum", mode="before")
     @classmethod
@@ -69,6 +71,8 @@ class GateSettings(Settings):
     def _be_consistent(self) -> Self:
         if (self.comparison == "non_inferiority") != (self.margin is not None):
             raise ValueError("comparison non_inferiority, and no other, needs a 'margin' above 0")
+        if self.four_eyes and not self.approval:
+            raise ValueError("four_eyes asks who approved: it needs 'approval: true'")
         raise_if_unknown(self.minimum, "minimum")
         return self
 

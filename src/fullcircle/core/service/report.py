@@ -1,5 +1,6 @@
 """The service held against what was declared, over the newest days of its log."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.drift.problems import Problem
+from fullcircle.core.service.costs import Uptime, measure_costs
 from fullcircle.core.service.counting import (
     COLUMNS,
     busiest_minute,
@@ -22,7 +24,10 @@ _DAY_HOURS = 24
 
 
 def measure_service(
-    log: ir.Table | None, settings: ServiceSettings, as_of: datetime
+    log: ir.Table | None,
+    settings: ServiceSettings,
+    as_of: datetime,
+    uptime: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Report on the days up to the clock, or on the newest days where the log begins later.
 
@@ -34,12 +39,14 @@ def measure_service(
             ``latency_ms``, ``cpu_ms``, ``role``, ``model_version``; None where there is none.
         settings: What is expected.
         as_of: The clock.
+        uptime: When the endpoint was up, as it keeps it; None where it kept nothing.
 
     Returns:
         ``present``, and where it is: ``basis``, ``first``, ``last`` and ``days``; ``requests``,
         ``rows``, ``latency_ms``, ``error_share``, ``refused_share`` of the routes that predict;
         ``per_second`` on average and in the busiest minute; ``objectives``: each with limit,
-        value, and whether it is met (None: too few requests); ``cost``; ``memory`` of the workers;
+        value, and whether it is met (None: too few requests); ``cost``; ``costs`` by hours up and
+        by processor time, by hour of the day, before and after a change; ``memory`` of the workers;
         ``by_day``, ``by_route``,
         ``by_version``; ``problems``.
     """
@@ -74,6 +81,7 @@ def measure_service(
         "per_second": per_second,
         "objectives": _judge(whole, per_second, settings),
         "cost": _price(whole["rows"], int(counted["date"].nunique()), settings),
+        "costs": _describe_costs(window, uptime, settings),
         "memory": describe_memory(measure_memory(window)),
         "by_day": _split(predicting, ["date"]),
         "by_route": _split(counted, ["route"]),
@@ -148,6 +156,17 @@ def _meets(value: float | None, limit: float, *, at_most: bool) -> bool:
     if value is None:
         return False
     return value <= limit if at_most else value >= limit
+
+
+def _describe_costs(
+    window: ir.Table, uptime: Mapping[str, Any] | None, settings: ServiceSettings
+) -> dict[str, Any] | None:
+    """Return what the window cost, by hour of the day, and before and after a named change."""
+    moment = settings.change_at.moment if settings.change_at else None
+    found = measure_costs(window, Uptime.read(uptime), settings, moment)
+    if found is None:
+        return None
+    return {**found.whole, "by_hour_of_day": found.by_hour_of_day, "change": found.change}
 
 
 def describe_memory(workers: list[dict[str, Any]]) -> dict[str, Any]:

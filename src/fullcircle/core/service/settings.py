@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from fullcircle.core.contract import Settings
+from fullcircle.core.contract import Clock, Settings
 
 
 class ServiceSettings(Settings):
@@ -15,8 +15,9 @@ class ServiceSettings(Settings):
         max_p99_ms: 99 of 100 are.
         max_error_share: Share of requests that the service may fail (status 500 and above).
         min_rows_per_second: Predictions a second that it has given in its busiest minute.
-        price_per_hour: What the machines cost an hour, all together.
+        price_per_hour: What the machine costs an hour; the one place for it. None leaves money out.
         currency: Of the price.
+        change_at: A moment before and after which the costs are compared; None compares nothing.
     """
 
     window_days: int = Field(default=7, ge=1)
@@ -27,3 +28,4 @@ class ServiceSettings(Settings):
     min_rows_per_second: float | None = Field(default=None, gt=0)
     price_per_hour: float | None = Field(default=None, ge=0)
     currency: str = "EUR"
+    change_at: Clock | None = None

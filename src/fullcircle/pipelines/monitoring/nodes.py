@@ -65,10 +65,13 @@ def report_performance(  # noqa: PLR0913, PLR0917 - every source, and what was f
 
 
 def report_service(
-    endpoint_log: ir.Table | None, service: ServiceSettings, as_of: Clock
+    endpoint_log: ir.Table | None,
+    service: ServiceSettings,
+    as_of: Clock,
+    endpoint_uptime: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Hold the endpoint's log against what was declared; without a log say that there is none."""
-    return measure_service(endpoint_log, service, as_of.moment)
+    return measure_service(endpoint_log, service, as_of.moment, endpoint_uptime)
 
 
 def judge_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at

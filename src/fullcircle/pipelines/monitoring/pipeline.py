@@ -42,7 +42,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
             node(
                 nodes.report_service,
-                ["endpoint_log", "params:service", "params:as_of"],
+                ["endpoint_log", "params:service", "params:as_of", "endpoint_uptime"],
                 "service_report",
                 name="report_service",
             ),

@@ -27,6 +27,7 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
     gate_set: pd.DataFrame,
     challenger_probe: dict[str, Any],
     rolled_back: list[dict[str, Any]],
+    kept_decision: dict[str, Any] | None,
     feature_tables: Mapping[str, KeyedTable],
     intake_report: dict[str, Any],
     problem: ProblemSpec,
@@ -35,9 +36,15 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
 ) -> dict[str, Any]:
     """Compare challenger and incumbent on the same gate rows, look at all else, and decide.
 
+    Where the challenger is the champion already, the decision that made it one stands.
+
     Returns:
         The decision with its checks, and who was compared with whom.
     """
+    if _is_champion(challenger, incumbent):
+        if kept_decision is not None:
+            return kept_decision
+        incumbent = None  # what made it champion is gone: look at it again, beside nobody
     predicted, error = _predict_or_explain(challenger, gate_set)
     champion, champion_error = _predict_or_explain(incumbent, gate_set)
     evidence = Evidence(
@@ -65,6 +72,13 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
         "gate_rows": len(gate_set),
         **decision.as_dict(),
     }
+
+
+def _is_champion(challenger: Model, incumbent: Model | None) -> bool:
+    """Tell whether the challenger is the champion's very version."""
+    if incumbent is None or incumbent.registration is None:
+        return False
+    return incumbent.registration == challenger.registration
 
 
 def _predict_or_explain(

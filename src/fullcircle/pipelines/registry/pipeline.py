@@ -19,6 +19,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "gate_set",
                     "challenger_probe",
                     "rolled_back",
+                    "kept_decision",
                     "feature_tables",
                     "intake_report",
                     "params:problem",
