@@ -155,7 +155,7 @@ REFUSED = {
     ("--runner", "ParallelRunner"): "--runner=ParallelRunner cannot work here",
     ("--async",): "--async cannot work here",
     ("--runner-params", "is_async=true"): "--async cannot work here",
-    ("--nodes", "make_challenger"): "--from-nodes",
+    ("--nodes", "make_challenger"): "--from-nodes fit_finalists,select_all_train_rows",
 }
 
 

@@ -60,7 +60,7 @@ class RunnerHook:
             raise _refuse("ThreadRunner", f"use {__name__}.{OneThreadRunner.__name__}")
         absent = sorted(name for name in pipeline.inputs() if name not in catalog)
         if absent:
-            raise ConfigurationError(_explain_absent(absent, pipeline))
+            raise ConfigurationError(_explain_absent(absent, pipeline, catalog))
 
     @hook_impl(tryfirst=True)
     def before_node_run(self, node: Node, is_async: bool) -> None:
@@ -77,18 +77,24 @@ def _refuse(what: str, instead: str) -> ConfigurationError:
     return ConfigurationError(f"{what} cannot work here, for {_WHY}: {instead}.")
 
 
-def _explain_absent(absent: list[str], pipeline: Pipeline) -> str:
-    from kedro.framework.project import pipelines
-
-    makers = sorted(
-        {
-            node.name
-            for node in pipelines["__default__"].nodes
-            if set(node.outputs) & set(absent) and node not in pipeline.nodes
-        }
-    )
+def _explain_absent(absent: list[str], pipeline: Pipeline, catalog: DataCatalog) -> str:
+    makers = _find_makers(absent, pipeline, catalog)
     begin = f" Begin with what makes it: --from-nodes {','.join(makers)}." if makers else ""
     return (
         f"The nodes that were chosen need {', '.join(absent)}, which lies in memory only for as "
         f"long as a run.{begin}"
     )
+
+
+def _find_makers(absent: list[str], pipeline: Pipeline, catalog: DataCatalog) -> list[str]:
+    """Find the nodes to begin with, whose own inputs are all stored."""
+    from kedro.framework.project import pipelines
+
+    chosen, begin, wanted = set(pipeline.nodes), set(), set(absent)
+    while wanted:
+        makers = {n for n in pipelines["__default__"].nodes if wanted & set(n.outputs)} - chosen
+        chosen |= makers
+        needed = {n: {name for name in n.inputs if name not in catalog} for n in makers}
+        begin |= {n.name for n in makers if not needed[n]}
+        wanted = set().union(*needed.values())
+    return sorted(begin)
