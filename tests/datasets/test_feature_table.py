@@ -180,6 +180,31 @@ def test_history_tells_who_wrote_how_much(tmp_path: Path) -> None:
     assert newest["git_commit"]
 
 
+def test_history_names_the_user_of_the_server_before_that_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every kind of write and maintenance names who did it; without a name, the number does."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    table(tmp_path).save(rows(("a", 0, 1)))
+    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME")
+    monkeypatch.setattr("getpass.getuser", lambda: "grace")
+    table(tmp_path, mode="append").save(rows(("b", 0, 1)))
+    table(tmp_path, mode="overwrite").save(rows(("c", 0, 1)))
+    monkeypatch.setattr("getpass.getuser", _know_no_name)
+    table(tmp_path, mode="append").save(rows(("d", 0, 1)))
+    table(tmp_path).maintain()
+    nobody = f"uid {os.getuid()}"
+    told = [(version["operation"], version["user"]) for version in table(tmp_path).history()]
+    assert told[0] == ("OPTIMIZE", nobody)
+    written = [user for operation, user in told if operation in ("WRITE", "MERGE")]
+    assert written == [nobody, "grace", "grace", "ada"]
+    assert table(tmp_path).history(1) == table(tmp_path).history()[:1]
+
+
+def _know_no_name() -> str:
+    raise KeyError("getpwuid(): uid not found: 1234")
+
+
 def test_maintenance_keeps_every_row(tmp_path: Path) -> None:
     """Compaction and vacuum leave fewer files and the same rows."""
     dataset = table(tmp_path, mode="append")

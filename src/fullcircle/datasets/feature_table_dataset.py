@@ -146,9 +146,9 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
         rows = get_embedded().read_delta(open_delta(self.path, self._version))
         return preview_rows(rows, nrows)
 
-    def history(self) -> list[dict[str, Any]]:
-        """List the versions, newest first: version, moment, operation, rows, run id, commit."""
-        return [_describe_commit(commit) for commit in DeltaTable(self.path).history()]
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """List the versions, newest first: number, moment, operation, rows, user, run, commit."""
+        return [_describe_commit(commit) for commit in DeltaTable(self.path).history(limit)]
 
     def maintain(self, retention_days: float = 7.0) -> dict[str, int]:
         """Compact small files, and delete those that no version of the last days needs.
@@ -251,6 +251,7 @@ def _describe_commit(commit: dict[str, Any]) -> dict[str, Any]:
         "at": datetime.fromtimestamp(commit["timestamp"] / 1000, UTC).isoformat(),
         "operation": commit["operation"],
         "rows": commit.get("rows", ""),
+        "user": commit.get("user", ""),
         "run_id": commit.get("run_id", ""),
         "git_commit": commit.get("git_commit", ""),
     }
