@@ -28,8 +28,9 @@ from fullcircle.serving.app import Endpoint
 from fullcircle.serving.collector import Collector
 from fullcircle.serving.fetching import Fetcher
 from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.problems import Problems
 from fullcircle.serving.settings import ServingSettings
-from fullcircle.serving.worker import build_endpoint
+from fullcircle.serving.worker import build_app, build_endpoint
 
 NAME = "catalog.schema.model"
 HABITS = FeatureTable(keys=["who"], event_time="at")
@@ -48,12 +49,14 @@ class Stage:
         settings: Of the endpoint, where they differ.
         store: Address of the online store; a file by default.
         private: Columns that the contract calls private.
+        problem: Name of the problem.
     """
 
     path: Path
     settings: dict[str, Any] = field(default_factory=dict)
     store: str = ""
     private: list[str] = field(default_factory=list)
+    problem: str = "shop"
 
     def __post_init__(self) -> None:
         self.store = self.store or str(self.path / "online.db")
@@ -69,7 +72,7 @@ class Stage:
         )
         plan = {
             "contract": {
-                "name": "shop",
+                "name": self.problem,
                 "row_id": "id",
                 "entity_keys": ["who"],
                 "event_time": "at",
@@ -129,12 +132,22 @@ class Stage:
 
 
 class Client:
-    """Asks an endpoint in this process, without a socket."""
+    """Asks an endpoint in this process, without a socket, and those beside it.
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
+    Attributes:
+        prefix: What every path begins with.
+        endpoint: The first.
+        endpoints: By problem.
+    """
+
+    prefix = ""
+
+    def __init__(self, endpoint: Endpoint, *beside: Endpoint, app: Any = None) -> None:
+        self.endpoint, self._app = endpoint, app or Problems([endpoint])
+        self.endpoints = {one.problem: one for one in (endpoint, *beside)}
         self._runner = asyncio.Runner()
-        self._runner.run(endpoint.room.load())
+        for one in self.endpoints.values():
+            self._runner.run(one.room.load())
 
     def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         """Send one request."""
@@ -144,10 +157,13 @@ class Client:
         """Send requests at once."""
 
         async def send() -> list[httpx.Response]:
-            transport = httpx.ASGITransport(app=self.endpoint, raise_app_exceptions=False)
+            transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
             base = "http://localhost"
             async with httpx.AsyncClient(transport=transport, base_url=base) as client:
-                asked = [client.request(method, path, **how) for method, path, how in requests]
+                asked = [
+                    client.request(method, f"{self.prefix}{path}", **how)
+                    for method, path, how in requests
+                ]
                 answers = await asyncio.gather(*asked)
             await asyncio.sleep(0.01)  # what follows an answer, such as a shadow's
             return list(answers)
@@ -169,23 +185,28 @@ class Client:
         assert answer.status_code == 400, answer.text
         return str(answer.json()["error"])
 
-    def reload(self) -> None:
+    def reload(self, problem: str | None = None) -> None:
         """Let the room look at its files now."""
-        room = self.endpoint.room
+        room = (self.endpoints[problem] if problem else self.endpoint).room
         room._roles.changed()
         room._tokens.changed()
         self._runner.run(room.load())
 
     def close(self) -> None:
         """End in order."""
-        self._runner.run(self.endpoint.close())
+        for one in self.endpoints.values():
+            self._runner.run(one.close())
         self._runner.close()
 
 
 @contextmanager
-def opened(stage: Stage, *, private: bool = True) -> Iterator[Client]:
+def opened(stage: Stage, *beside: Stage, private: bool = True) -> Iterator[Client]:
     """Open an endpoint in this process, as at a socket of this machine alone or of a network."""
-    client = Client(build_endpoint(stage.folder, 0, private=private))
+    shared = stage.folder
+    endpoints = [
+        build_endpoint(one.folder, 0, private=private, shared=shared) for one in (stage, *beside)
+    ]
+    client = Client(*endpoints, app=build_app(endpoints, shared, private=private))
     try:
         yield client
     finally:
@@ -193,11 +214,14 @@ def opened(stage: Stage, *, private: bool = True) -> Iterator[Client]:
 
 
 @contextmanager
-def served(stage: Stage, **environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def served(
+    stage: Stage, *beside: Stage, **environment: str
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Serve in processes of their own; gives the address once somebody listens there."""
+    folders = [str(one.folder.path) for one in (stage, *beside)]
     with (stage.path / "serve.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "fullcircle.serving", str(stage.folder.path)],
+            [sys.executable, "-m", "fullcircle.serving", *folders],
             env={**os.environ, **environment},
             stderr=log,
         )

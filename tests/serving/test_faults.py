@@ -125,22 +125,24 @@ def test_the_supervisor_survives_its_own_files(
 ) -> None:
     """Nothing that its files or folders do ends the supervisor's turn, and each fault is said."""
     with open_door("127.0.0.1", 0) as door:
-        supervisor = Supervisor(ready.folder, door)
+        supervisor = Supervisor([ready.folder], door)
+        [upkeep] = supervisor.problems
         ready.folder.roles.write_bytes(b"{")
         ready.folder.workers.mkdir(parents=True, exist_ok=True)
         (ready.folder.workers / "0.json").write_bytes(b"[[[")
-        supervisor._fetcher.asked = True
+        upkeep._fetcher.asked = True
 
         def refuse(*_: Any) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("fullcircle.serving.supervisor.write_json", refuse)
+        monkeypatch.setattr("fullcircle.serving.upkeep.write_json", refuse)
         monkeypatch.setattr(supervisor.workers, "_start", refuse)
         for act in (supervisor._idle, supervisor.workers.start_missing):
-            assert not supervisor._attempt(act)
-        assert supervisor._attempt(supervisor._report, "serving") is None
-        assert any("No space left" in text for text in supervisor._failing.values())
-        assert supervisor.said["state"] == "serving"
+            assert not supervisor._attempts.make(act)
+        supervisor._report()
+        assert any("roles.json" in text for text in upkeep.said["files"])
+        assert any("No space left" in text for text in upkeep.attempts.failing.values())
+        assert upkeep.said["state"] == "serving"
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_challenger_that_fails_costs_nobody_an_answer(
         monkeypatch.setattr(seat.predictor, "predict_values", fail)
         answer = client.predict(FULL)
         assert answer["roles"] == [CHAMPION]
-        assert client.endpoint.metrics.failures.labels(CHALLENGER, "2")._value.get() >= 1
+        assert client.endpoint.metrics.count_failures(CHALLENGER, "2")._value.get() >= 1
     [row] = [row for row in stage.log("predictions") if row["request_id"] == answer["request_id"]]
     assert row["role"] == "champion instead"
 

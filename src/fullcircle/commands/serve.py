@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fullcircle.commands.model.opening import Place, place_options
+from fullcircle.commands.model.opening import Place, places_options
 from fullcircle.commands.one_line import OneLineErrors
 
 
@@ -32,7 +32,10 @@ def require_extra() -> None:
 
 @click.command(
     cls=OneLineErrors,
-    example="kedro serve --port 8080 --workers 2",
+    example=(
+        "kedro serve --port 8080 --workers 2",
+        "kedro serve --problem telco_churn --problem diabetes",
+    ),
     then="curl http://127.0.0.1:8080/ready",
 )
 @click.option("--host", help="Address to listen at; by default this machine alone.")
@@ -42,42 +45,59 @@ def require_extra() -> None:
 @click.option("--certificate", type=click.Path(path_type=Path), help="TLS certificate (PEM).")
 @click.option("--key", type=click.Path(path_type=Path), help="The certificate's private key (PEM).")
 @click.option("--set-up-only", is_flag=True, help="Write the plan for a service manager, and end.")
-@place_options
+@places_options
 def serve(
-    certificate: Path | None, key: Path | None, set_up_only: bool, place: Place, **changes: Any
+    certificate: Path | None,
+    key: Path | None,
+    set_up_only: bool,
+    places: list[Place],
+    **changes: Any,
 ) -> None:
     """Answer requests by the champion, at http://127.0.0.1:8080 unless told otherwise.
 
     It starts without a champion too, and takes the one that comes. Ctrl-C ends it in order.
+    Several problems share port and workers, each at /problems/NAME/invocations.
     """
     require_extra()
     from fullcircle.commands.stream import stopping
-    from fullcircle.registry.addresses import find_by_alias
     from fullcircle.serving.doors import open_door, take_door
     from fullcircle.serving.folder import read_json
     from fullcircle.serving.opening import find_folder, set_up
-    from fullcircle.serving.steering import describe_end, refuse_second
+    from fullcircle.serving.steering import refuse_second
     from fullcircle.serving.supervisor import Supervisor
 
     if (certificate is None) != (key is None):
         raise click.UsageError("Give --certificate and --key together.")
     tls = tuple(path for path in (certificate, key) if path is not None)
     given = {name: value for name, value in changes.items() if value is not None}
-    refuse_second(find_folder(place.context))
-    folder = set_up(place.context, given, tls)
+    for place in places:
+        refuse_second(find_folder(place.context))
+    folders = [set_up(place.context, given, tls) for place in places]
     if set_up_only:
-        click.echo(f"python -m fullcircle.serving {folder.path}")
+        paths = " ".join(str(folder.path) for folder in folders)
+        click.echo(f"python -m fullcircle.serving {paths}")
         return
-    settings = read_json(folder.plan)["settings"]
+    settings = read_json(folders[0].plan)["settings"]
     door = take_door() or open_door(settings["host"], settings["port"])
-    supervisor = Supervisor(folder, door, tls)
+    supervisor = Supervisor(folders, door)
     with stopping() as stop:
+        _announce(supervisor, places)
+        supervisor.run(stop)
+    click.echo(supervisor.describe_end())
+
+
+def _announce(supervisor: Any, places: list[Place]) -> None:
+    """Say where each problem is answered, and which has no champion yet."""
+    from fullcircle.registry.addresses import find_by_alias
+
+    for place, problem in zip(places, supervisor.problems, strict=True):
+        name = f" of {problem.problem}" if problem.beside else ""
         if find_by_alias(place.registry.model, "champion") is None:
             click.echo(
-                "There is no champion yet; kedro run makes one, and it is taken as it comes."
+                f"There is no champion{name} yet; kedro run makes one, and it is taken as it comes."
             )
-        click.echo(
-            f"Serving at {supervisor.address}; Ctrl-C ends it. Try: curl {supervisor.address}/ready"
-        )
-        supervisor.run(stop)
-    click.echo(describe_end(supervisor.said))
+        if problem.beside:
+            click.echo(f"{problem.problem}: {problem.address}/invocations")
+    click.echo(
+        f"Serving at {supervisor.address}; Ctrl-C ends it. Try: curl {supervisor.address}/ready"
+    )

@@ -1,11 +1,12 @@
-"""Start an endpoint that was set up before, without Kedro: ``python -m fullcircle.serving FOLDER``.
+"""Start an endpoint that was set up before, without Kedro.
 
-It is what a service manager runs, at each request after a rest if it hands over the socket.
+``python -m fullcircle.serving FOLDER …``, a folder for each problem, is what a service manager runs, at each request after a rest if it hands over the socket.
 """
 
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
 
@@ -18,32 +19,31 @@ from fullcircle.serving.plan import read_plan
 def main() -> int:
     """Serve until SIGTERM, or until nobody has asked for long."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    folder = EndpointFolder(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    folders = [EndpointFolder(Path(path)) for path in sys.argv[1:] or ["."]]
     try:
-        run_endpoint(folder)
+        run_endpoint(folders)
     except FullCircleError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 1
     return 0
 
 
-def run_endpoint(folder: EndpointFolder) -> None:
-    """Serve as the folder's plan says.
+def run_endpoint(folders: Sequence[EndpointFolder]) -> None:
+    """Serve as the folders' plans say, a problem each; the first says where.
 
     Raises:
-        ConfigurationError: The folder holds no plan.
+        ConfigurationError: A folder holds no plan.
     """
-    plan = read_plan(folder)
-    door = take_door() or open_door(plan["settings"]["host"], plan["settings"]["port"])
-    from fullcircle.serving.steering import describe_end
+    settings = read_plan(folders[0])["settings"]
+    door = take_door() or open_door(settings["host"], settings["port"])
     from fullcircle.serving.supervisor import Supervisor
 
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    supervisor = Supervisor(folder, door, tuple(map(Path, plan["tls"])))
+    supervisor = Supervisor(folders, door)
     supervisor.run(stop)
-    sys.stderr.write(f"{describe_end(supervisor.said)}\n")
+    sys.stderr.write(f"{supervisor.describe_end()}\n")
 
 
 if __name__ == "__main__":

@@ -2,58 +2,50 @@
 
 import asyncio
 import json
-import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.answers import tell_request
-from fullcircle.serving.guard import Guard, StrangerError
+from fullcircle.serving.guard import Guard
 from fullcircle.serving.http import (
     JSON,
-    TEXT,
     Receive,
     RefusedError,
     Reply,
     Scope,
-    Send,
     read_all,
     require_type,
-    send_reply,
 )
 from fullcircle.serving.invocations import Invocations
 from fullcircle.serving.journal import Journal
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.openapi import describe_api
 from fullcircle.serving.room import Room
-
-_logger = logging.getLogger("fullcircle.endpoint")
+from fullcircle.serving.routing import Route, RoutedApp
 
 _LAST_SECONDS = 3.0  # for a disk that refuses; what it does not take until then is lost
 _PROBES = ("/ping", "/health", "/ready")
 
-Handler = Callable[[Scope, Receive, str, float], Awaitable[Reply]]
 
-
-class Endpoint:
-    """Answers requests.
+class Endpoint(RoutedApp):
+    """Answers the requests of one problem.
 
     Attributes:
         room: Models, traffic and tokens as they are now.
         journal: Where every answer is written down first.
         metrics: Counters.
+        guard: Who may ask for what.
     """
 
     def __init__(self, room: Room, guard: Guard, journal: Journal, metrics: Metrics) -> None:
         self.room, self.journal, self.metrics = room, journal, metrics
-        self._guard, self._settings = guard, room.settings
+        self.guard, self._settings = guard, room.settings
         self._invocations = Invocations(room, journal, metrics)
-        # By address: what the token must allow (None: nothing), and who answers each method.
-        self._routes: dict[str, tuple[str | None, dict[str, Handler]]] = {
+        self.routes: dict[str, Route] = {
             "/ping": (None, {"GET": self._ping}),
             "/health": (None, {"GET": self._health}),
             "/ready": (None, {"GET": self._ready}),
@@ -65,71 +57,45 @@ class Endpoint:
             "/traffic": ("admin", {"GET": self._traffic, "PUT": self._set_traffic}),
         }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            if scope["type"] == "websocket":  # none is answered, by whichever server we run
-                await send({"type": "websocket.close", "code": 1003})
-            return
-        began, name, kept = time.perf_counter(), uuid4().hex, True
-        path = str(scope["path"])
-        try:
-            reply = await self._answer(scope, receive, path, name, began)
-        except RefusedError as refusal:
-            kept = not isinstance(refusal, StrangerError)
-            reply = Reply.of(refusal.status, {"error": str(refusal), "request_id": name})
-            reply.headers = refusal.headers
-        except Exception as error:
-            _logger.error("%s: %s", type(error).__name__, error, extra={"request_id": name})
-            reply = Reply.of(500, {"error": "Something failed here.", "request_id": name})
-        if reply.status >= 400:
-            self._note_refusal(path, reply, name, began, kept=kept)
-        await send_reply(scope, send, reply, name.encode())
+    @property
+    def problem(self) -> str:
+        """The name of the problem that it answers for."""
+        return self.room.contract.name
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, path: str, name: str, began: float
-    ) -> Reply:
-        needed, methods = self._routes.get(path, ("admin", {}))
-        self._guard.admit(scope, needed)
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        if not methods:
-            raise RefusedError(404, f"There is no {path[:80]!r} here. There is: {self._offer()}.")
-        if method not in methods:
-            allowed = ", ".join(methods)
-            raise RefusedError(405, f"{path} takes {allowed}.", allow=allowed)
-        return await methods[method](scope, receive, name, began)
+    def _admit(self, scope: Scope, needed: str | None) -> None:
+        self.guard.admit(scope, needed)
 
-    def _offer(self) -> str:
-        return ", ".join(self._routes)
+    def _count_refusal(self, route: str, status: int) -> None:
+        self.metrics.count_request(route, status).inc()
 
-    def _note_refusal(
-        self, path: str, reply: Reply, name: str, began: float, *, kept: bool
-    ) -> None:
-        """Count a refusal; write it down unless a stranger could fill the disk with it."""
-        route = path if path in self._routes else "other"
-        self.metrics.count_request(route, reply.status).inc()
-        if kept and route not in _PROBES:
+    def _keep_refusal(self, route: str, reply: Reply, name: str, began: float) -> None:
+        if route not in _PROBES:
             error = orjson.loads(reply.body).get("error")
             said = {"status": reply.status, "error": error, "count": 0, "cpu": 0.0, "parts": []}
             self.journal.append({**tell_request(name, route, began, self.room.worker), **said})
 
     # How the endpoint is
 
-    async def _ping(self, *_: Any) -> Reply:
-        return Reply(200, b"\n", TEXT)
+    def check_health(self) -> dict[str, bool]:
+        """Return whether the log and the endpoint's files work."""
+        works = self.journal.trouble is None and self.room.log_works
+        return {"log": works, "files": not self.room.troubles}
+
+    def why_not_ready(self) -> str | None:
+        """Return why nobody can be answered; None where they can."""
+        if self.room.seats.champion is None:
+            return self.room.why_not_ready()
+        if self.room.store.trouble is not None:
+            return "The online store does not give the features that requests by key need."
+        return None
 
     async def _health(self, *_: Any) -> Reply:
         """Alive, with or without a model; what is wrong with log or files is said, and no more."""
-        works = self.journal.trouble is None and self.room.log_works
-        states = {"log": works, "files": not self.room.troubles}
-        told = {name: "ok" if works else "broken" for name, works in states.items()}
-        return Reply.of(200, {"status": "ok" if all(states.values()) else "degraded", **told})
+        return describe_health(self.check_health())
 
     async def _ready(self, *_: Any) -> Reply:
-        if self.room.seats.champion is None:
-            return Reply.of(503, {"ready": False, "error": self.room.why_not_ready()})
-        if self.room.store.trouble is not None:
-            error = "The online store does not give the features that requests by key need."
+        error = self.why_not_ready()
+        if error is not None:
             return Reply.of(503, {"ready": False, "error": error})
         return Reply.of(200, {"ready": True})
 
@@ -141,8 +107,9 @@ class Endpoint:
         log = {"trouble": journal.trouble, "waiting": journal.waiting, "lost": journal.lost}
         return Reply.of(200, {**self.room.describe(), **self.room.tell(), "log": log})
 
-    async def _openapi(self, *_: Any) -> Reply:
-        return Reply.of(200, describe_api(self.room.seats.champion, self.room.contract))
+    async def _openapi(self, scope: Scope, *_: Any) -> Reply:
+        server = str(scope.get("root_path") or "/")
+        return Reply.of(200, describe_api(self.room.seats.champion, self.room.contract, server))
 
     async def _metrics(self, *_: Any) -> Reply:
         self.metrics.note_memory(self.room.worker)
@@ -173,3 +140,9 @@ class Endpoint:
             await asyncio.sleep(0.1)
         self.journal.close()
         self.room.store.close()
+
+
+def describe_health(states: Mapping[str, bool]) -> Reply:
+    """Return what a probe is told of what works and what does not."""
+    told = {name: "ok" if works else "broken" for name, works in states.items()}
+    return Reply.of(200, {"status": "ok" if all(states.values()) else "degraded", **told})

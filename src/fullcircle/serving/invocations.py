@@ -160,7 +160,7 @@ class Invocations:
     def _count(self, parts: list[Part]) -> None:
         for part in parts:
             for gap in part.gaps:
-                self._metrics.gaps.labels(gap.table, gap.kind).inc()
+                self._metrics.count_gaps(gap.table, gap.kind).inc()
             if part.predicted is not None:
                 self._metrics.count_rows(part.role.partition(" ")[0], part.seat.version).inc(
                     part.size
@@ -169,14 +169,14 @@ class Invocations:
                 part.fault is not None and not isinstance(part.fault, DataError)
             ):
                 failed = self._room.seats.by_role.get(CHALLENGER, part.seat)
-                self._metrics.failures.labels(CHALLENGER, failed.version).inc()
+                self._metrics.count_failures(CHALLENGER, failed.version).inc()
 
     def _ask_shadow(self, parts: list[Part], name: str) -> None:
         seat = self._room.seats.by_role.get(SHADOW)
         if seat is None:
             return
         if self._shadows >= _MAX_SHADOWS:
-            self._metrics.failures.labels(SHADOW, seat.version).inc()
+            self._metrics.count_failures(SHADOW, seat.version).inc()
             return
         self._shadows += 1
         at = time.time_ns() // 1000
@@ -190,7 +190,7 @@ class Invocations:
             for part in parts:
                 other = scorer.shadow(part, seat, SHADOW, self._room.declared)
                 if other.fault is not None:
-                    self._metrics.failures.labels(SHADOW, seat.version).inc()
+                    self._metrics.count_failures(SHADOW, seat.version).inc()
                     continue
                 private = frozenset(contract.private)
                 kept = tell_part(other, contract.row_id, contract.entity_keys, private)

@@ -1,36 +1,41 @@
 """Counters of the endpoint, for Prometheus, added up over all workers."""
 
 import os
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from fullcircle.serving.folder import OWNER_ONLY, allocate, make_private_dir
 from fullcircle.serving.memory import count_resident_bytes
 
+_PROBLEM = "problem"
 _FILE_BYTES = 2**18  # for some thousand counters of a process
 _LATENCIES = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 
 
 class Metrics:
-    """What workers count.
+    """What workers count, of one problem.
+
+    prometheus_client keeps one set of files a process. So problems that share processes share the
+    files, and a label tells their counters apart; ``show`` takes it off again.
 
     Attributes:
-        requests: Requests by route and status.
-        rows: Rows by role and version.
-        failures: Requests that a role's model failed, by role and version.
-        gaps: Rows whose features were missing or stale, by table.
-        latency: Seconds from request to answer, by role.
-        waiting_lines: Answers that wait for the log, by worker; it outlives the worker.
-        lost_lines: Answers that no log will hold.
+        requests: Requests by problem, route and status.
         memory: Resident bytes by worker.
+        count_request: Gives the counter of requests by route and status.
+        count_rows: Of rows by role and version.
+        count_failures: Of requests that a role's model failed, by role and version.
+        count_gaps: Of rows whose features were missing or stale, by table and kind.
+        time_role: Of seconds from request to answer, by role.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, problem: str) -> None:
         """Begin to count.
 
         Args:
             folder: Where all workers of an endpoint keep their counters.
+            problem: What is counted for; empty for what belongs to none.
         """
         make_private_dir(folder)
         _reserve_files(folder)
@@ -41,33 +46,37 @@ class Metrics:
         own = CollectorRegistry()
 
         def counter(name: str, text: str, *labels: str) -> Any:
-            return Counter(f"fullcircle_{name}", text, labels, registry=own)
+            return Counter(f"fullcircle_{name}", text, [_PROBLEM, *labels], registry=own)
 
-        self._folder = folder
+        def find(family: Any) -> Any:
+            # Finding a counter by its labels takes longer than counting.
+            return lru_cache(partial(family.labels, problem))
+
+        self._folder, self._problem = folder, problem
         self.requests = counter("requests", "Requests by route and status.", "route", "status")
-        self.rows = counter("rows", "Rows by role and model version.", "role", "version")
-        self.failures = counter(
-            "model_failures", "Requests that a model failed.", "role", "version"
-        )
-        self.gaps = counter(
+        rows = counter("rows", "Rows by role and model version.", "role", "version")
+        failures = counter("model_failures", "Requests that a model failed.", "role", "version")
+        gaps = counter(
             "feature_gaps", "Rows whose features the online store did not give.", "table", "kind"
         )
-        self.latency = Histogram(
+        latency = Histogram(
             "fullcircle_latency_seconds",
             "Seconds from request to answer.",
-            ["role"],
+            [_PROBLEM, "role"],
             buckets=_LATENCIES,
             registry=own,
         )
-        self.waiting_lines = Gauge(
+        waiting_lines = Gauge(
             "fullcircle_log_waiting_lines",
             "Answers that are kept in memory because the disk refused them.",
+            [_PROBLEM],
             multiprocess_mode="sum",
             registry=own,
         )
-        self.lost_lines = Gauge(
+        lost_lines = Gauge(
             "fullcircle_log_lost_lines",
             "Answers that no log will hold: the disk refused them for too long.",
+            [_PROBLEM],
             multiprocess_mode="sum",
             registry=own,
         )
@@ -78,33 +87,62 @@ class Metrics:
             multiprocess_mode="mostrecent",  # a worker that was started again takes its number over
             registry=own,
         )
-        # Finding a counter by its labels takes longer than counting.
-        self.count_request = lru_cache(self.requests.labels)
-        self.count_rows = lru_cache(self.rows.labels)
-        self.time_role = lru_cache(self.latency.labels)
+        self.count_request, self.count_rows = find(self.requests), find(rows)
+        self.count_failures, self.count_gaps = find(failures), find(gaps)
+        self.time_role = find(latency)
+        self._waiting_lines, self._lost_lines = (
+            waiting_lines.labels(problem),
+            lost_lines.labels(problem),
+        )
 
     def note_lines(self, waiting: int, lost: int) -> None:
         """Take note of how many answers wait for the log, and how many no log will hold."""
-        self.waiting_lines.set(waiting)
-        self.lost_lines.set(lost)
+        self._waiting_lines.set(waiting)
+        self._lost_lines.set(lost)
 
     def note_memory(self, worker: int) -> None:
         """Take note of the memory that this process holds, as the worker of this number."""
         self.memory.labels(str(worker)).set(count_resident_bytes())
 
     def show(self) -> tuple[bytes, str]:
-        """Give all workers' counters as Prometheus reads them, and their content type."""
-        from prometheus_client import (
-            CONTENT_TYPE_LATEST,
-            CollectorRegistry,
-            generate_latest,
-            multiprocess,
-        )
+        """Return the problem's counters, all workers', as Prometheus reads them, and their type."""
+        return self._render(partial(_leave_label, problem=self._problem))
 
-        registry = CollectorRegistry()
+    def show_all(self, problems: Collection[str]) -> tuple[bytes, str]:
+        """Return the counters of several problems, and what belongs to none, by a label."""
+        return self._render(partial(_select, problems={*problems, ""}))
+
+    def _render(self, choose: Callable[[Any], Any]) -> tuple[bytes, str]:
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest, multiprocess
+
         collect: Any = multiprocess.MultiProcessCollector
-        collect(registry, path=str(self._folder))
-        return generate_latest(registry), CONTENT_TYPE_LATEST
+        families = collect(None, path=str(self._folder)).collect()
+        return generate_latest(_Chosen(families, choose)), CONTENT_TYPE_LATEST
+
+
+class _Chosen:
+    """A registry of those samples that are chosen, each as it is chosen to be."""
+
+    def __init__(self, families: Iterable[Any], choose: Callable[[Any], Any]) -> None:
+        self._families, self._choose = families, choose
+
+    def collect(self) -> Iterator[Any]:
+        for family in self._families:
+            chosen = (self._choose(sample) for sample in family.samples)
+            family.samples = [sample for sample in chosen if sample is not None]
+            if family.samples:
+                yield family
+
+
+def _leave_label(sample: Any, problem: str) -> Any:
+    """Return a sample of this problem, or of none, without the label; None for another's."""
+    if sample.labels.get(_PROBLEM, problem) != problem:
+        return None
+    return sample._replace(labels={n: v for n, v in sample.labels.items() if n != _PROBLEM})
+
+
+def _select(sample: Any, problems: Collection[str]) -> Any:
+    return sample if sample.labels.get(_PROBLEM, "") in problems else None
 
 
 def _reserve_files(folder: Path) -> None:

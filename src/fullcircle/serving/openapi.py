@@ -13,12 +13,13 @@ _NUMBER = {"type": ["number", "string", "null"]}
 _TEXT = {"type": ["string", "null"]}
 
 
-def describe_api(seat: Seat | None, contract: Contract) -> dict[str, Any]:
+def describe_api(seat: Seat | None, contract: Contract, server: str = "/") -> dict[str, Any]:
     """Describe what the endpoint takes and gives now.
 
     Args:
         seat: The champion; None before there is one.
         contract: What is known of the problem.
+        server: What all paths begin with.
     """
     from fullcircle import __version__
 
@@ -29,6 +30,7 @@ def describe_api(seat: Seat | None, contract: Contract) -> dict[str, Any]:
             "version": __version__,
             "description": "Predictions by the registry's models, in MLflow's protocol.",
         },
+        "servers": [{"url": server}],
         "security": [{"token": []}, {}],
         "paths": {
             "/invocations": {"post": _describe_invocations(seat, contract)},

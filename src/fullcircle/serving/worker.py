@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from fullcircle.serving.journal import Journal
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.plan import read_plan
+from fullcircle.serving.problems import Problems, Together
 from fullcircle.serving.room import Room
 from fullcircle.serving.server import HttpServer, bound_files
 
@@ -44,13 +45,20 @@ class _JsonLines(logging.Formatter):
         return json.dumps(said)
 
 
-def build_endpoint(folder: EndpointFolder, worker: int, *, private: bool = False) -> Endpoint:
+def build_endpoint(
+    folder: EndpointFolder,
+    worker: int,
+    *,
+    private: bool = False,
+    shared: EndpointFolder | None = None,
+) -> Endpoint:
     """Put an endpoint together from what lies in its folder.
 
     Args:
         folder: The endpoint's.
         worker: The worker's number.
         private: Whether its socket is bound to this machine alone; others need tokens.
+        shared: Where problems that share processes keep their counters; by default the folder.
     """
     room = Room(folder, read_plan(folder), worker)
     settings = room.settings
@@ -63,7 +71,7 @@ def build_endpoint(folder: EndpointFolder, worker: int, *, private: bool = False
         ),
         origins=settings.allowed_origins,
     )
-    metrics = _open_metrics(folder)
+    metrics = _open_metrics(shared or folder, room.contract.name)
     journal = Journal(
         folder.journal,
         settings.log.segment_seconds,
@@ -74,12 +82,26 @@ def build_endpoint(folder: EndpointFolder, worker: int, *, private: bool = False
     return Endpoint(room, guard, journal, metrics)
 
 
-def _open_metrics(folder: EndpointFolder) -> Metrics:
+def build_app(endpoints: Sequence[Endpoint], shared: EndpointFolder, *, private: bool) -> Problems:
+    """Put what answers at the port together from the endpoints behind it.
+
+    Args:
+        endpoints: One for each problem.
+        shared: Where their counters are.
+        private: Whether the socket is bound to this machine alone.
+    """
+    if len(endpoints) == 1:
+        return Problems(endpoints)
+    root = Together(endpoints, _open_metrics(shared, ""), private=private)
+    return Problems(endpoints, root)
+
+
+def _open_metrics(folder: EndpointFolder, problem: str) -> Metrics:
     try:
-        return Metrics(folder.metrics)
+        return Metrics(folder.metrics, problem)
     except OSError:  # a full disk: the room that is kept for this is given up
         folder.reserve.unlink(missing_ok=True)
-        return Metrics(folder.metrics)
+        return Metrics(folder.metrics, problem)
 
 
 def _open_limits(
@@ -90,28 +112,31 @@ def _open_limits(
     return RateLimits(folder.limits.with_suffix(f".{what}.bin"), per_second, burst)
 
 
-async def serve(endpoint: Endpoint, door: socket.socket, **tls: Any) -> None:
+async def serve(
+    endpoints: Sequence[Endpoint], app: Problems, door: socket.socket, **tls: Any
+) -> None:
     """Answer until SIGTERM or SIGINT, or until the supervisor is gone; then end in order.
 
-    No connection is accepted before the champion is loaded: those that come sooner wait in the
+    No connection is accepted before the champions are loaded: those that come sooner wait in the
     socket's queue, or are answered by another worker.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = HttpServer(endpoint, _bound_connections(endpoint), **tls)
+    server = HttpServer(app, _bound_connections(endpoints), **tls)
     tasks = [
-        asyncio.create_task(endpoint.room.watch()),
-        asyncio.create_task(_keep_house(endpoint, stop)),
+        *(asyncio.create_task(endpoint.room.watch()) for endpoint in endpoints),
+        asyncio.create_task(_keep_house(endpoints, stop)),
     ]
     try:
-        await _first(endpoint.room.wait_until_loaded(), stop.wait())
+        await _first(_wait_until_loaded(endpoints), stop.wait())
         if not stop.is_set():
             gc.collect()
             gc.freeze()  # modules and models stay: no later collection walks over them
             await server.start(door)
-            endpoint.room.report_serving()
+            for endpoint in endpoints:
+                endpoint.room.report_serving()
             await stop.wait()
     finally:
         await server.stop(_GRACE_SECONDS)
@@ -119,7 +144,11 @@ async def serve(endpoint: Endpoint, door: socket.socket, **tls: Any) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await endpoint.close()
+        await asyncio.gather(*(endpoint.close() for endpoint in endpoints))
+
+
+async def _wait_until_loaded(endpoints: Sequence[Endpoint]) -> None:
+    await asyncio.gather(*(endpoint.room.wait_until_loaded() for endpoint in endpoints))
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
@@ -132,33 +161,36 @@ async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
         task.result()
 
 
-def _bound_connections(endpoint: Endpoint) -> ConnectionLimits:
-    settings = endpoint.room.settings
+def _bound_connections(endpoints: Sequence[Endpoint]) -> ConnectionLimits:
+    """Return the bounds of the process: the first problem's; of bodies, the largest."""
+    settings, metrics = endpoints[0].room.settings, endpoints[0].metrics
     allowed = bound_files(settings.max_connections)
+    largest_mb = max(endpoint.room.settings.max_body_mb for endpoint in endpoints)
     return ConnectionLimits(
         max_connections=allowed,
         max_per_address=min(settings.max_connections_per_address, allowed),
         max_header_bytes=int(settings.max_header_kb * 1024),
         max_headers=settings.max_headers,
         header_seconds=settings.header_seconds,
-        max_body_bytes=int(settings.max_body_mb * 2**20),
-        count_refusal=lambda status: endpoint.metrics.count_request("connection", status).inc(),
+        max_body_bytes=int(largest_mb * 2**20),
+        count_refusal=lambda status: metrics.count_request("connection", status).inc(),
     )
 
 
-async def _keep_house(endpoint: Endpoint, stop: asyncio.Event) -> None:
-    """Close the journal's segments in time, note the memory, and end where the supervisor has."""
+async def _keep_house(endpoints: Sequence[Endpoint], stop: asyncio.Event) -> None:
+    """Close the journals' segments in time, note the memory, and end where the supervisor has."""
     parent = os.getppid()
     while os.getppid() == parent:
-        endpoint.journal.turn()
-        endpoint.metrics.note_memory(endpoint.room.worker)
+        for endpoint in endpoints:
+            endpoint.journal.turn()
+        endpoints[0].metrics.note_memory(endpoints[0].room.worker)
         await asyncio.sleep(_TURN_SECONDS)
     stop.set()
 
 
 def main() -> None:
-    """Serve as the arguments say: folder, worker's number, descriptor of the socket, TLS files."""
-    folder, worker, descriptor, *tls = sys.argv[1:]
+    """Serve as the arguments say: worker's number, descriptor of the socket, problems' folders."""
+    worker, descriptor, *paths = sys.argv[1:]
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -167,10 +199,15 @@ def main() -> None:
     door = socket.socket(fileno=int(descriptor))
     os.umask(OWNER_ONLY_UMASK)
     private = is_private(door)
-    endpoint = build_endpoint(EndpointFolder(Path(folder)), int(worker), private=private)
-    names = dict(zip(("ssl_certfile", "ssl_keyfile"), tls, strict=False))
+    folders = [EndpointFolder(Path(path)) for path in paths]
+    shared = folders[0]
+    endpoints = [
+        build_endpoint(folder, int(worker), private=private, shared=shared) for folder in folders
+    ]
+    app = build_app(endpoints, shared, private=private)
+    tls = dict(zip(("ssl_certfile", "ssl_keyfile"), read_plan(shared)["tls"], strict=False))
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(endpoint, door, **names))
+        runner.run(serve(endpoints, app, door, **tls))
 
 
 def _loop_factory() -> Any:

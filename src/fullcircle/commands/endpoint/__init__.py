@@ -87,7 +87,10 @@ def stop(place: Place) -> None:
     folder = find_folder(place.context)
     if not is_running(folder):
         raise StorageError("No endpoint of this problem runs here.")
-    os.kill(int(read_json(folder.status)["pid"]), signal.SIGTERM)
+    said = read_json(folder.status)
+    if beside := said.get("beside"):
+        click.echo(f"It shares its processes with {', '.join(beside)}: they end with it.")
+    os.kill(int(said["pid"]), signal.SIGTERM)
     last = time.monotonic() + _STOP_SECONDS
     while is_running(folder):
         if time.monotonic() > last:

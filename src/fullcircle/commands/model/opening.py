@@ -105,6 +105,27 @@ _OPTIONS = (
     click.option("--env", "-e", help="Environment: base, staging, production."),
 )
 
+_PROBLEMS = click.option(
+    "--problem", multiple=True, help="Instead of the one that PROBLEM names; several, one each."
+)
+
+
+def places_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of ``place_options`` for several problems, as ``places``."""
+
+    @functools.wraps(command)
+    def called(
+        *args: Any, problem: tuple[str, ...], source: str | None, env: str | None, **others: Any
+    ) -> Any:
+        if len(set(problem)) < len(problem):
+            raise click.UsageError("Give each --problem once.")
+        places = [Place(name, source, env) for name in problem or (None,)]
+        return command(*args, places=places, **others)
+
+    for option in reversed((_PROBLEMS, *_OPTIONS[1:])):
+        called = option(called)
+    return called
+
 
 def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say where it looks, as one ``place``."""

@@ -1,0 +1,82 @@
+"""What applications of the endpoint share: routes, refusals, and one shape of errors."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+from fullcircle.serving.guard import StrangerError
+from fullcircle.serving.http import TEXT, Receive, RefusedError, Reply, Scope, Send, send_reply
+
+_logger = logging.getLogger("fullcircle.endpoint")
+
+Handler = Callable[[Scope, Receive, str, float], Awaitable[Reply]]
+# What the token must allow (None: nothing), and who answers each method.
+Route = tuple[str | None, dict[str, Handler]]
+
+
+class RoutedApp:
+    """An ASGI application that answers at a few addresses.
+
+    Attributes:
+        routes: By address.
+    """
+
+    routes: dict[str, Route]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":  # none is answered, by whichever server we run
+                await send({"type": "websocket.close", "code": 1003})
+            return
+        began, name, kept = time.perf_counter(), uuid4().hex, True
+        path = str(scope["path"])
+        try:
+            reply = await self._answer(scope, receive, path, name, began)
+        except RefusedError as refusal:
+            kept = not isinstance(refusal, StrangerError)
+            reply = Reply.of(refusal.status, {"error": str(refusal), "request_id": name})
+            reply.headers = refusal.headers
+        except Exception as error:
+            _logger.error("%s: %s", type(error).__name__, error, extra={"request_id": name})
+            reply = Reply.of(500, {"error": "Something failed here.", "request_id": name})
+        if reply.status >= 400:
+            route = path if path in self.routes else "other"
+            self._count_refusal(route, reply.status)
+            if kept:
+                self._keep_refusal(route, reply, name, began)
+        await send_reply(scope, send, reply, name.encode())
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, path: str, name: str, began: float
+    ) -> Reply:
+        needed, methods = self.routes.get(path, ("admin", {}))
+        self._admit(scope, needed)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        if not methods:
+            offer = ", ".join(self._offer(scope))
+            raise RefusedError(404, f"There is no {path[:80]!r} here. There is: {offer}.")
+        if method not in methods:
+            allowed = ", ".join(methods)
+            raise RefusedError(405, f"{path} takes {allowed}.", allow=allowed)
+        return await methods[method](scope, receive, name, began)
+
+    def _admit(self, scope: Scope, needed: str | None) -> None:
+        """Raise ``RefusedError`` unless a request may have what needs this scope."""
+        raise NotImplementedError
+
+    def _offer(self, scope: Scope) -> list[str]:  # noqa: ARG002 - others look at it
+        """Return the addresses that a caller who was let in may ask for."""
+        return list(self.routes)
+
+    def _count_refusal(self, route: str, status: int) -> None:
+        """Count a refusal, a stranger's too."""
+        raise NotImplementedError
+
+    def _keep_refusal(self, route: str, reply: Reply, name: str, began: float) -> None:
+        """Write a refusal down that no stranger could fill the disk with; by default nowhere."""
+
+    async def _ping(self, *_: Any) -> Reply:
+        return Reply(200, b"\n", TEXT)
