@@ -1,6 +1,5 @@
 """Stages shared by the tests of the endpoint."""
 
-import copy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +7,6 @@ from pathlib import Path
 import mlflow
 import pytest
 from tests.serving.stage import Client, Stage, opened
-
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
 
 
 @pytest.fixture
@@ -37,11 +34,25 @@ def house(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Iterator[
 @pytest.fixture
 def ready(house: Stage, tmp_path: Path) -> Stage:
     """A folder of a test's own, with the champion of the module's registry."""
-    stage = copy.copy(house)
-    stage.path, stage.folder = tmp_path, EndpointFolder(tmp_path / "endpoint")
-    stage.plan()
-    write_json(stage.folder.roles, read_json(house.folder.roles))
-    return stage
+    return house.copy(tmp_path)
+
+
+@pytest.fixture(params=["alone", "below its prefix", "beside another"])
+def everywhere(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ask a module's endpoints at the root, below ``/problems/shop``, and beside another problem.
+
+    A property of one endpoint must hold wherever it is asked.
+    """
+    if request.param != "alone":
+        monkeypatch.setattr(Client, "prefix", "/problems/shop")
+    if request.param == "beside another":
+        house = request.getfixturevalue("house")
+        other = house.copy(tmp_path / "other", "store")
+        monkeypatch.setattr(
+            request.module, "opened", lambda stage, **how: opened(stage, other, **how)
+        )
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """An endpoint's folder with real models in a registry, for tests: in this process, or served."""
 
 import asyncio
+import copy
 import json
 import os
 import socket
@@ -28,7 +29,6 @@ from fullcircle.serving.app import Endpoint
 from fullcircle.serving.collector import Collector
 from fullcircle.serving.fetching import Fetcher
 from fullcircle.serving.folder import EndpointFolder, read_json, write_json
-from fullcircle.serving.problems import Problems
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.worker import build_app, build_endpoint
 
@@ -64,6 +64,15 @@ class Stage:
         self.registry = Registry(NAME)
         self.plan(**self.settings)
         self._publish()
+
+    def copy(self, path: Path, problem: str = "shop") -> "Stage":
+        """Give a folder of its own to the same models, under a problem's name."""
+        path.mkdir(parents=True, exist_ok=True)
+        stage = copy.copy(self)
+        stage.path, stage.folder, stage.problem = path, EndpointFolder(path / "endpoint"), problem
+        stage.plan()
+        write_json(stage.folder.roles, read_json(self.folder.roles))
+        return stage
 
     def plan(self, **settings: Any) -> None:
         """Write the plan, as ``kedro serve`` does."""
@@ -142,9 +151,10 @@ class Client:
 
     prefix = ""
 
-    def __init__(self, endpoint: Endpoint, *beside: Endpoint, app: Any = None) -> None:
-        self.endpoint, self._app = endpoint, app or Problems([endpoint])
-        self.endpoints = {one.problem: one for one in (endpoint, *beside)}
+    def __init__(self, endpoint: Endpoint, *beside: Endpoint, private: bool = True) -> None:
+        endpoints, shared = (endpoint, *beside), endpoint.room.folder
+        self.endpoint, self._app = endpoint, build_app(endpoints, shared, private=private)
+        self.endpoints = {one.problem: one for one in endpoints}
         self._runner = asyncio.Runner()
         for one in self.endpoints.values():
             self._runner.run(one.room.load())
@@ -192,6 +202,11 @@ class Client:
         room._tokens.changed()
         self._runner.run(room.load())
 
+    def follow(self, problem: str | None = None) -> None:
+        """Let the worker look at its files as its watch does."""
+        room = (self.endpoints[problem] if problem else self.endpoint).room
+        self._runner.run(room._look())
+
     def close(self) -> None:
         """End in order."""
         for one in self.endpoints.values():
@@ -206,7 +221,7 @@ def opened(stage: Stage, *beside: Stage, private: bool = True) -> Iterator[Clien
     endpoints = [
         build_endpoint(one.folder, 0, private=private, shared=shared) for one in (stage, *beside)
     ]
-    client = Client(*endpoints, app=build_app(endpoints, shared, private=private))
+    client = Client(*endpoints, private=private)
     try:
         yield client
     finally:

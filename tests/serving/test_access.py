@@ -56,6 +56,7 @@ def test_a_socket_is_private_by_what_it_is_bound_to(
         assert is_private(door) is private
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_without_tokens_a_network_socket_answers_nobody(ready: Stage) -> None:
     """Never a token, or the last one revoked: at a network's socket each request gets 401."""
     identity, token = issue_token(ready.folder, "app", ["admin"], None, NOW)
@@ -187,6 +188,7 @@ def test_whatever_a_file_holds_the_watch_goes_on(ready: Stage) -> None:
             assert client.predict(FULL)["decisions"]
 
 
+@pytest.mark.usefixtures("everywhere")
 @pytest.mark.parametrize("private", [True, False])
 def test_broken_tokens_let_nobody_in(ready: Stage, private: bool) -> None:
     """Whatever stands in the tokens' file instead of tokens, valid ones and none get 401."""
@@ -281,14 +283,17 @@ FORGED: list[tuple[dict[str, str] | list[tuple[str, str]], int]] = [
 ]
 
 
+@pytest.mark.parametrize("prefix", ["", "/problems/shop"])
 @pytest.mark.parametrize(("headers", "status"), FORGED, ids=str)
-def test_what_a_web_page_could_send_is_refused(client: Client, headers: Any, status: int) -> None:
+def test_what_a_web_page_could_send_is_refused(
+    client: Client, headers: Any, status: int, prefix: str
+) -> None:
     """Foreign hosts and origins, and headers with two values, are refused before the body."""
     given = headers if isinstance(headers, list) else list(headers.items())
     if not any(name == "content-type" for name, _ in given):
         given = [*given, ("content-type", "application/json")]
     body = json.dumps(BODY["json"]).encode()
-    answer = client.ask("POST", "/invocations", headers=given, content=body)
+    answer = client.ask("POST", f"{prefix}/invocations", headers=given, content=body)
     assert answer.status_code == status, answer.text
 
 
@@ -312,6 +317,7 @@ def test_what_a_form_can_send_is_refused(client: Client, kind: str | None) -> No
     assert "Content-Type: application/json or text/csv" in answer.json()["error"]
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_pages_that_are_named_may_ask(ready: Stage) -> None:
     """An origin of the settings is let through; its token is asked for all the same."""
     ready.plan(allowed_origins=["https://shop.example"])
@@ -350,6 +356,7 @@ def count_refused(client: Client) -> float:
     )
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_strangers_fill_no_log(ready: Stage) -> None:
     """A thousand refusals of strangers are counted, and leave the journal as it was."""
     _, token = issue_token(ready.folder, "app", ["predict"], None, NOW)
@@ -367,6 +374,7 @@ def test_strangers_fill_no_log(ready: Stage) -> None:
     assert [row["status"] for row in ready.log("requests")] == [400]
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_guesses_count_on_their_address(ready: Stage) -> None:
     """The limit of an address holds before a token is looked at, for right and wrong ones."""
     _, token = issue_token(ready.folder, "app", ["predict"], None, NOW)

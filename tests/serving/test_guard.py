@@ -35,10 +35,9 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def guarded(stage: Stage) -> Any:
+def guarded(ready: Stage) -> Any:
     """An endpoint with tokens, and the tokens: to predict, to steer, and one whose time is over."""
-    stage.crown()
-    stage.fetch()
+    stage = ready
     tokens = {
         "predict": issue_token(stage.folder, "app", ["predict"], None, NOW)[1],
         "admin": issue_token(stage.folder, "ops", ["admin"], 30, NOW)[1],
@@ -48,6 +47,7 @@ def guarded(stage: Stage) -> Any:
         yield client, tokens, stage
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_strangers_are_refused_alike_whatever_they_ask_for(guarded: Any) -> None:
     """Absent, wrong, expired and mangled tokens get the same 401, whether a thing exists or not."""
     client, tokens, _ = guarded
@@ -77,6 +77,7 @@ def test_strangers_are_refused_alike_whatever_they_ask_for(guarded: Any) -> None
     assert {answer.headers["www-authenticate"] for answer in answers} == {"Bearer"}
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_a_weak_token_learns_nothing_of_what_it_may_not(guarded: Any) -> None:
     """A token to predict predicts; all else, there or not, is the same 403."""
     client, tokens, _ = guarded
@@ -96,6 +97,7 @@ def test_a_weak_token_learns_nothing_of_what_it_may_not(guarded: Any) -> None:
     assert len({answer.json()["error"] for answer in refused}) == 1
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_an_admin_steers(guarded: Any) -> None:
     """A token to steer reads the metrics and moves the traffic, within what is a share."""
     client, tokens, stage = guarded
@@ -111,6 +113,7 @@ def test_an_admin_steers(guarded: Any) -> None:
     assert client.ask("GET", "/traffic", headers=strong).json()["challenger"] == 0.2
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_probes_need_no_token(guarded: Any) -> None:
     """Those who watch over the process may ask whether it lives and is ready, and no more."""
     client, _, _ = guarded
@@ -118,6 +121,7 @@ def test_probes_need_no_token(guarded: Any) -> None:
     assert codes == [200] * 3
 
 
+@pytest.mark.usefixtures("everywhere")
 def test_tokens_change_without_a_restart(guarded: Any) -> None:
     """A token made while the endpoint runs is let in, one taken back is not."""
     client, tokens, stage = guarded

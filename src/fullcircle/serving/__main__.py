@@ -1,6 +1,7 @@
 """Start an endpoint that was set up before, without Kedro.
 
-``python -m fullcircle.serving FOLDER …``, a folder for each problem, is what a service manager runs, at each request after a rest if it hands over the socket.
+``python -m fullcircle.serving FOLDER …``, a folder for each problem, is what a service manager
+runs, at each request after a rest if it hands over the socket.
 """
 
 import logging

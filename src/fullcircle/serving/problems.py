@@ -19,21 +19,24 @@ class Problems:
     A single problem is answered at the root as well.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], root: RoutedApp | None = None) -> None:
-        """Take the endpoints, and what answers at the root where there are several."""
+    def __init__(self, endpoints: Sequence[Endpoint], together: "Together") -> None:
+        """Take the endpoints, and what answers for all of them."""
         self._by_name = {endpoint.problem: endpoint for endpoint in endpoints}
-        self._root = root or endpoints[0]
+        self._together = together
+        self._root: RoutedApp = endpoints[0] if len(endpoints) == 1 else together
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = str(scope.get("path", ""))
-        if path.startswith(_PREFIX):
-            name, _, rest = path.removeprefix(_PREFIX).partition("/")
-            if (endpoint := self._by_name.get(name)) is not None:
-                below = {**scope, "path": f"/{rest}", "root_path": f"{_PREFIX}{name}"}
-                await endpoint(below, receive, send)
-                return
-        await self._root(scope, receive, send)
+        if not path.startswith(_PREFIX):
+            await self._root(scope, receive, send)
+            return
+        name, _, rest = path.removeprefix(_PREFIX).partition("/")
+        if (endpoint := self._by_name.get(name)) is None:
+            await self._together(scope, receive, send)
+            return
+        below = {**scope, "path": f"/{rest}", "root_path": f"{_PREFIX}{name}"}
+        await endpoint(below, receive, send)
 
 
 class Together(RoutedApp):
@@ -41,6 +44,8 @@ class Together(RoutedApp):
 
     What is refused here belongs to no problem, so it is counted and stands in no log.
     """
+
+    unknown = "predict"  # who may ask for predictions is told where
 
     def __init__(self, endpoints: Sequence[Endpoint], metrics: Metrics, *, private: bool) -> None:
         """Take the endpoints.

@@ -21,9 +21,11 @@ class RoutedApp:
 
     Attributes:
         routes: By address.
+        unknown: What a token must allow to be told that there is no such address.
     """
 
     routes: dict[str, Route]
+    unknown = "admin"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -52,24 +54,25 @@ class RoutedApp:
     async def _answer(
         self, scope: Scope, receive: Receive, path: str, name: str, began: float
     ) -> Reply:
-        needed, methods = self.routes.get(path, ("admin", {}))
+        needed, methods = self.routes.get(path, (self.unknown, {}))
         self._admit(scope, needed)
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        whole = f"{scope.get('root_path', '')}{path}"
         if not methods:
             offer = ", ".join(self._offer(scope))
-            raise RefusedError(404, f"There is no {path[:80]!r} here. There is: {offer}.")
+            raise RefusedError(404, f"There is no {whole[:80]!r} here. There is: {offer}.")
         if method not in methods:
             allowed = ", ".join(methods)
-            raise RefusedError(405, f"{path} takes {allowed}.", allow=allowed)
+            raise RefusedError(405, f"{whole} takes {allowed}.", allow=allowed)
         return await methods[method](scope, receive, name, began)
 
     def _admit(self, scope: Scope, needed: str | None) -> None:
         """Raise ``RefusedError`` unless a request may have what needs this scope."""
         raise NotImplementedError
 
-    def _offer(self, scope: Scope) -> list[str]:  # noqa: ARG002 - others look at it
+    def _offer(self, scope: Scope) -> list[str]:
         """Return the addresses that a caller who was let in may ask for."""
-        return list(self.routes)
+        return [f"{scope.get('root_path', '')}{path}" for path in self.routes]
 
     def _count_refusal(self, route: str, status: int) -> None:
         """Count a refusal, a stranger's too."""

@@ -90,10 +90,9 @@ def build_app(endpoints: Sequence[Endpoint], shared: EndpointFolder, *, private:
         shared: Where their counters are.
         private: Whether the socket is bound to this machine alone.
     """
-    if len(endpoints) == 1:
-        return Problems(endpoints)
-    root = Together(endpoints, _open_metrics(shared, ""), private=private)
-    return Problems(endpoints, root)
+    single = len(endpoints) == 1
+    metrics = endpoints[0].metrics if single else _open_metrics(shared, "")
+    return Problems(endpoints, Together(endpoints, metrics, private=private))
 
 
 def _open_metrics(folder: EndpointFolder, problem: str) -> Metrics:
