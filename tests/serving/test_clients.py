@@ -180,6 +180,7 @@ def test_mistakes_are_one_line(circle: Any, tmp_path: Path) -> None:
         tries = [
             (endpoint, ["traffic", "--challenger", "2"], "from 0 to 1"),
             (serve, ["--source", "real", "--host", "192.0.2.1"], "kedro endpoint token create"),
+            (serve, ["--problem", "diabetes", "--problem", "diabetes"], "each --problem once"),
             (serve, ["--certificate", "x.pem"], "--certificate and --key together"),
             (
                 serve,
@@ -195,3 +196,28 @@ def test_mistakes_are_one_line(circle: Any, tmp_path: Path) -> None:
             assert "Traceback" not in found.output
     finally:
         os.chdir(before)
+
+
+def test_the_plans_of_several_problems_are_their_own(circle: Any, address: str) -> None:
+    """Two problems set up by one command have the plans that each has alone, in its folder."""
+    from fullcircle.commands.serve import serve
+
+    def set_up(*problems: str) -> list[dict[str, Any]]:
+        words = [word for name in problems for word in ("--problem", name)]
+        found = CliRunner().invoke(serve, [*words, "--set-up-only", "--port", "0"])
+        assert found.exit_code == 0, found.output
+        folders = found.output.split()[-len(problems) :]
+        return [read_json(Path(folder) / "plan.json") for folder in folders]
+
+    before = Path.cwd()
+    os.chdir(circle.path)
+    try:
+        alone = [set_up(name)[0] for name in ("diabetes", "nyc_taxi")]
+        both = set_up("diabetes", "nyc_taxi")
+        refused = CliRunner().invoke(serve, ["--problem", "diabetes", "--problem", "telco_churn"])
+    finally:
+        os.chdir(before)
+    assert both == alone
+    assert [plan["contract"]["name"] for plan in both] == ["diabetes", "nyc_taxi"]
+    assert refused.exit_code == 1
+    assert f"runs already, at {address}" in refused.output

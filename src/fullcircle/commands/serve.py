@@ -1,12 +1,17 @@
 """``kedro serve``: put the registry's models behind HTTP."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fullcircle.commands.model.opening import Place, places_options
 from fullcircle.commands.one_line import OneLineErrors
+
+if TYPE_CHECKING:
+    from fullcircle.serving.folder import EndpointFolder
+    from fullcircle.serving.supervisor import Supervisor
 
 
 def require_extra() -> None:
@@ -62,17 +67,14 @@ def serve(
     from fullcircle.commands.stream import stopping
     from fullcircle.serving.doors import open_door, take_door
     from fullcircle.serving.folder import read_json
-    from fullcircle.serving.opening import find_folder, set_up
-    from fullcircle.serving.steering import refuse_second
     from fullcircle.serving.supervisor import Supervisor
 
     if (certificate is None) != (key is None):
         raise click.UsageError("Give --certificate and --key together.")
     tls = tuple(path for path in (certificate, key) if path is not None)
     given = {name: value for name, value in changes.items() if value is not None}
-    for place in places:
-        refuse_second(find_folder(place.context))
-    folders = [set_up(place.context, given, tls) for place in places]
+    # Kedro reads `globals:` of the project that was opened last: one is finished before the next.
+    folders, crowned = zip(*(_set_up(place, given, tls) for place in places), strict=True)
     if set_up_only:
         paths = " ".join(str(folder.path) for folder in folders)
         click.echo(f"python -m fullcircle.serving {paths}")
@@ -81,18 +83,29 @@ def serve(
     door = take_door() or open_door(settings["host"], settings["port"])
     supervisor = Supervisor(folders, door)
     with stopping() as stop:
-        _announce(supervisor, places)
+        _announce(supervisor, crowned)
         supervisor.run(stop)
     click.echo(supervisor.describe_end())
 
 
-def _announce(supervisor: Any, places: list[Place]) -> None:
-    """Say where each problem is answered, and which has no champion yet."""
+def _set_up(
+    place: Place, given: dict[str, Any], tls: Sequence[Path]
+) -> tuple["EndpointFolder", bool]:
+    """Write a problem's plan; return its folder, and whether the problem has a champion."""
     from fullcircle.registry.addresses import find_by_alias
+    from fullcircle.serving.opening import find_folder, set_up
+    from fullcircle.serving.steering import refuse_second
 
-    for place, problem in zip(places, supervisor.problems, strict=True):
+    refuse_second(find_folder(place.context))
+    folder = set_up(place.context, given, tls)
+    return folder, find_by_alias(place.registry.model, "champion") is not None
+
+
+def _announce(supervisor: "Supervisor", crowned: Sequence[bool]) -> None:
+    """Say where each problem is answered, and which has no champion yet."""
+    for problem, has_champion in zip(supervisor.problems, crowned, strict=True):
         name = f" of {problem.problem}" if problem.beside else ""
-        if find_by_alias(place.registry.model, "champion") is None:
+        if not has_champion:
             click.echo(
                 f"There is no champion{name} yet; kedro run makes one, and it is taken as it comes."
             )

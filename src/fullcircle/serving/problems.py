@@ -82,9 +82,7 @@ class Together(RoutedApp):
         scope[_ADMITTED] = admitted
 
     def _offer(self, scope: Scope) -> list[str]:
-        theirs = [
-            f"{_PREFIX}{one.problem}{path}" for one in scope[_ADMITTED] for path in one.routes
-        ]
+        theirs = [f"{_PREFIX}{endpoint.problem}/invocations" for endpoint in scope[_ADMITTED]]
         return [*self.routes, *theirs]
 
     def _count_refusal(self, route: str, status: int) -> None:
