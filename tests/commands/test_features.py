@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from fullcircle.api import score_batch
 from fullcircle.commands.features import features
 from fullcircle.core.errors import DataError, ModelError
+from fullcircle.registry.actors import name_actor
 
 MODEL = "fullcircle.telco_churn.simulated_model"
 CHAMPION = f"models:/{MODEL}@champion"
@@ -72,6 +73,8 @@ def test_history_names_the_runs_that_wrote(ask: Any, circle: Any) -> None:
     circle.catalog()
     newest = facts(ask("history", "customer_billing", "--json"))[0]
     assert newest["rows"] == "8800"
+    assert newest["user"] == name_actor()
+    assert facts(ask("describe", "customer_billing", "--json"))["written"] == newest
     assert mlflow.get_run(newest["run_id"]).info.status == "FINISHED"
 
 

@@ -57,6 +57,7 @@ def test_hours_of_the_day_and_days_add_up() -> None:
         assert sum(each[name] for each in found.by_hour_of_day) == found.whole[name]
         assert sum(each[name] for each in found.by_day) == found.whole[name]
     assert len(found.by_hour_of_day) == 24
+    assert found.by_day[-1]["date"] == "2024-03-09"
 
 
 def test_before_and_after_a_change_are_told_apart() -> None:

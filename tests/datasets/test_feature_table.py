@@ -62,6 +62,48 @@ def test_append_only_adds(tmp_path: Path) -> None:
     assert content(dataset) == [("a", 0, 1.0), ("b", 0, 2.0)]
 
 
+def test_append_of_a_row_that_is_there_is_refused_whole(tmp_path: Path) -> None:
+    """An append that repeats a key and moment of the table says how many and names one."""
+    dataset = table(tmp_path, mode="append")
+    dataset.save(rows(("a", 0, 1), ("b", 0, 2), ("c", 0, 3)))
+    before = DeltaTable(tmp_path).version()
+    with pytest.raises(DatasetError) as error:
+        dataset.save(rows(("a", 1, 9), ("b", 0, 9), ("c", 0, 9)))
+    said = str(error.value)
+    assert "2 of them, for example who=b, at=2024-01-01 00:00:00+00:00, are in the table" in said
+    assert DeltaTable(tmp_path).version() == before
+    dataset.save(rows(("a", 1, 9)))
+    assert content(dataset) == [("a", 0, 1.0), ("a", 1, 9.0), ("b", 0, 2.0), ("c", 0, 3.0)]
+
+
+def test_append_that_repeats_itself_is_refused(tmp_path: Path) -> None:
+    """Rows of one append that share key and moment are counted, and one is named."""
+    batch = rows(("a", 0, 1), ("b", 0, 1), ("b", 0, 2), ("b", 0, 3), ("c", 0, 1), ("c", 0, 2))
+    with pytest.raises(
+        DatasetError, match=r"2 keys .* in 5 rows, for example who=b, at=2024-01-01"
+    ):
+        table(tmp_path, mode="append").save(batch)
+
+
+def test_append_that_another_append_overtakes_is_checked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that another writer adds between the check and the commit is found all the same."""
+    first, second = (table(tmp_path, mode="append") for _ in range(2))
+    first.save(rows(("a", 0, 1)))
+    check, overtakers = FeatureTableDataset._refuse_held, [rows(("b", 0, 2))]
+
+    def check_then_be_overtaken(self: FeatureTableDataset, *given: Any) -> None:
+        check(self, *given)
+        if self is first and overtakers:
+            second.save(overtakers.pop())
+
+    monkeypatch.setattr(FeatureTableDataset, "_refuse_held", check_then_be_overtaken)
+    with pytest.raises(DatasetError, match="1 of them, for example who=b"):
+        first.save(rows(("b", 0, 3), ("c", 0, 3)))
+    assert content(first) == [("a", 0, 1.0), ("b", 0, 2.0)]
+
+
 def test_overwrite_alone_may_change_the_schema(tmp_path: Path) -> None:
     """A new column is refused by merge and taken by overwrite."""
     table(tmp_path).save(rows(("a", 0, 1)))
@@ -136,6 +178,31 @@ def test_history_tells_who_wrote_how_much(tmp_path: Path) -> None:
     newest = dataset.history()[0]
     assert (newest["operation"], newest["rows"], newest["run_id"]) == ("MERGE", "2", "none")
     assert newest["git_commit"]
+
+
+def test_history_names_the_user_of_the_server_before_that_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every kind of write and maintenance names who did it; without a name, the number does."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    table(tmp_path).save(rows(("a", 0, 1)))
+    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME")
+    monkeypatch.setattr("getpass.getuser", lambda: "grace")
+    table(tmp_path, mode="append").save(rows(("b", 0, 1)))
+    table(tmp_path, mode="overwrite").save(rows(("c", 0, 1)))
+    monkeypatch.setattr("getpass.getuser", _know_no_name)
+    table(tmp_path, mode="append").save(rows(("d", 0, 1)))
+    table(tmp_path).maintain()
+    nobody = f"uid {os.getuid()}"
+    told = [(version["operation"], version["user"]) for version in table(tmp_path).history()]
+    assert told[0] == ("OPTIMIZE", nobody)
+    written = [user for operation, user in told if operation in ("WRITE", "MERGE")]
+    assert written == [nobody, "grace", "grace", "ada"]
+    assert table(tmp_path).history(1) == table(tmp_path).history()[:1]
+
+
+def _know_no_name() -> str:
+    raise KeyError("getpwuid(): uid not found: 1234")
 
 
 def test_maintenance_keeps_every_row(tmp_path: Path) -> None:

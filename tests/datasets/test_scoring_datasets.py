@@ -133,6 +133,16 @@ def test_rows_are_stamped(predictions: PredictionsDataset) -> None:
     assert pd.Timestamp.now("UTC") - rows["scored_at"].max() < pd.Timedelta(minutes=5)
 
 
+def test_each_commit_of_predictions_names_its_user(
+    predictions: PredictionsDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who scored a day stands in the commit of that day."""
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "ada")
+    predictions.save(scored("2025-03-03"))
+    newest = DeltaTable(tmp_path / "predictions").history(1)[0]
+    assert (newest["user"], newest["scored_on"]) == ("ada", "2025-03-03")
+
+
 def test_rows_are_found_by_any_column(predictions: PredictionsDataset) -> None:
     """A filter finds its rows, though the table keeps no statistics of its columns."""
     table = predictions.load()

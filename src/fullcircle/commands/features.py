@@ -61,7 +61,7 @@ def list_tables(as_json: bool) -> None:
 @click.argument("table")
 @json_option
 def describe(table: str, as_json: bool) -> None:
-    """Describe one table: columns, keys, times, owner, span."""
+    """Describe one table: columns, keys, times, owner, span, and who wrote it last."""
     chosen = _chosen(_declared_tables(open_project()), (table,))
     dataset = next(iter(chosen.values()))
     rows, declared = dataset.load().rows, dataset.declared
@@ -69,6 +69,7 @@ def describe(table: str, as_json: bool) -> None:
         "name": dataset.name,
         **declared.model_dump(),
         "version": dataset.data_version(),
+        "written": dataset.history(1)[0],
         "rows": int(rows.count().execute()),
         "columns": {name: str(kind) for name, kind in rows.schema().items()},
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from fullcircle.core.errors import StorageError
@@ -37,13 +37,26 @@ def replace_rows(path: Path, rows: ir.Table, partition_by: list[str]) -> None:
     retry_commit(path, replace)
 
 
-def append_rows(path: Path, rows: ir.Table, partition_by: list[str]) -> None:
-    """Add rows; whatever is there stays."""
+def append_rows(
+    path: Path, rows: ir.Table, partition_by: list[str], check: Callable[[DeltaTable], None]
+) -> None:
+    """Add rows; whatever is there stays.
+
+    Args:
+        path: Folder of the table.
+        rows: The rows.
+        partition_by: Columns that divide a new table.
+        check: Refuses the rows where they do not go with those of a version. The rows join that
+            version alone: two appends at once collide, and the later one is checked again.
+    """
     stamp = _stamp(rows)
     _create_if_absent(path, rows, partition_by)
 
     def append() -> None:
-        write_deltalake(path, stream_rows(rows), mode="append", commit_properties=stamp)
+        table = DeltaTable(path)
+        check(table)
+        stamp.app_transactions = [Transaction("append", table.version() + 1)]
+        write_deltalake(table, stream_rows(rows), mode="append", commit_properties=stamp)
 
     retry_commit(path, append)
 

@@ -1,6 +1,7 @@
 """A feature table: a Delta table with keys, a history and an owner, as a catalog entry."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -24,7 +25,7 @@ from fullcircle.datasets.delta_table_dataset import (
     read_delta,
 )
 from fullcircle.datasets.delta_writes import append_rows, merge_rows, replace_rows
-from fullcircle.datasets.engine import get_embedded, settle_rows
+from fullcircle.datasets.engine import get_embedded, get_engine, settle_rows
 
 Mode: TypeAlias = Literal["overwrite", "merge", "append"]
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table
@@ -34,8 +35,9 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
     """Reads and writes one feature table; schema and keys are checked before a byte is written.
 
     ``overwrite`` replaces the table and alone may change its schema; ``merge`` updates the rows
-    with the same keys (and event time) and adds the others; ``append`` only adds. Each save is one
-    Delta version that carries run id, git commit and row count. Writers that collide try again.
+    with the same keys (and event time) and adds the others; ``append`` only adds, and refuses rows
+    whose keys and event time the table holds. Each save is one Delta version that carries user,
+    run id, git commit and row count. Writers that collide try again.
 
     Example:
         ```yaml
@@ -121,18 +123,32 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
         if self._mode == "overwrite":
             replace_rows(self.path, rows, self.declared.partition_by)
         elif self._mode == "append":
-            append_rows(self.path, rows, self.declared.partition_by)
+            append_rows(
+                self.path, rows, self.declared.partition_by, partial(self._refuse_held, rows)
+            )
         else:
             merge_rows(self.path, rows, self.declared.identity, self.declared.partition_by)
+
+    def _refuse_held(self, rows: ir.Table, table: DeltaTable) -> None:
+        """Refuse rows that share key and event time with a row of the table."""
+        identity = self.declared.identity
+        held = get_engine().read_delta(table).select(identity)
+        repeated = rows.select(identity).semi_join(held, identity)
+        if count := int(repeated.count().execute()):
+            raise DataError(
+                f"The rows for {self.name} are refused: {count} of them, for example "
+                f"{_name_first(repeated)}, are in the table already. "
+                "Leave them out, or use mode 'merge' to update them."
+            )
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Give the first rows, for kedro-viz."""
         rows = get_embedded().read_delta(open_delta(self.path, self._version))
         return preview_rows(rows, nrows)
 
-    def history(self) -> list[dict[str, Any]]:
-        """List the versions, newest first: version, moment, operation, rows, run id, commit."""
-        return [_describe_commit(commit) for commit in DeltaTable(self.path).history()]
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """List the versions, newest first: number, moment, operation, rows, user, run, commit."""
+        return [_describe_commit(commit) for commit in DeltaTable(self.path).history(limit)]
 
     def maintain(self, retention_days: float = 7.0) -> dict[str, int]:
         """Compact small files, and delete those that no version of the last days needs.
@@ -206,12 +222,27 @@ def _refuse_bad_keys(name: str, rows: ir.Table, declared: FeatureTable) -> None:
     absent = {column: rows.count() - rows[column].count() for column in columns}
     nulls = rows.aggregate(**absent).to_pyarrow().to_pylist()[0]
     counts = rows.group_by(declared.identity).aggregate(rows_of_key=rows.count())
-    repeated = int(counts.filter(counts.rows_of_key > 1).count().execute())
+    repeated = counts.filter(counts.rows_of_key > 1)
+    keys, among = (
+        repeated.aggregate(keys=repeated.count(), among=repeated.rows_of_key.sum().coalesce(0))
+        .execute()
+        .iloc[0]
+    )
     said = [f"{count} rows have no {column}" for column, count in nulls.items() if count]
-    if repeated:
-        said.append(f"{repeated} keys ({', '.join(declared.identity)}) come more than once")
+    if keys:
+        example = _name_first(repeated.select(declared.identity))
+        said.append(
+            f"{keys} keys ({', '.join(declared.identity)}) come more than once, in {among} rows, "
+            f"for example {example}"
+        )
     if said:
         raise DataError(f"The rows for {name} are refused: {'; '.join(said)}.")
+
+
+def _name_first(keys: ir.Table) -> str:
+    """Name the first row of a table of keys, the same one every time."""
+    first = keys.order_by(keys.columns).limit(1).to_pyarrow().to_pylist()[0]
+    return ", ".join(f"{column}={value}" for column, value in first.items())
 
 
 def _describe_commit(commit: dict[str, Any]) -> dict[str, Any]:
@@ -220,6 +251,7 @@ def _describe_commit(commit: dict[str, Any]) -> dict[str, Any]:
         "at": datetime.fromtimestamp(commit["timestamp"] / 1000, UTC).isoformat(),
         "operation": commit["operation"],
         "rows": commit.get("rows", ""),
+        "user": commit.get("user", ""),
         "run_id": commit.get("run_id", ""),
         "git_commit": commit.get("git_commit", ""),
     }

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from fullcircle.registry.actors import name_actor
 from fullcircle.registry.distributions import find_version
 
 _LIBRARIES = (
@@ -92,8 +93,9 @@ def list_packages() -> dict[str, str]:
 
 
 def describe_writer() -> dict[str, str]:
-    """Run id and code that a write is stamped with."""
-    return {"run_id": active_run_id() or "none", **describe_code(Path(__file__).parent)}
+    """User, run id and code that a write is stamped with."""
+    code = describe_code(Path(__file__).parent)
+    return {"user": name_actor(), "run_id": active_run_id() or "none", **code}
 
 
 def active_run_id() -> str | None:

@@ -11,7 +11,15 @@ _ASK_SECONDS = 5.0
 
 def name_actor() -> str:
     """Name who acts: the user of the tracking server, or of the machine."""
-    return os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
+    return os.environ.get("MLFLOW_TRACKING_USERNAME") or _name_system_user()
+
+
+def _name_system_user() -> str:
+    """Name the system's user; by number where it has no name, as in many containers."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 def identify_actor(name: str, tracking_uri: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fullcircle.core.sources import BATCH, CHAMPION, name_source
+from fullcircle.core.sources import BATCH, CHAMPION, has_several, name_source
 
 
 def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
@@ -34,6 +34,7 @@ def describe_metrics(performance: dict[str, Any]) -> dict[str, Any] | None:
     rows = [{"metric": n, "score": _interval(each)} for n, each in newest["scores"].items()]
     counts = newest.get("confusion") or []
     return {
+        "source": name_source(newest, has_several(performance["windows"])),
         "as_of": str(newest["as_of"])[:10],
         "version": newest["model_version"],
         "rows": rows,

@@ -86,7 +86,7 @@ def measure_costs(
     first = _start_of(counted["date"].min())
     last = _start_of(counted["date"].max()) + timedelta(days=1)
     days = [
-        {"date": str(day), **price.describe(rows, [(_start_of(day), _start_of(day, 1))])}
+        {"date": str(day)[:10], **price.describe(rows, [(_start_of(day), _start_of(day, 1))])}
         for day, rows in counted.groupby("date", sort=True)
     ]
     starts = [first + timedelta(days=n) for n in range((last - first).days)]
