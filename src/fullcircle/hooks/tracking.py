@@ -21,6 +21,7 @@ from fullcircle.hooks.addresses import (
     require_tracking,
     settle_addresses,
 )
+from fullcircle.hooks.resources import ResourceSampler, read_seconds
 from fullcircle.hooks.timing import RunTimer
 
 _MAX_LENGTH = 6000
@@ -33,13 +34,15 @@ class TrackingHook(MlflowHook):
 
     It names the run for its problem, pipelines and clock; logs parameters one by one; records the
     note given with ``--params note="..."``, the code, the environment, the hardware, the versions
-    of the data read and the seconds per node; and leaves no run open behind it.
+    of the data read, the seconds per node and curves of CPU and memory; and leaves no run open
+    behind it.
     """
 
     def __init__(self, timer: RunTimer) -> None:
         super().__init__()
         self._timer = timer
         self._catalog: DataCatalog | None = None
+        self._resources = ResourceSampler()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -54,7 +57,9 @@ class TrackingHook(MlflowHook):
         with address_variable_kept():
             super().after_context_created(context)
         self._project_path = context.project_path
-        self._data_source = str(context.config_loader["globals"].get("data_source", "unknown"))
+        settings = context.config_loader["globals"]
+        self._data_source = str(settings.get("data_source", "unknown"))
+        self._sample_seconds = read_seconds(settings.get("resource_seconds", 0))
         self._environment = "development" if context.env in (None, "local") else str(context.env)
 
     @hook_impl
@@ -74,6 +79,8 @@ class TrackingHook(MlflowHook):
         mlflow.set_tags({**given, "data_source": self._data_source, **read_note(catalog)})
         mlflow.log_params(read_parameters(pipeline, catalog))
         self._record_surroundings()
+        if not self._already_active_mlflow:
+            self._resources.start(self.run_id, self._sample_seconds)
 
     def _record_surroundings(self) -> None:
         """Tag the run with code, libraries and hardware; list every package in an artifact."""
@@ -117,6 +124,7 @@ class TrackingHook(MlflowHook):
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
         """Record the seconds and close the run, however often the thread has opened it."""
+        self._resources.stop()
         if self._is_mlflow_enabled:
             mlflow.log_metrics(
                 {f"seconds.{name}": value for name, value in self._timer.node_seconds.items()}
@@ -135,6 +143,7 @@ class TrackingHook(MlflowHook):
     ) -> None:
         """Mark the run as failed or interrupted, whichever thread it was opened in."""
         del run_params, pipeline, catalog
+        self._resources.stop()
         if not self._is_mlflow_enabled or self._already_active_mlflow:
             return
         status = "KILLED" if was_interrupted(error) else "FAILED"
