@@ -61,10 +61,8 @@ def is_gone(tags: Mapping[str, str]) -> bool:
     try:
         pid, started = int(tags[PID]), float(tags[STARTED])
         process = psutil.Process(pid)
-        return (
-            process.status() == psutil.STATUS_ZOMBIE
-            or process.create_time() - started > _CLOCK_SECONDS
-        )
+        is_another = process.create_time() - started > _CLOCK_SECONDS
+        return bool(is_another or process.status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
     except (KeyError, ValueError, OverflowError, psutil.Error):
