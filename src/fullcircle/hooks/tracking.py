@@ -1,5 +1,6 @@
 """One Kedro run is one MLflow run that says all that is needed to understand and repeat it."""
 
+import logging
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from fullcircle.datasets.dead_runs import describe_process, end_dead_runs
 from fullcircle.datasets.uncommitted import PATCH_FILE, read_patch
 from fullcircle.hooks.addresses import (
     address_variable_kept,
@@ -25,6 +27,7 @@ from fullcircle.hooks.resources import ResourceSampler, read_seconds
 from fullcircle.hooks.timing import RunTimer
 
 _MAX_LENGTH = 6000
+_logger = logging.getLogger(__name__)
 _NOTE = "params:note"
 _INTERRUPTED = re.compile(r"Query interrupted|INTERRUPT Error")
 
@@ -35,7 +38,7 @@ class TrackingHook(MlflowHook):
     It names the run for its problem, pipelines and clock; logs parameters one by one; records the
     note given with ``--params note="..."``, the code, the environment, the hardware, the versions
     of the data read, the seconds per node and curves of CPU and memory; and leaves no run open
-    behind it.
+    behind it, nor one of a process that was killed.
     """
 
     def __init__(self, timer: RunTimer) -> None:
@@ -76,11 +79,19 @@ class TrackingHook(MlflowHook):
             return
         given = {"problem": problem, "pipelines": pipelines, "as_of": as_of}
         given["environment"] = self._environment
+        if not self._already_active_mlflow:
+            given |= describe_process()
         mlflow.set_tags({**given, "data_source": self._data_source, **read_note(catalog)})
         mlflow.log_params(read_parameters(pipeline, catalog))
         self._record_surroundings()
         if not self._already_active_mlflow:
+            self._end_dead_runs()
             self._resources.start(self.run_id, self._sample_seconds)
+
+    def _end_dead_runs(self) -> None:
+        experiment_id = self.mlflow_config.tracking.experiment._experiment.experiment_id
+        for run_id in end_dead_runs(mlflow.MlflowClient(), experiment_id):
+            _logger.warning("Run %s is KILLED now: its process was gone.", run_id)
 
     def _record_surroundings(self) -> None:
         """Tag the run with code, libraries and hardware; list every package in an artifact."""

@@ -135,7 +135,7 @@ class Supervisor:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        with self.folder.lock.open("w") as lock:
+        with self.folder.lock.open("w", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
