@@ -156,7 +156,8 @@ def test_automl_reads_what_problem_new_reads(
         {"size": rng.normal(size=120).round(3), "kind": rng.choice(["ä", "b"], 120)}
     )
     frame["sold"] = rng.choice(["yes", "no"], 120)
-    write(frame, tmp_path / "rows.txt")
+    written = tmp_path / name
+    write(frame, written)
     reading = ReadOptions(separator=separator)
     said = settle_wishes("automl", {"target": "sold", "snapshot": True, "no_key": True})
     rows = read_typed_rows(str(written), said, reading, lambda _: {})
