@@ -116,6 +116,55 @@ def test_every_module_is_small_enough_to_be_one_idea() -> None:
     assert long == []
 
 
+def test_every_text_names_its_encoding() -> None:
+    """No text of a source is read or written, nor a program's answer, in the machine's encoding."""
+    bare = [
+        f"{path.name}:{call.lineno}"
+        for path in SOURCE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call) and leaves_encoding_open(call)
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("code", "left_open"),
+    [
+        ("path.read_text()", True),
+        ("path.read_text('utf-8')", False),
+        ("path.write_text(text)", True),
+        ("path.write_text(text, encoding='utf-8')", False),
+        ("folder.lock.open('r+')", True),
+        ("folder.lock.open('rb')", False),
+        ("os.fdopen(number, 'w')", True),
+        ("subprocess.run(words, text=True)", True),
+        ("subprocess.run(words, text=True, encoding='utf-8')", False),
+        ("figure.add_bar(text=names)", False),
+    ],
+)
+def test_calls_that_leave_an_encoding_open_are_known(code: str, left_open: bool) -> None:
+    """What ruff sees only where the type is known is seen by name: reading, writing, opening."""
+    (statement,) = ast.parse(code).body
+    assert isinstance(statement, ast.Expr)
+    assert isinstance(statement.value, ast.Call)
+    assert leaves_encoding_open(statement.value) is left_open
+
+
+def leaves_encoding_open(call: ast.Call) -> bool:
+    """Tell whether a call reads or writes text and names no encoding."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    named = {word.arg: word.value for word in call.keywords}
+    if "encoding" in named:
+        return False
+    if name in ("read_text", "write_text"):
+        return len(call.args) < (1 if name == "read_text" else 2)
+    if name in ("open", "fdopen"):
+        said = [*call.args, *named.values()]
+        modes = [value.value for value in said if isinstance(value, ast.Constant)]
+        return any(isinstance(mode, str) and re.fullmatch(r"[rwax]t?\+?", mode) for mode in modes)
+    return isinstance(text := named.get("text"), ast.Constant) and text.value is True
+
+
 def test_locks_and_sources_name_no_package_index() -> None:
     """No tracked text names a package index's address or a path of a machine."""
     files = [*ROOT.glob("*.lock"), *ROOT.glob("*.md"), *ROOT.glob("*.toml"), *SOURCE.rglob("*.py")]

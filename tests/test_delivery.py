@@ -122,7 +122,7 @@ def test_the_environment_for_conda_names_what_exists() -> None:
 
     file = ROOT / "deploy" / "environment.yml"
     [packages] = [
-        e for e in yaml.safe_load(file.read_text())["dependencies"] if isinstance(e, dict)
+        e for e in yaml.safe_load(file.read_text("utf-8"))["dependencies"] if isinstance(e, dict)
     ]
     paths = [file.parent / line.split()[1] for line in packages["pip"]]
     assert [path.resolve() for path in paths] == [ROOT / "requirements.lock", ROOT]

@@ -203,7 +203,9 @@ def servers(project: Any) -> Iterator[dict[str, tuple[int, Any]]]:
                 words,
                 cwd=project.path,
                 env=settings,
-                stdout=stack.enter_context((project.path / f"{port}.log").open("w")),
+                stdout=stack.enter_context(
+                    (project.path / f"{port}.log").open("w", encoding="utf-8")
+                ),
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )

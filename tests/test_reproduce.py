@@ -25,7 +25,7 @@ def test_the_champion_is_rebuilt_to_the_last_bit(
     """
     monkeypatch.setenv("PROBLEM", problem)
     project = new_project(simulation=None)
-    (project.path / "conf" / "local" / "parameters.yml").write_text(QUICK)
+    (project.path / "conf" / "local" / "parameters.yml").write_text(QUICK, encoding="utf-8")
     project.run("data_processing", "feature_store", "training", "registry")
     champion = find_version(f"models:/fullcircle.{problem}.simulated_model@champion")
     rebuilt = rebuild(champion, project.catalog(), Path(project.path), any_code=True)

@@ -77,7 +77,7 @@ def profile(folder: Path, _: argparse.Namespace) -> dict[str, Any]:
     taken = take_profile(inputs, rows["predicted"].to_numpy(), moments, period_days=7)
     seconds = time.perf_counter() - started
     text = json.dumps(taken)
-    (folder / "profile.json").write_text(text)
+    (folder / "profile.json").write_text(text, encoding="utf-8")
     return {"seconds": seconds, "kb": len(text) / 1e3}
 
 
@@ -93,7 +93,7 @@ def report(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     connection.raw_sql("SET enable_external_file_cache = false")  # as the project's engine has it
     if given.memory_limit:
         connection.raw_sql(f"SET memory_limit = '{given.memory_limit}'")
-    reference = json.loads((folder / "profile.json").read_text())
+    reference = json.loads((folder / "profile.json").read_text("utf-8"))
     started = time.perf_counter()
     found = measure_drift(connection.read_parquet(folder / "window*.parquet"), reference, settings)
     seconds = time.perf_counter() - started

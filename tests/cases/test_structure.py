@@ -86,7 +86,9 @@ def test_spellings_are_joined(
     assert "8 spellings look like 2 classes" in said
     catalog = run(newcomer, monkeypatch, "parcels", "data_processing")
     labels = catalog.load("labels").to_pandas()["late"]
-    texts = [line.rsplit(",", 1)[1].strip().lower() for line in file.read_text().splitlines()[1:]]
+    texts = [
+        line.rsplit(",", 1)[1].strip().lower() for line in file.read_text("utf-8").splitlines()[1:]
+    ]
     assert labels.value_counts().to_dict() == {
         1: sum(text in ("yes", "y") for text in texts),
         0: sum(text in ("no", "n") for text in texts),

@@ -73,11 +73,20 @@ def test_the_notebook_arrives_at_the_same_score(file: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--file", "none.csv", "--target", "sold"], "There is no file none.csv"),
-        (["--file", "rows.xyz", "--target", "sold"], "rows.xyz is none of: .csv"),
+        (
+            ["--file", "none.csv", "--target", "sold"],
+            "There is no file 'none.csv' (nearest: 'rows.csv')",
+        ),
+        (
+            ["--file", "rows.xyz", "--target", "sold"],
+            "There is no file 'rows.xyz' (nearest: 'rows.csv')",
+        ),
         (["--file", "rows.csv", "--target", "solt"], "lacks the column 'solt' (nearest: 'sold')"),
         (["--file", "rows.csv", "--target", "sold", "--metric", "speed"], "metric"),
-        (["--file", "rows.csv", "--target", "kind", "--task", "regress"], "no numbers, such as"),
+        (
+            ["--file", "rows.csv", "--target", "kind", "--task", "regress"],
+            "needs numbers, but 200 rows hold a 'kind'",
+        ),
         (["--file", "rows.csv", "--target", "sold", "--time", "size"], "size"),
     ],
     ids=["no file", "other kind", "no column", "no metric", "text as number", "no date"],
@@ -118,7 +127,55 @@ def test_the_command_is_there_outside_of_any_project(
     monkeypatch.chdir(tmp_path)
     assert group.list_commands(None) == ["automl"]
     done = CliRunner().invoke(group, ["automl", "--file", "none.csv", "--target", "y"])
-    assert "There is no file none.csv" in done.output
+    assert "There is no file 'none.csv'" in done.output
     monkeypatch.chdir(ROOT)
     assert group.list_commands(None) == []
     assert group.get_command(None, "automl") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "separator"),
+    [
+        ("rows.csv", lambda f, p: f.to_csv(p, index=False, sep=";", decimal=","), None),
+        ("rows.txt", lambda f, p: f.to_csv(p, index=False, sep="\t", encoding="utf-16"), None),
+        ("rows.csv", lambda f, p: f.to_csv(p, index=False, sep=":"), ":"),
+        ("rows.json", lambda f, p: f.to_json(p, orient="records", indent=1), None),
+    ],
+    ids=["semicolon and comma", "utf-16 and tabs", "another sign", "json"],
+)
+def test_automl_reads_what_problem_new_reads(
+    tmp_path: Path, name: str, write: Any, separator: str | None
+) -> None:
+    """However a table is written, the same rows give the same model, and what was read is said."""
+    from fullcircle.commands.problem.telling import settle_wishes
+    from fullcircle.commands.typed_rows import read_typed_rows
+    from fullcircle.ingestion import ReadOptions
+
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(
+        {"size": rng.normal(size=120).round(3), "kind": rng.choice(["ä", "b"], 120)}
+    )
+    frame["sold"] = rng.choice(["yes", "no"], 120)
+    written = tmp_path / name
+    write(frame, written)
+    reading = ReadOptions(separator=separator)
+    said = settle_wishes("automl", {"target": "sold", "snapshot": True, "no_key": True})
+    rows = read_typed_rows(str(written), said, reading, lambda _: {})
+    found = rows.frame[["size", "kind", "sold"]]
+    pd.testing.assert_frame_equal(found, frame, check_dtype=False)
+    assert rows.is_class
+    assert not {finding.what for finding in rows.findings} & {"split", "clock", "row id"}
+
+
+def test_labels_are_read_as_problem_new_reads_them(file: Path) -> None:
+    """Spellings are joined, frequent words stay classes, and a rare class is asked about."""
+    frame = pd.read_csv(file)
+    frame.loc[:20, "sold"] = frame["sold"].str.upper()
+    frame.loc[100:102, "sold"] = "maybe"
+    frame.to_csv(file, index=False)
+    words = ["--file", str(file), "--target", "sold", "--trials", "0", "--json"]
+    assert "Say --rare leave-out" in run(*words).output
+    done = run(*words, "--rare", "leave-out", "--candidates", "baseline,logistic_regression")
+    found = json.loads(done.stdout)
+    assert found["classes"] == ["no", "yes"]
+    assert found["set_aside"] == 3

@@ -112,10 +112,10 @@ def test_a_file_that_is_there_stays_when_its_successor_fails(
 ) -> None:
     """A download that fails does not touch the file that lies at the place already."""
     target = tmp_path / "torn.csv"
-    target.write_text("mine")
+    target.write_text("mine", encoding="utf-8")
     with pytest.raises(StorageError):
         bring(offer(publisher, "torn.csv"), target, None)
-    assert target.read_text() == "mine"
+    assert target.read_text("utf-8") == "mine"
 
 
 def test_an_interrupted_download_leaves_nothing(
@@ -230,10 +230,10 @@ def test_the_real_files_are_the_known_ones(
         assert {row["state"] for row in json.loads(again.output)} == {"there"}
     raw = tmp_path / "project" / "raw"
     assert (raw / "nyc_taxi" / "green_tripdata_2025-02.parquet").stat().st_size == 1_117_474
-    (raw / "diabetes.csv").write_text("mine")
+    (raw / "diabetes.csv").write_text("mine", encoding="utf-8")
     result = say("diabetes", "--yes")
     assert "Another file lies at" in result.output
-    assert (raw / "diabetes.csv").read_text() == "mine"
+    assert (raw / "diabetes.csv").read_text("utf-8") == "mine"
 
 
 def test_a_month_is_named(say: Callable[..., Result]) -> None:

@@ -38,7 +38,7 @@ gate: {comparison: non_inferiority, margin: 0.3, slice_margin: 0.5, max_latency_
 def place(circle: Any, copy_of: Any, tmp_path: Path) -> Path:
     """A copy of the circle's project whose gate tolerates a loss, its tracking set up."""
     folder = copy_of(circle, tmp_path / "copy").path
-    (folder / "conf" / "local" / "parameters.yml").write_text(TOLERANT)
+    (folder / "conf" / "local" / "parameters.yml").write_text(TOLERANT, encoding="utf-8")
     bootstrap_project(folder)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     return folder
@@ -125,7 +125,7 @@ def test_promote_asks_the_gate_and_rollback_returns_the_very_same(ask: Any, plac
     after = read_model(find_version(f"models:/{MODEL}@champion")).predict(rows)
     assert np.array_equal(after, before)
     profile = next(place.glob("data/06_models/**/reference_profile.json"))
-    assert json.loads(profile.read_text())["version"] == champion
+    assert json.loads(profile.read_text("utf-8"))["version"] == champion
     assert "no previous champion" in said(ask("rollback"))
     assert "fresher data" in ask("history").output
 
@@ -197,7 +197,7 @@ def test_a_model_made_by_hand_is_adopted_and_used_like_ours(
 def test_a_refusal_of_the_gate_is_one_line_with_its_reasons(ask: Any, place: Path) -> None:
     """What does not pass is not promoted, the reasons are said, and the champion stays."""
     strict = "gate: {minimum: {roc_auc: 0.99}, max_latency_ms: null}"
-    (place / "conf" / "local" / "parameters.yml").write_text(strict)
+    (place / "conf" / "local" / "parameters.yml").write_text(strict, encoding="utf-8")
     champion, newest = list_aliases(MODEL)["champion"], facts(ask("list", "--json"))[0]["version"]
     line = said(ask("promote", newest))
     assert line.startswith(f"Error: The gate refused v{newest}; the champion stays v{champion}")
@@ -209,7 +209,7 @@ def test_a_refusal_of_the_gate_is_one_line_with_its_reasons(ask: Any, place: Pat
 def test_where_a_person_must_approve_nothing_is_promoted_without(ask: Any, place: Path) -> None:
     """With approval asked for, the gate refuses until a person approves of that very version."""
     declared = TOLERANT.replace("gate: {", "gate: {approval: true, ")
-    (place / "conf" / "local" / "parameters.yml").write_text(declared)
+    (place / "conf" / "local" / "parameters.yml").write_text(declared, encoding="utf-8")
     newest = facts(ask("list", "--json"))[0]["version"]
     assert "approved_by_a_person" in said(ask("promote", newest))
     assert "Missing option '--why'" in ask("approve", newest).output
@@ -333,7 +333,9 @@ def test_reproduce_goes_by_the_recorded_commit(place: Path, ask: Any) -> None:
 
     describe_code.cache_clear()
     assert facts(ask("reproduce", "champion", "--json"))["identical"] is True
-    (place / "pyproject.toml").write_text((place / "pyproject.toml").read_text() + "\n")
+    (place / "pyproject.toml").write_text(
+        (place / "pyproject.toml").read_text("utf-8") + "\n", encoding="utf-8"
+    )
     describe_code.cache_clear()
     assert "has uncommitted changes" in said(ask("reproduce", "champion"))
     describe_code.cache_clear()

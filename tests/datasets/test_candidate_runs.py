@@ -12,11 +12,18 @@ from kedro.io import DatasetError
 from fullcircle.core.errors import ConfigurationError, ModelError
 from fullcircle.datasets import CandidateRunsDataset
 from fullcircle.datasets.candidate_runs_dataset import choose_trials
+from fullcircle.datasets.dead_runs import describe_process
 from fullcircle.datasets.runs import find_direction, rank_runs
 
 pytestmark = pytest.mark.usefixtures("tracked")
 
-GIVEN = {"problem": "p", "data_source": "simulated", "as_of": "2025-03-01", "note": "why not"}
+GIVEN = {
+    "problem": "p",
+    "data_source": "simulated",
+    "as_of": "2025-03-01",
+    "note": "why not",
+    **describe_process(),
+}
 
 
 def trial(number: int, score: float | None = 0.5, state: str = "complete") -> Any:

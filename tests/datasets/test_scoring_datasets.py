@@ -299,8 +299,8 @@ def test_a_torn_line_is_not_read_and_spoils_no_other(
 ) -> None:
     """Half a line, as a kill leaves it, counts for nothing, and the next line stands alone."""
     path = tmp_path / "scored_days.jsonl"
-    whole = path.read_text()
-    path.write_text(whole[: len(whole) - 9])
+    whole = path.read_text("utf-8")
+    path.write_text(whole[: len(whole) - 9], encoding="utf-8")
     assert list(ledger.load()) == ["2025-03-01"]
     ledger.save(scored("2025-03-02", fingerprint="again"))
     assert ledger.load()["2025-03-02"]["fingerprint"] == "again"
@@ -316,7 +316,7 @@ def test_days_that_the_table_lost_are_not_known(
     os.rename(tmp_path / "predictions", tmp_path / "moved")
     assert ledger.load() == {}
     predictions.save(scored("2025-03-02"))
-    lines = (tmp_path / "scored_days.jsonl").read_text().splitlines()
+    lines = (tmp_path / "scored_days.jsonl").read_text("utf-8").splitlines()
     assert min(json.loads(line)["version"] for line in lines) > 0
     assert ledger.load() == {}
 
@@ -324,7 +324,7 @@ def test_days_that_the_table_lost_are_not_known(
 def test_a_read_only_folder_is_one_line(tmp_path: Path) -> None:
     """Where nothing can be written, the place and the reason are said."""
     blocked = tmp_path / "file"
-    blocked.write_text("no folder")
+    blocked.write_text("no folder", encoding="utf-8")
     dataset = PredictionsDataset(filepath=str(blocked / "predictions"))
     with pytest.raises(DatasetError) as caught:
         dataset.save(scored("2025-03-01"))

@@ -95,7 +95,9 @@ def test_what_a_kill_left_is_kept(folder: Path) -> None:
     assert len(run(folder)) == DAYS
     days = sorted(ledger.load())
     path = folder / "scored_days.jsonl"
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:5]))
+    path.write_text(
+        "".join(path.read_text("utf-8").splitlines(keepends=True)[:5]), encoding="utf-8"
+    )
     before = predictions.load().to_pandas()
     assert run(folder) == days[5:]
     after = predictions.load().to_pandas()

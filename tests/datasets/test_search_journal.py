@@ -59,7 +59,7 @@ def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
     """Half a line, as a kill may leave, loses that trial alone, and the next begins on its own."""
     journal(tmp_path).put("a", {"score": 1})
     file = tmp_path / "search.jsonl"
-    file.write_text(file.read_text() + '["b", {"sco')
+    file.write_text(file.read_text("utf-8") + '["b", {"sco', encoding="utf-8")
     journal(tmp_path).put("c", {"score": 3})
     found = journal(tmp_path)
     assert [found.get(key) for key in "abc"] == [{"score": 1}, None, {"score": 3}]
@@ -67,6 +67,6 @@ def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A file where the folder should be gives one line that names the place."""
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StorageError, match=r"journal of the search in .*file"):
         journal(tmp_path / "file")

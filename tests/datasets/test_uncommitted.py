@@ -32,7 +32,7 @@ def repository(tmp_path: Path) -> Path:
     (folder / "src").mkdir(parents=True)
     (folder / "src" / "größe.py").write_text("one = 1\ntwo = 2\n", encoding="utf-8")
     (folder / "picture.bin").write_bytes(bytes(range(256)))
-    (folder / "gone.txt").write_text("gone\n")
+    (folder / "gone.txt").write_text("gone\n", encoding="utf-8")
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "first")
@@ -44,7 +44,7 @@ def change(folder: Path) -> None:
     (folder / "src" / "größe.py").write_text("one = 1\ntwo = 22\r\n", encoding="utf-8", newline="")
     (folder / "picture.bin").write_bytes(bytes(range(255, -1, -1)))
     (folder / "gone.txt").unlink()
-    (folder / "new.py").write_text("new = 1\n")
+    (folder / "new.py").write_text("new = 1\n", encoding="utf-8")
     git(folder, "add", "new.py")
 
 

@@ -71,7 +71,7 @@ def judge(*rows: dict[str, object]) -> pd.DataFrame:
 
 
 def load_spec() -> ProblemSpec:
-    return ProblemSpec.model_validate(yaml.safe_load(SPEC.read_text())["nyc_taxi"]["real"])
+    return ProblemSpec.model_validate(yaml.safe_load(SPEC.read_text("utf-8"))["nyc_taxi"]["real"])
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_the_window_forgets():
 
 def test_a_stored_count_is_the_count(tmp_path: Path):
     """Counts come back from the feature store as they were computed, row by row."""
-    declared = yaml.safe_load((SPEC.parent / "catalog.yml").read_text())
+    declared = yaml.safe_load((SPEC.parent / "catalog.yml").read_text("utf-8"))
     tables = declared["_nyc_taxi"]["feature_tables"]["real"]
     computed = features(ibis.memtable(judge(*({"PULocationID": 70 + n // 3} for n in range(12)))))
     store = FeatureTablesDataset(schema="a.b", filepath=str(tmp_path), tables=tables)
@@ -402,7 +402,7 @@ def test_missing_and_broken_files_are_named(months: Path):
     assert isinstance(missing.value, StorageError) or isinstance(
         missing.value.__cause__, StorageError
     )
-    (months / "trips_2025-03.parquet").write_text("not Parquet")
+    (months / "trips_2025-03.parquet").write_text("not Parquet", encoding="utf-8")
     with pytest.raises(Exception, match=r"trips_2025-03.parquet cannot be read") as broken:
         RawParquetDataset(filepath=f"{months}/trips_*.parquet").load()
     assert isinstance(broken.value, DataError) or isinstance(broken.value.__cause__, DataError)

@@ -218,14 +218,14 @@ def test_a_trip_finds_the_map_of_the_monday_before(
     city: tuple[np.ndarray, pd.DataFrame], tmp_path: Path
 ):
     """Stored as declared and looked up as declared, each end gets its own zone's position."""
-    declared = yaml.safe_load((CONF / "catalog.yml").read_text())
+    declared = yaml.safe_load((CONF / "catalog.yml").read_text("utf-8"))
     tables = {
         name: declared["_nyc_taxi"]["feature_tables"]["real"][name]
         for name in ("zone_positions", "route_geometry")
     }
     store = FeatureTablesDataset(schema="a.b", filepath=str(tmp_path), tables=tables)
     store.save(place_and_measure(ibis.memtable(city[1])))
-    contract = yaml.safe_load((CONF / "parameters.yml").read_text())["nyc_taxi"]["real"]
+    contract = yaml.safe_load((CONF / "parameters.yml").read_text("utf-8"))["nyc_taxi"]["real"]
     lookups = [
         lookup
         for lookup in ProblemSpec.model_validate(contract).feature_lookups

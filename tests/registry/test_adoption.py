@@ -232,14 +232,14 @@ def test_a_changed_model_is_not_adopted(tracked: Path) -> None:
     take(log("lightgbm"))
     version = find_version(f"models:/{NAME}/1")
     folder = Path(mlflow.artifacts.download_artifacts(version.source))
-    (folder / "model.lgb").write_text("other")
+    (folder / "model.lgb").write_text("other", encoding="utf-8")
     with pytest.raises(ModelError, match=r"is not what was registered: changed: model\.lgb"):
         take(f"models:/{NAME}/1")
 
 
 def test_an_adopted_estimator_that_reads_files_is_refused(tracked: Path) -> None:
     """scikit-learn's estimators may be in an adopted model, but none that opens files."""
-    (tracked / "a.txt").write_text("one two")
+    (tracked / "a.txt").write_text("one two", encoding="utf-8")
     files = [str(tracked / "a.txt")] * 20
     reader = make_pipeline(CountVectorizer(input="filename"), LogisticRegression())
     reader.fit(files, [0, 1] * 10)

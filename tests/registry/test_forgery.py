@@ -91,7 +91,7 @@ def test_an_exported_head_is_held_against_the_log(registry: Registry, tmp_path: 
     assert registry.verify() == []  # this machine has seen nothing
     assert any("missing or was rewritten" in fault for fault in registry.verify(path))
     assert any("no head of the log" in fault for fault in registry.verify(tmp_path / "none"))
-    path.write_text("{")
+    path.write_text("{", encoding="utf-8")
     assert any("holds no head" in fault for fault in registry.verify(path))
 
 
@@ -106,7 +106,10 @@ def test_a_signed_head_cannot_be_made_by_others(
     assert any("does not bear the signature" in fault for fault in registry.verify(path))
     export_head(registry.journal, path)
     assert registry.verify(path) == []
-    path.write_text(path.read_text().replace(log_runs()[-1].data.tags["seal"], "0" * 64))
+    path.write_text(
+        path.read_text("utf-8").replace(log_runs()[-1].data.tags["seal"], "0" * 64),
+        encoding="utf-8",
+    )
     assert any("does not bear the signature" in fault for fault in registry.verify(path))
 
 

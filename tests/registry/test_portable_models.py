@@ -133,7 +133,7 @@ print(json.dumps([float(each).hex() for each in model.predict(rows)[:, 1]]))
 
 def write_rows(model: Model, place: Path) -> Path:
     path = place / "rows.json"
-    path.write_text(model.example.to_json(orient="split", double_precision=15))
+    path.write_text(model.example.to_json(orient="split", double_precision=15), encoding="utf-8")
     return path
 
 
@@ -174,7 +174,7 @@ def test_mlflow_serves_it_in_an_environment_of_its_own(portable: Portable, tmp_p
     ) as server:
         try:
             wait_for(f"http://127.0.0.1:{port}/ping", server)
-            body = json.dumps({"dataframe_split": json.loads(rows.read_text())}).encode()
+            body = json.dumps({"dataframe_split": json.loads(rows.read_text("utf-8"))}).encode()
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/invocations",
                 data=body,
@@ -225,7 +225,7 @@ def test_the_context_of_an_image_is_whole(portable: Portable, tmp_path: Path) ->
     )
     copied = tmp_path / "image" / "model_dir" / portable.files.name
     assert (copied / "code" / "fullcircle" / "core" / "preparation" / "reader.py").is_file()
-    assert "model_dir" in (tmp_path / "image" / "Dockerfile").read_text()
+    assert "model_dir" in (tmp_path / "image" / "Dockerfile").read_text("utf-8")
     rows = write_rows(portable.model, tmp_path)
     answer = subprocess.run(
         [portable.python, "-W", "ignore", "-c", LOAD, str(copied), rows],
@@ -279,11 +279,11 @@ def test_a_model_asks_only_for_what_it_uses(candidate: str) -> None:
 
 def test_files_of_an_environment_agree(portable: Portable) -> None:
     """requirements.txt, conda.yaml and python_env.yaml ask for the same; the folder stays small."""
-    pinned = (portable.files / "requirements.txt").read_text().split("\n")
-    conda = yaml.safe_load((portable.files / "conda.yaml").read_text())
+    pinned = (portable.files / "requirements.txt").read_text("utf-8").split("\n")
+    conda = yaml.safe_load((portable.files / "conda.yaml").read_text("utf-8"))
     [pip] = [each["pip"] for each in conda["dependencies"] if isinstance(each, dict)]
     assert pip == pinned
-    environment: Any = yaml.safe_load((portable.files / "python_env.yaml").read_text())
+    environment: Any = yaml.safe_load((portable.files / "python_env.yaml").read_text("utf-8"))
     assert environment["dependencies"] == ["-r requirements.txt"]
     code = list((portable.files / "code").rglob("*.py"))
     assert 10 < len(code) < 40

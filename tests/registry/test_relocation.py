@@ -49,7 +49,7 @@ def make_tracked(tmp_path: Path, database: Path) -> Callable[..., Path]:
 def read_note(project: Path) -> str:
     client = MlflowClient(tracking_uri=address_of(project))
     [run] = client.search_runs([client.get_experiment_by_name("shop").experiment_id])
-    return Path(client.download_artifacts(run.info.run_id, "note.txt")).read_text()
+    return Path(client.download_artifacts(run.info.run_id, "note.txt")).read_text("utf-8")
 
 
 def dump(database: Path) -> list[str]:

@@ -110,13 +110,19 @@ def register() -> Path:
     ("tamper", "said"),
     [
         (lambda f: (f / "model.skops").write_bytes(b"none"), "changed: model.skops"),
-        (lambda f: (f / "fullcircle.json").write_text("{}"), "changed: fullcircle.json"),
+        (
+            lambda f: (f / "fullcircle.json").write_text("{}", encoding="utf-8"),
+            "changed: fullcircle.json",
+        ),
         (lambda f: (f / "MLmodel").unlink(), "MLmodel"),
         (lambda f: (f / "input_example.json").unlink(), "missing: input_example.json"),
-        (lambda f: (f / "code.py").write_text("import os"), "added: code.py"),
+        (lambda f: (f / "code.py").write_text("import os", encoding="utf-8"), "added: code.py"),
         (lambda f: (f / "model.pkl").write_bytes(b"cos"), "added: model.pkl"),
         (
-            lambda f: [(f / n).write_text("{}") for n in ("digests.json", "fullcircle.json")],
+            lambda f: [
+                (f / n).write_text("{}", encoding="utf-8")
+                for n in ("digests.json", "fullcircle.json")
+            ],
             "digests.json was changed",
         ),
         (shutil.rmtree, "digests.json cannot be read"),
@@ -146,7 +152,7 @@ def test_no_name_escapes_the_digests(name: str) -> None:
 def test_what_mlflow_and_python_leave_behind_is_not_taken_along(tmp_path: Path) -> None:
     """A planted note of MLflow or compiled code is no fault, and never reaches a checked copy."""
     folder = register()
-    (folder / "registered_model_meta").write_text("planted")
+    (folder / "registered_model_meta").write_text("planted", encoding="utf-8")
     compiled = folder / "code" / "fullcircle" / "__pycache__" / "__init__.cpython-311.pyc"
     compiled.parent.mkdir()
     compiled.write_bytes(b"planted")
@@ -161,7 +167,7 @@ def test_an_export_is_checked_and_overwrites_nothing(tmp_path: Path) -> None:
     folder = register()
     version = find_version(f"models:/{NAME}/1")
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "mine.txt").write_text("mine")
+    (tmp_path / "full" / "mine.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(StorageError, match="full is not empty"):
         export_files(version, tmp_path / "full")
     (folder / "model.skops").write_bytes(b"none")
@@ -194,7 +200,7 @@ def seal_again(folder: Path, *, log_too: bool = True) -> None:
 
     remove_byproducts(folder)
     digests = digest_files(folder)
-    (folder / MANIFEST).write_text(json.dumps(digests))
+    (folder / MANIFEST).write_text(json.dumps(digests), encoding="utf-8")
     client = mlflow.MlflowClient()
     client.set_model_version_tag(NAME, "1", "digest", seal_files(digests))
     if log_too:
@@ -241,7 +247,9 @@ def test_a_rewritten_digest_is_found_at_load() -> None:
     """Files, manifest and digest tag that agree are refused where the log says otherwise."""
     folder = register()
     papers = folder / "fullcircle.json"
-    papers.write_text(papers.read_text().replace('"threshold": 0.4', '"threshold": 0.01'))
+    papers.write_text(
+        papers.read_text("utf-8").replace('"threshold": 0.4', '"threshold": 0.01'), encoding="utf-8"
+    )
     seal_again(folder, log_too=False)
     with pytest.raises(DatasetError, match=r"its tag digest says .* the log says"):
         dataset("challenger").load()

@@ -105,7 +105,7 @@ def test_an_answer_that_cannot_be_logged_follows_the_policy(
 ) -> None:
     """Where no line can be written, it is answered and said, or refused, as is declared."""
     ready.plan(log={"when_full": policy})
-    ready.folder.journal.write_text("a file where a folder should be")
+    ready.folder.journal.write_text("a file where a folder should be", encoding="utf-8")
     with opened(ready) as client:
         answer = client.ask("POST", "/invocations", json=BODY)
         assert answer.status_code == status

@@ -133,7 +133,7 @@ def test_full_disk_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_memory_is_bounded_while_the_disk_refuses(tmp_path: Path) -> None:
     """Beyond what may wait, the oldest lines are given up, and counted."""
     blocked = tmp_path / "file"
-    blocked.write_text("no folder")
+    blocked.write_text("no folder", encoding="utf-8")
     journal = Journal(blocked, 60, 1000)
     for number in range(100):
         journal.append({"n": number, "text": "x" * 80})
@@ -145,7 +145,7 @@ def test_broken_log_stops_no_answer_and_is_told(stage: Stage) -> None:
     """With a journal that cannot be written, answers go on and /health says degraded."""
     stage.crown()
     stage.fetch()
-    stage.folder.journal.write_text("a file where a folder should be")
+    stage.folder.journal.write_text("a file where a folder should be", encoding="utf-8")
     with opened(stage) as client:
         assert client.predict(FULL)["decisions"]
         health = client.ask("GET", "/health").json()

@@ -166,7 +166,7 @@ def break_log(stage: Stage, hide: Path) -> None:
     table = stage.path / "requests"
     if table.exists():
         table.rename(hide)
-    table.write_text("no table")
+    table.write_text("no table", encoding="utf-8")
 
 
 def mend_log(stage: Stage, hide: Path) -> None:

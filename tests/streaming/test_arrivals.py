@@ -74,15 +74,17 @@ def test_garbage_is_set_aside_with_its_place(tmp_path: Path, room: ShopRoom) -> 
     )
     lines = [json.dumps({**RECORD, "line": "d"}), "oops", "[1]", "", '{"line": "e"']
     lines += [json.dumps({**RECORD, "line": "f", "UnitPrice": "cheap"})]
-    (new / "b.jsonl").write_text("\n".join(lines))
+    (new / "b.jsonl").write_text("\n".join(lines), encoding="utf-8")
     (new / "c.parquet").write_bytes(b"PAR1 nothing")
     (new / "d.csv").write_bytes(bytes(range(256)) * 20)
-    (new / "e.txt").write_text("hello")
-    (new / "f.csv").write_text(HEADER.replace("line", "Line") + "\n" + LINE.format(line="g"))
-    (new / "g.csv").write_text("line,line\n1,2\n")
-    (new / "h.csv").write_text("")
-    (new / "i.csv").write_text(HEADER)
-    (new / "j.csv").write_text(HEADER + "\n1,2\n3,4\n")
+    (new / "e.txt").write_text("hello", encoding="utf-8")
+    (new / "f.csv").write_text(
+        HEADER.replace("line", "Line") + "\n" + LINE.format(line="g"), encoding="utf-8"
+    )
+    (new / "g.csv").write_text("line,line\n1,2\n", encoding="utf-8")
+    (new / "h.csv").write_text("", encoding="utf-8")
+    (new / "i.csv").write_text(HEADER, encoding="utf-8")
+    (new / "j.csv").write_text(HEADER + "\n1,2\n3,4\n", encoding="utf-8")
     summary = run_once(room, new, tmp_path / "out", GIVEN.model_copy(update={"batch_pieces": 99}))
     assert scored(tmp_path / "out") == ["a", "c", "d"]
     reasons = [
@@ -118,7 +120,9 @@ def test_formats_give_the_same_predictions(tmp_path: Path, room: ShopRoom, endin
     if ending == "parquet":
         pq.write_table(rows, target)
     elif ending == "jsonl":
-        target.write_text("\n".join(json.dumps(r, default=str) for r in rows.to_pylist()))
+        target.write_text(
+            "\n".join(json.dumps(r, default=str) for r in rows.to_pylist()), encoding="utf-8"
+        )
     else:
         data = path.read_bytes()
         target.write_bytes(gzip.compress(data) if ending.endswith("gz") else data)
@@ -147,17 +151,17 @@ def test_a_file_still_being_written_is_not_read(tmp_path: Path, room: ShopRoom) 
     new = tmp_path / "new"
     write_day(new, 3)
     for name in ("_a.csv", ".b.csv", "c.csv.tmp", "d.csv.unfinished"):
-        (new / name).write_text(HEADER + "\n" + LINE.format(line=name))
+        (new / name).write_text(HEADER + "\n" + LINE.format(line=name), encoding="utf-8")
         os.utime(new / name, (1_300_000_000, 1_300_000_000))
     path = new / "slow.csv"
-    path.write_text(HEADER + "\n")
+    path.write_text(HEADER + "\n", encoding="utf-8")
     stop = threading.Event()
 
     def grow() -> None:
         for number in range(1000):
             if stop.is_set():
                 return
-            with path.open("a") as file:
+            with path.open("a", encoding="utf-8") as file:
                 file.write(LINE.format(line=f"slow-{number}") + "\n")
             time.sleep(0.02)
 
@@ -170,7 +174,7 @@ def test_a_file_still_being_written_is_not_read(tmp_path: Path, room: ShopRoom) 
     assert summary.rows == 30
     assert summary.as_dict()["still_being_written"] == ["slow.csv"]
     summary = open_stream(room, source, tmp_path / "out", GIVEN).run(Event(), once=True)
-    assert summary.rows == len(path.read_text().splitlines()) - 1
+    assert summary.rows == len(path.read_text("utf-8").splitlines()) - 1
     assert told(tmp_path / "out") == []
 
 
@@ -180,7 +184,7 @@ def test_a_file_that_changes_after_it_was_scored_is_reported(
     """A changed file is named in one warning and in the summary, and not scored again."""
     path = write_day(tmp_path / "new", 3)
     run_once(room, path.parent, tmp_path / "out", GIVEN)
-    with path.open("a") as file:
+    with path.open("a", encoding="utf-8") as file:
         file.write(LINE.format(line="more") + "\n")
     with caplog.at_level(logging.WARNING, "fullcircle"):
         summary = run_once(room, path.parent, tmp_path / "out", GIVEN)
@@ -199,7 +203,7 @@ def test_late_and_early_records_are_set_aside(tmp_path: Path, room: ShopRoom) ->
         "late,1,2011-01-04 18:59:59,A1,1,UK,1",
         "early,1,2031-01-04 09:00:00,A1,1,UK,1",
     ]
-    (new / "next.csv").write_text("\n".join([HEADER, *lines]))
+    (new / "next.csv").write_text("\n".join([HEADER, *lines]), encoding="utf-8")
     strict = GIVEN.model_copy(update={"max_lateness_minutes": 24 * 60.0})
     run_once(room, new, tmp_path / "out", strict)
     assert [(row, reason) for _, row, reason in told(tmp_path / "out")] == [
@@ -280,7 +284,7 @@ def test_places_that_refuse_are_named(tmp_path: Path, room: ShopRoom) -> None:
     with pytest.raises(StorageError, match="There is no Delta table at"):
         run_once(room, source, tmp_path / "out", GIVEN)
     write_day(tmp_path / "new", 2)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(StorageError, match=r"Cannot write to .*file/stream_sources"):
         run_once(room, tmp_path / "new", tmp_path / "file", GIVEN)
 

@@ -209,7 +209,7 @@ def test_a_wrong_parameter_is_one_line(
 ) -> None:
     """A parameter that cannot be meant is named with what was given."""
     path = project.path / "conf" / "local" / "parameters_stream.yml"
-    path.write_text("stream: {row_ids: guessed}\n")
+    path.write_text("stream: {row_ids: guessed}\n", encoding="utf-8")
     result = run("--once")
     path.unlink()
     assert "stream.row_ids: Input should be 'given' or 'place', given 'guessed'" in result.output

@@ -152,7 +152,7 @@ def week(tmp_path: Path) -> Path:
     """Seven days; some lines are bad, some late, some come twice."""
     for day in range(2, 9):
         write_day(tmp_path / "week", day)
-    with (tmp_path / "week" / "day-04.csv").open("a") as file:
+    with (tmp_path / "week" / "day-04.csv").open("a", encoding="utf-8") as file:
         file.write("4-99,x,2011-01-04 09:00:00,A1,1,UK,1\n")
         file.write("4-98,1,2011-01-01 09:00:00,A1,1,UK,1\n")
         file.write("3-1,1,2011-01-04 09:00:00,A1,1,UK,1\n")

@@ -57,7 +57,7 @@ def test_spark_leaves_the_rows_that_the_embedded_stream_leaves(
     new, out = tmp_path / "new", tmp_path / "out"
     for day in (2, 3, 4, 5, 6):
         write_day(new, day)
-    (new / "bad.csv").write_text("no,such\n1,2\n")
+    (new / "bad.csv").write_text("no,such\n1,2\n", encoding="utf-8")
     write_day(new / "_hidden", 7)
     run_once(room, new, tmp_path / "quiet", TWO, as_of=AS_OF)
 
@@ -97,7 +97,7 @@ def test_a_checkpoint_of_another_folder_is_one_line(
 ) -> None:
     """What Spark itself refuses is said in one line of ours."""
     (tmp_path / "c").mkdir()
-    (tmp_path / "c" / "metadata").write_text("broken")
+    (tmp_path / "c" / "metadata").write_text("broken", encoding="utf-8")
     write_day(tmp_path / "new", 2)
     with pytest.raises(StorageError, match="Spark"):
         stream_with(session, room, tmp_path / "new", tmp_path / "out")(tmp_path / "c")

@@ -1,12 +1,22 @@
 """``kedro automl``: training that chooses, for one file."""
 
 import csv
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fullcircle.commands.one_line import OneLineErrors, answer, json_option
+from fullcircle.commands.reading import reading_options
+from fullcircle.terminal import as_table, show
+
+if TYPE_CHECKING:
+    from fullcircle.commands.typed_rows import TypedRows
+    from fullcircle.core.survey import Wishes
+    from fullcircle.ingestion import ReadOptions
+
+_OF_THE_FILE = ("task", "read", "label_missing", "keep_spellings", "rare")
+_TASKS = {"classify": "multiclass", "regress": "regression"}
 
 
 def split_names(
@@ -28,15 +38,14 @@ def split_names(
 )
 @click.option(
     "--file",
-    "path",
+    "address",
     required=True,
-    type=click.Path(path_type=Path),
-    help="Rows to learn from: .csv, .csv.gz or .parquet.",
+    help="Rows to learn from: whatever kedro problem new reads.",
 )
 @click.option("--target", required=True, help="Column to predict.")
 @click.option(
     "--task",
-    type=click.Choice(["classify", "regress"]),
+    type=click.Choice(["classify", "regress", "binary", "multiclass", "regression"]),
     help="What the target is; told by its values where left out.",
 )
 @click.option("--seconds", type=float, default=60.0, show_default=True, help="Seconds of search.")
@@ -57,29 +66,80 @@ def split_names(
 )
 @click.option("--seed", type=int, default=42, show_default=True)
 @click.option("--note", default="", help="What the search is to find out, for the MLflow run.")
+@click.option(
+    "--read",
+    multiple=True,
+    metavar="COLUMN=HOW",
+    help="How a column is read, as in kedro problem new.",
+)
+@click.option("--label-missing", multiple=True, help="Word of the target: it is not known.")
+@click.option("--keep-spellings", is_flag=True, help="'Yes' and 'yes' are two classes.")
+@click.option(
+    "--rare",
+    type=click.Choice(["leave-out", "join"]),
+    help="What becomes of classes with too few rows.",
+)
+@reading_options
 @json_option
 def automl(
-    path: Path,
+    address: str,
     target: str,
-    task: str | None,
     seconds: float,
     trials: int | None,
+    options: "ReadOptions",
     as_json: bool,
-    **options: Any,
+    **given: Any,
 ) -> None:
     """Find a good model for a column of a file, and say how good it is."""
-    from fullcircle import automl as search
-    from fullcircle.automl.files import read_rows
-    from fullcircle.automl.rows import is_class
+    from fullcircle import automl as engine
+    from fullcircle.commands.problem.telling import answer_questions
+    from fullcircle.commands.typed_rows import read_typed_rows
     from fullcircle.hooks.progress import show_work
 
-    frame = read_rows(path)
-    classes = task == "classify" or (task is None and is_class(frame, target))
-    given = {name: value for name, value in options.items() if value is not None}
+    wishes = _settle_wishes(target, given)
+    ask = partial(answer_questions, yes=as_json, dry_run=False)
+    rows = read_typed_rows(address, wishes, options, ask)
     budget = {"seconds": seconds} if trials is None else {"seconds": None, "trials": trials}
+    search = {n: v for n, v in given.items() if v is not None and n not in _OF_THE_FILE}
+    search["exclude"] = _find_excluded(given["exclude"] or [], rows)
     with show_work():
-        result = (search.classify if classes else search.regress)(frame, target, **budget, **given)
-    answer(result.as_dict(), as_json=as_json, show=lambda _: _as_panel(result))
+        find = engine.classify if rows.is_class else engine.regress
+        result = find(rows.frame, target, **budget, **search)
+    found = [finding.as_row() for finding in rows.findings]
+    if not as_json:
+        show(as_table(found))
+    facts = {**result.as_dict(), "findings": found}
+    answer(facts, as_json=as_json, show=lambda _: _as_panel(result))
+
+
+def _settle_wishes(target: str, given: dict[str, Any]) -> "Wishes":
+    """Gather what is said of the file's columns; the search looks for a key itself."""
+    from fullcircle.commands.problem.telling import settle_wishes
+
+    said = {name: given[name] for name in _OF_THE_FILE}
+    said |= {
+        "target": target,
+        "task": _TASKS.get(given["task"], given["task"]),
+        "time": given["time"],
+        "keys": [given["key"]] if given["key"] else [],
+        "no_key": True,
+        "snapshot": given["time"] is None,
+        "states": "all",
+    }
+    return settle_wishes("automl", said)
+
+
+def _find_excluded(names: list[str], rows: "TypedRows") -> list[str]:
+    """Return those of the named columns that the search would see.
+
+    Raises:
+        DataError: The file has no such column.
+    """
+    from fullcircle.core.errors import DataError, name_missing
+
+    if missing := name_missing(names, rows.sources):
+        raise DataError(f"The file lacks the column {missing}.")
+    return [name for name in names if name in rows.frame.columns]
 
 
 def _list_others(result: Any) -> str:

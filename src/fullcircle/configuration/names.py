@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # What the library and the files that ship ask for; a project's own are found by their references.
 _GLOBALS = {
     *("problem", "data_source", "engine", "raw_dir", "data_dir", "catalog_name", "spark"),
-    "run_wait_minutes",
+    *("run_wait_minutes", "resource_seconds"),
     *("online_store", "tracking_uri", "artifacts", "alert_channels"),
 }
 _GLOBAL = re.compile(r"globals:\s*([\w-]+)")

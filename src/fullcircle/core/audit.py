@@ -124,7 +124,7 @@ def _find_gaps(entries: Sequence[Entry], seals: set[str]) -> list[str]:
     starts = [entry for entry in entries if not entry.previous]
     if entries and min(entry.number for entry in entries) > 1:
         faults.append("The log does not begin with entry 1.")
-    doubled = [number for number, count in Counter(e.number for e in starts).items() if number != 1]
+    doubled = [number for number in Counter(e.number for e in starts) if number != 1]
     return faults + [f"Entry {number} follows nothing." for number in doubled]
 
 

@@ -10,11 +10,12 @@ from kedro.io import AbstractDataset, DatasetError
 from fullcircle.core.contract import flatten
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.metrics import METRICS
+from fullcircle.datasets.dead_runs import PROCESS_TAGS
 
 _FIRST_TRIALS = 5
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}
 # What is said of the whole run is said of each run below it, so that a search finds them by it.
-_INHERITED = ("problem", "data_source", "as_of", "note")
+_INHERITED = ("problem", "data_source", "as_of", "note", *PROCESS_TAGS)
 _WHO = ("mlflow.user", "mlflow.source.name", "mlflow.source.type")
 
 

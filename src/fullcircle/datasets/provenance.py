@@ -47,7 +47,8 @@ def _ask_git(folder: Path, *question: str) -> str | None:
         answer = subprocess.run(  # noqa: S603 - fixed words, no shell
             ["git", "-C", str(folder), *question],  # noqa: S607 - git is found as users find it
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=10,
             check=True,
         )

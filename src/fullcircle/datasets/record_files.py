@@ -112,13 +112,13 @@ def _read_csv(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:
     if not body.strip() and stream.ended:
         return
     bad: deque[Unreadable] = deque()
-    reader = pa.csv.open_csv(
+    reader = pyarrow.csv.open_csv(
         stream,
-        read_options=pa.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-        parse_options=pa.csv.ParseOptions(
+        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+        parse_options=pyarrow.csv.ParseOptions(
             newlines_in_values=True, invalid_row_handler=partial(_set_aside, bad)
         ),
-        convert_options=pa.csv.ConvertOptions(
+        convert_options=pyarrow.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
             strings_can_be_null=True,
             null_values=[""],
@@ -179,8 +179,8 @@ def _is_packed(name: str) -> bool:
 
 
 def _split_header(line: bytes) -> list[str]:
-    options = pa.csv.ReadOptions(use_threads=False)
-    only = pa.csv.read_csv(BytesIO(line.rstrip(b"\r") + b"\n"), read_options=options)
+    options = pyarrow.csv.ReadOptions(use_threads=False)
+    only = pyarrow.csv.read_csv(BytesIO(line.rstrip(b"\r") + b"\n"), read_options=options)
     return list(only.column_names)
 
 
@@ -241,10 +241,10 @@ def _read_json(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:
 def parse_lines(lines: list[bytes], numbers: Any, schema: pa.Schema) -> Block:
     """Parse lines, each an object of JSON, with their numbers."""
     text = b"\n".join(lines)
-    options = pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    read = pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1)
+    options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    read = pyarrow.json.ReadOptions(use_threads=False, block_size=len(text) + 1)
     try:
-        rows = pa.json.read_json(BytesIO(text), read_options=read, parse_options=options)
+        rows = pyarrow.json.read_json(BytesIO(text), read_options=read, parse_options=options)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return _parse_each(lines, numbers)
     if len(rows) != len(lines):
@@ -284,7 +284,7 @@ def _cut(line: bytes) -> str:
 
 def _read_parquet(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:  # noqa: ARG001
     first = 1
-    for batch in pa.parquet.ParquetFile(file).iter_batches():
+    for batch in pyarrow.parquet.ParquetFile(file).iter_batches():
         rows = pa.Table.from_batches([batch])
         yield Block(rows, pa.array(np.arange(first, first + len(rows))))
         first += len(rows)

@@ -46,7 +46,11 @@ class SearchJournal:
     def put(self, key: str, record: dict[str, Any]) -> None:
         """Keep a record, surely once this returns."""
         line = json.dumps([key, record]) + "\n"
-        with self._lock, _clear_errors(self._folder), self._path.open("a") as file:
+        with (
+            self._lock,
+            _clear_errors(self._folder),
+            self._path.open("a", encoding="utf-8") as file,
+        ):
             file.write(line)
             file.flush()
             os.fsync(file.fileno())
@@ -67,7 +71,7 @@ def _read_lines(path: Path) -> Any:
 def _end_last_line(path: Path) -> None:
     """End a torn last line, so that the next record begins on its own."""
     if path.exists() and not path.read_bytes().endswith(b"\n"):
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write("\n")
 
 

@@ -1,5 +1,6 @@
 """One Kedro run is one MLflow run that says all that is needed to understand and repeat it."""
 
+import logging
 import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
+from fullcircle.datasets.dead_runs import describe_process, end_dead_runs
 from fullcircle.datasets.uncommitted import PATCH_FILE, read_patch
 from fullcircle.hooks.addresses import (
     address_variable_kept,
@@ -21,9 +23,11 @@ from fullcircle.hooks.addresses import (
     require_tracking,
     settle_addresses,
 )
+from fullcircle.hooks.resources import ResourceSampler, read_seconds
 from fullcircle.hooks.timing import RunTimer
 
 _MAX_LENGTH = 6000
+_logger = logging.getLogger(__name__)
 _NOTE = "params:note"
 _INTERRUPTED = re.compile(r"Query interrupted|INTERRUPT Error")
 
@@ -33,13 +37,15 @@ class TrackingHook(MlflowHook):
 
     It names the run for its problem, pipelines and clock; logs parameters one by one; records the
     note given with ``--params note="..."``, the code, the environment, the hardware, the versions
-    of the data read and the seconds per node; and leaves no run open behind it.
+    of the data read, the seconds per node and curves of CPU and memory; and leaves no run open
+    behind it, nor one of a process that was killed.
     """
 
     def __init__(self, timer: RunTimer) -> None:
         super().__init__()
         self._timer = timer
         self._catalog: DataCatalog | None = None
+        self._resources = ResourceSampler()
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -54,7 +60,9 @@ class TrackingHook(MlflowHook):
         with address_variable_kept():
             super().after_context_created(context)
         self._project_path = context.project_path
-        self._data_source = str(context.config_loader["globals"].get("data_source", "unknown"))
+        settings = context.config_loader["globals"]
+        self._data_source = str(settings.get("data_source", "unknown"))
+        self._sample_seconds = read_seconds(settings.get("resource_seconds", 0))
         self._environment = "development" if context.env in (None, "local") else str(context.env)
 
     @hook_impl
@@ -71,9 +79,19 @@ class TrackingHook(MlflowHook):
             return
         given = {"problem": problem, "pipelines": pipelines, "as_of": as_of}
         given["environment"] = self._environment
+        if not self._already_active_mlflow:
+            given |= describe_process()
         mlflow.set_tags({**given, "data_source": self._data_source, **read_note(catalog)})
         mlflow.log_params(read_parameters(pipeline, catalog))
         self._record_surroundings()
+        if not self._already_active_mlflow:
+            self._end_dead_runs()
+            self._resources.start(self.run_id, self._sample_seconds)
+
+    def _end_dead_runs(self) -> None:
+        experiment_id = self.mlflow_config.tracking.experiment._experiment.experiment_id
+        for run_id in end_dead_runs(mlflow.MlflowClient(), experiment_id):
+            _logger.warning("Run %s is KILLED now: its process was gone.", run_id)
 
     def _record_surroundings(self) -> None:
         """Tag the run with code, libraries and hardware; list every package in an artifact."""
@@ -117,6 +135,7 @@ class TrackingHook(MlflowHook):
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
         """Record the seconds and close the run, however often the thread has opened it."""
+        self._resources.stop()
         if self._is_mlflow_enabled:
             mlflow.log_metrics(
                 {f"seconds.{name}": value for name, value in self._timer.node_seconds.items()}
@@ -135,6 +154,7 @@ class TrackingHook(MlflowHook):
     ) -> None:
         """Mark the run as failed or interrupted, whichever thread it was opened in."""
         del run_params, pipeline, catalog
+        self._resources.stop()
         if not self._is_mlflow_enabled or self._already_active_mlflow:
             return
         status = "KILLED" if was_interrupted(error) else "FAILED"

@@ -14,7 +14,7 @@ from fullcircle.serving.tokens import load_tokens
 def is_running(folder: EndpointFolder) -> bool:
     """Whether a supervisor holds the folder."""
     try:
-        with folder.lock.open("r+") as lock:
+        with folder.lock.open("r+", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

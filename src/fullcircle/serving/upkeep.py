@@ -105,7 +105,7 @@ class Upkeep:
             StorageError: Another supervisor has it.
         """
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        with self.folder.lock.open("w") as lock:
+        with self.folder.lock.open("w", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

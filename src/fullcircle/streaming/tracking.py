@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.contract import flatten
+from fullcircle.datasets.dead_runs import describe_process
 from fullcircle.datasets.provenance import describe_code, describe_environment, describe_hardware
 from fullcircle.streaming.batches import Tally
 from fullcircle.streaming.running import Summary
@@ -40,7 +41,7 @@ def track_stream(
     mlflow.set_experiment(experiment)
     name = f"{problem} stream {datetime.now(UTC):%Y-%m-%dT%H:%M}"
     surroundings = {**describe_environment(), **describe_hardware(), **describe_code(folder)}
-    given = {"problem": problem, "pipelines": "stream", **tags}
+    given = {"problem": problem, "pipelines": "stream", **describe_process(), **tags}
     with mlflow.start_run(run_name=name, tags={**surroundings, **given}) as run:
         mlflow.log_params(flatten(parameters))
         yield run.info.run_id

@@ -155,7 +155,9 @@ def _require_java() -> None:
         raise ConfigurationError(
             f"Spark needs Java {OLDEST_JAVA} or newer, and {place}. Install one, or set JAVA_HOME."
         )
-    asked = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603
+    asked = subprocess.run(  # noqa: S603 - the Java that was found
+        [java, "-version"], capture_output=True, encoding="utf-8", errors="replace", check=False
+    )
     found = re.search(r'version "(?:1\.)?(\d+)', asked.stderr)
     if found is None or int(found[1]) < OLDEST_JAVA:
         said = (asked.stderr.strip().splitlines() or ["nothing"])[0]
