@@ -194,7 +194,7 @@ def test_batch_without_a_key_is_refused(circle: Any, requests: Any) -> None:
     tables = circle.catalog().load("feature_tables")
     with pytest.raises(DataError, match="'customer_id'"):
         score_batch(CHAMPION, requests.drop(columns="customer_id"), tables)
-    with pytest.raises(ModelError, match="neither models:/name@alias"):
+    with pytest.raises(ModelError, match="none of models:/name@alias"):
         score_batch("telco", requests, tables)
 
 

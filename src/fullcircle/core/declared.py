@@ -107,11 +107,13 @@ class Reading:
             raw: The raw table.
             names: Columns that are left out, since an unreadable cell sets their row aside.
         """
-        told: ir.StringValue = ibis.literal("")
-        for name in (*self.numbers, *self.moments):
-            if name not in names:
-                told = told + ibis.ifelse(self._is_read(raw, name), "", f"{name}; ")
-        return told.nullif("")
+        told = [
+            ibis.ifelse(self._is_read(raw, name), "", f"{name}; ")
+            for name in (*self.numbers, *self.moments)
+            if name not in names
+        ]
+        # Joined at once: hundreds of sums within one another are too deep for Python.
+        return ibis.literal("").join(told).nullif("") if told else ibis.null("string")
 
     def _is_read(self, raw: ir.Table, name: str) -> ir.BooleanValue:
         """Tell whether a cell is a number or moment, or says that nothing is known."""
