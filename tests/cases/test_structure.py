@@ -32,7 +32,8 @@ class Newcomer:
         before = Path.cwd()
         os.chdir(self.project.path)
         try:
-            result = CliRunner().invoke(command, list(words))
+            wide = {"COLUMNS": "1000"}  # sentences stay whole
+            result = CliRunner().invoke(command, list(words), env=wide)
         finally:
             os.chdir(before)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
