@@ -109,7 +109,7 @@ def test_the_endpoint_looks_up_what_batch_found(real: Any) -> None:
     scored = catalog.load("predictions").to_pandas().sort_values("picked_up_at")
     asked = scored[~scored["backfilled"]].iloc[:: len(scored) // 12]
     store = open_store(plan["online_store"])
-    client = Client(build_endpoint(folder, 0))
+    client = Client(build_endpoint(folder, 0, private=True))
     known = [problem.row_id, *problem.entity_keys, problem.event_time, *problem.request_columns]
     for _, trip in asked.iterrows():
         for name, table in tables.items():

@@ -1,4 +1,4 @@
-"""The endpoint's log of predictions, read as the tables of other sources are."""
+"""The log of the endpoint's predictions, read as the tables of other sources are."""
 
 import json
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""Where a publisher's file is to be had, and how it is known again."""
+"""Where the publisher of a file has it, and how the file is known again."""
 
 from dataclasses import dataclass, replace
 
