@@ -121,8 +121,13 @@ def walk(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, 
         yield from walk(inner, (*words, name))
 
 
+# Kedro's own, which say here only what to install.
+BORROWED = ("ipython", "jupyter", "viz", "airflow")
 COMMANDS = dict(
-    found for name in cli.commands for found in walk(cli.commands[name], ("kedro", name))
+    found
+    for name in cli.commands
+    if name not in BORROWED
+    for found in walk(cli.commands[name], ("kedro", name))
 )
 
 

@@ -25,7 +25,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     performance = {
         **PERFORMANCE,
         "windows": [*windows, *PERFORMANCE["windows"]],
-        "slices": {"rows": [{**row, "score": windows[0]["score"]}]},
+        "slices": [{"rows": [{**row, "score": windows[0]["score"]}]}],
     }
     page = draw(DRIFT, performance=performance, service=SERVICE, alerts=ALERTS)
     path = tmp_path_factory.mktemp("page") / "dashboard.html"
