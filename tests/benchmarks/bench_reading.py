@@ -1,4 +1,4 @@
-"""Reading text as people have it: the Pollock benchmark, random tables, and speed.
+"""Reading text as people have it: the Pollock benchmark.
 
 Pollock (Vitagliano et al., VLDB 2023) holds real and polluted files, their clean versions and its
 own measures; fetch it beside the project (github HPI-Information-Systems/Pollock), it is not part
@@ -6,8 +6,6 @@ of it. Each system reads by itself, told nothing of a file. A refusal scores not
 
     pip install clevercsv price-parser multiset joblib chardet python-dateutil
     python tests/benchmarks/bench_reading.py pollock --folder path/to/Pollock
-    python tests/benchmarks/bench_reading.py random --tables 10000
-    python tests/benchmarks/bench_reading.py speed --megabytes 1000
 """
 
 import argparse
