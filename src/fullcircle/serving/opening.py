@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from fullcircle.core.errors import ConfigurationError
+from fullcircle.registry.declared_types import list_declared
 from fullcircle.serving.doors import is_loopback
 from fullcircle.serving.folder import EndpointFolder
 from fullcircle.serving.plan import write_plan
@@ -80,6 +81,7 @@ def _describe(context: Any, settings: ServingSettings, tls: Sequence[Path]) -> d
             "predictions": str(Path(context.project_path) / predictions),
         },
         "tls": [str(path.resolve()) for path in tls],
+        "trusted_types": list_declared(),
     }
 
 

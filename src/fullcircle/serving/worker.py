@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from fullcircle.registry.declared_types import declare_types
 from fullcircle.serving.app import Endpoint
 from fullcircle.serving.connections import ConnectionLimits
 from fullcircle.serving.doors import is_private
@@ -200,6 +201,8 @@ def main() -> None:
     private = is_private(door)
     folders = [EndpointFolder(Path(path)) for path in paths]
     shared = folders[0]
+    plans = map(read_plan, folders)
+    declare_types({name for plan in plans for name in plan.get("trusted_types", ())})
     endpoints = [
         build_endpoint(folder, int(worker), private=private, shared=shared) for folder in folders
     ]
