@@ -18,7 +18,7 @@ class SettingsHook:
         Raises:
             ConfigurationError: What it names are no types.
         """
-        from fullcircle.registry.declared_types import SETTING, declare_types
+        from fullcircle.tracking.registry.declared_types import SETTING, declare_types
 
         declare_types(context.config_loader["globals"].get(SETTING) or [])
 

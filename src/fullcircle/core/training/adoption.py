@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fullcircle.core.adopted import AdoptedEstimator
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, ModelError, name_missing
-from fullcircle.core.model import Model
-from fullcircle.core.splits import describe_split
+from fullcircle.core.models.adopted import AdoptedEstimator
+from fullcircle.core.models.model import Model
 from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.model_facts import (
     decide_and_score,
@@ -19,6 +18,7 @@ from fullcircle.core.training.model_facts import (
     take_example,
 )
 from fullcircle.core.training.settings import TrainingSettings
+from fullcircle.core.training_data.splits import describe_split
 
 
 @dataclass(frozen=True)
