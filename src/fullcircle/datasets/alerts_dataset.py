@@ -50,6 +50,8 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
         ```
     """
 
+    spans_clocks = True
+
     def __init__(
         self,
         *,

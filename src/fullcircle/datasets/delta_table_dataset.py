@@ -18,12 +18,14 @@ from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import ConfigurationError, StorageError
 from fullcircle.datasets.engine import get_embedded, get_engine, stream_rows
+from fullcircle.datasets.made_by import MadeBy
 from fullcircle.datasets.provenance import describe_writer
 
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader
 
 # Commits of maintenance, which change no row.
 _UPKEEP = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
+_FEW_COMMITS = 5
 # Delta forgets versions after 30 days, but a model may have to be reproduced from one.
 KEEP_LOG = {"delta.enableExpiredLogCleanup": "false"}
 
@@ -124,6 +126,10 @@ class DeltaTableDataset(AbstractDataset[Rows, Any]):
                 return None if commit.get("run_id") in (None, "none") else str(commit["run_id"])
         return None
 
+    def made_by(self) -> MadeBy | None:
+        """Run that wrote the rows as they are now; None where that is not known."""
+        return read_writer(self._path)
+
     def _exists(self) -> bool:
         return is_delta(self._path)
 
@@ -144,6 +150,16 @@ def preview_rows(rows: ir.Table, number: int) -> TablePreview:
 def is_delta(path: Path) -> bool:
     """Whether a Delta table lies in the folder."""
     return bool(DeltaTable.is_deltatable(str(path)))
+
+
+def read_writer(path: Path) -> MadeBy | None:
+    """Return the run that wrote a table's rows last; None where that is not known."""
+    table = DeltaTable(path)
+    for commits in (table.history(_FEW_COMMITS), table.history()):
+        for commit in commits:
+            if commit["operation"] not in _UPKEEP:
+                return MadeBy.read(commit)
+    return None
 
 
 def delta_version(path: Path) -> int:

@@ -25,6 +25,8 @@ class LedgerDataset(AbstractDataset[dict[str, Any], list[dict[str, Any]]]):
         ```
     """
 
+    spans_clocks = True
+
     def __init__(
         self, *, filepath: str, key: str | None = None, metadata: dict[str, Any] | None = None
     ) -> None:

@@ -40,6 +40,8 @@ class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table | None]):
         ```
     """
 
+    spans_clocks = True
+
     def __init__(
         self, *, filepath: str, optional: bool = False, metadata: dict[str, Any] | None = None
     ) -> None:

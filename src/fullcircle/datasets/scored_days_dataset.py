@@ -29,6 +29,8 @@ class ScoredDaysDataset(AbstractDataset[ScoredDay, dict[str, dict[str, Any]]]):
         ```
     """
 
+    spans_clocks = True
+
     def __init__(
         self,
         *,

@@ -9,7 +9,7 @@ room, so that half-open connections never starve others.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -26,6 +26,15 @@ _CHUNK_OVERHEAD = 8  # bytes on the wire per byte of a body sent in the smallest
 _PATIENCE_SECONDS = 30.0  # in which a client must read on
 
 
+class Waiting(Protocol):
+    """A connection that may have to make room."""
+
+    address: str
+
+    def abort(self) -> None:
+        """End at once."""
+
+
 @dataclass
 class ConnectionLimits:
     """Bounds of a worker's connections, and who waits for what.
@@ -38,7 +47,7 @@ class ConnectionLimits:
         header_seconds: From the first byte that is awaited to the end of the headers.
         max_body_bytes: Of a body.
         count_refusal: Takes note of a refusal by its status.
-        idle: Connections that wait for a head, the longest first.
+        idle: Connections that wait for a head, or for TLS, the longest first.
         busy: Number of the connections that are being answered.
         by_address: Number of connections by address.
         evicted: Connections that made room for others.
@@ -51,7 +60,7 @@ class ConnectionLimits:
     header_seconds: float
     max_body_bytes: int
     count_refusal: Callable[[int], None]
-    idle: dict["BoundedProtocol", None] = field(default_factory=dict)
+    idle: dict["Waiting", None] = field(default_factory=dict)
     busy: set["BoundedProtocol"] = field(default_factory=set)
     by_address: Counter[str] = field(default_factory=Counter)
     evicted: int = 0
@@ -63,6 +72,23 @@ class ConnectionLimits:
         if len(self.idle) + len(self.busy) >= self.max_connections + _RESERVED:
             return self._evict(None)
         return True
+
+    def take_place(self, waiting: "Waiting") -> None:
+        """Count a connection that waits."""
+        self.by_address[waiting.address] += 1
+        self.idle[waiting] = None
+
+    def leave_place(self, waiting: "Waiting") -> None:
+        """Count it no more, if it was counted."""
+        if waiting in self.idle:
+            del self.idle[waiting]
+            self.forget_address(waiting.address)
+
+    def forget_address(self, address: str) -> None:
+        """Count one connection less of an address."""
+        self.by_address[address] -= 1
+        if self.by_address[address] <= 0:
+            del self.by_address[address]
 
     def _evict(self, address: str | None) -> bool:
         for waiting in self.idle:
@@ -108,10 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._limits.idle.pop(self, None)
         self._limits.busy.discard(self)
-        left = self._limits.by_address
-        left[self.address] -= 1
-        if left[self.address] <= 0:
-            del left[self.address]
+        self._limits.forget_address(self.address)
         super().connection_lost(exc)
 
     def abort(self) -> None:

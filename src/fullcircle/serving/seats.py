@@ -18,6 +18,7 @@ from fullcircle.core.training.estimators import as_inputs
 from fullcircle.registry.digests import find_tampering
 from fullcircle.registry.storage import rebuild_model
 from fullcircle.serving.forms import Columns, Contract, Form, declare_form
+from fullcircle.serving.model_files import hold_files
 from fullcircle.serving.traffic import CHAMPION
 
 _TOLERANCE = 1e-6  # the gate's own, between a model in memory and the same one loaded again
@@ -123,9 +124,10 @@ def take_seat(entry: Mapping[str, Any], contract: Contract, remember: int) -> Se
     registration = Registration(
         entry["name"], entry["version"], entry["run_id"], dict(entry["facts"])
     )
-    if tampering := find_tampering(folder, entry["digest"]):
-        raise ModelError(f"{registration} is not what was registered: {tampering}.")
-    model = rebuild_model(folder, registration)
+    with hold_files(folder):
+        if tampering := find_tampering(folder, entry["digest"]):
+            raise ModelError(f"{registration} is not what was registered: {tampering}.")
+        model = rebuild_model(folder, registration)
     seat = Seat(
         version=entry["version"],
         predictor=Predictor(model),

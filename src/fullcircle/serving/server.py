@@ -11,6 +11,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from fullcircle.serving.connections import BoundedProtocol, ConnectionLimits
+from fullcircle.serving.handshakes import Handshake
 
 _RESERVED_FILES = 256  # for the journal, models and the online store
 _KEEP_ALIVE_SECONDS = 5.0
@@ -55,12 +56,10 @@ class HttpServer:
             app_state={},
             _loop=loop,
         )
-        ssl = self._config.ssl
-        how: dict[str, Any] = {"sock": door, "ssl": ssl, "backlog": 2048}
-        if ssl is not None:  # who never says hello over TLS is no connection yet
-            how["ssl_handshake_timeout"] = self.limits.header_seconds
+        tls = self._config.ssl
+        accept = make if tls is None else partial(Handshake, make, self.limits, tls)
         create = loop.create_unix_server if door.family == socket.AF_UNIX else loop.create_server
-        self._server = await create(make, **how)
+        self._server = await create(accept, sock=door, backlog=2048)
 
     async def stop(self, seconds: float) -> None:
         """Accept no more, answer what was begun, and close what waits for a next request."""
