@@ -102,8 +102,11 @@ class ConnectionLimits:
 class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 of one connection, within bounds."""
 
-    def __init__(self, *, limits: ConnectionLimits, **how: Any) -> None:
+    def __init__(
+        self, *, limits: ConnectionLimits, before: Waiting | None = None, **how: Any
+    ) -> None:
         super().__init__(**how)
+        self._before = before
         self.ws_protocol_class = None  # no upgrade is ever answered
         self._limits = limits
         self.address = "local"
@@ -118,6 +121,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take a place among the worker's connections, or make one."""
         super().connection_made(transport)
+        if self._before is not None:  # its handshake is done
+            self._limits.leave_place(self._before)
         self.address = str(self.client[0]) if self.client else "local"
         room = self._limits.make_room(self.address)
         self._limits.by_address[self.address] += 1

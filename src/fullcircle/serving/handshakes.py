@@ -1,88 +1,95 @@
-"""TLS handshakes under the bounds of connections: who never ends one takes a place all the same."""
+"""TLS handshakes under the bounds of connections: who never ends one takes a place all the same.
+
+A server of asyncio's counts a connection when its handshake is done. Here it is accepted first,
+takes its place, and shakes hands then.
+"""
 
 import asyncio
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
-from fullcircle.serving.connections import BoundedProtocol, ConnectionLimits
+from fullcircle.serving.connections import BoundedProtocol, ConnectionLimits, Waiting
+
+_WAIT_SECONDS = 0.1  # where no file is left to accept with
 
 
-class Handshake(asyncio.Protocol):
-    """A connection that was accepted, and is no HTTP yet.
-
-    It counts among the connections that wait, and of its address: the one that waits longest makes
-    room for others.
-    """
+class TlsServer:
+    """Accepts connections at a socket, and speaks TLS on each."""
 
     def __init__(
-        self, make: Callable[[], BoundedProtocol], limits: ConnectionLimits, tls: ssl.SSLContext
+        self,
+        make: Callable[[Waiting], BoundedProtocol],
+        limits: ConnectionLimits,
+        tls: ssl.SSLContext,
     ) -> None:
         self._make, self._limits, self._tls = make, limits, tls
-        self._transport: Any = None
-        self._task: asyncio.Task[None] | None = None
-        self.address = "local"
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._door: socket.socket | None = None
 
-    def connection_made(self, transport: Any) -> None:
-        """Take a place among the worker's connections, and begin."""
-        self._transport = transport
-        transport.pause_reading()  # what is sent belongs to TLS
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if isinstance(peer, tuple) else "local"
-        room = self._limits.make_room(self.address)
-        self._limits.take_place(self)
-        if room:
-            self._task = asyncio.get_running_loop().create_task(self._shake_hands())
-        else:
-            self._limits.count_refusal(503)
-            self.abort()
+    def start(self, door: socket.socket, backlog: int) -> None:
+        """Begin to accept."""
+        self._door = door
+        door.setblocking(False)
+        door.listen(backlog)
+        self._begin(self._accept(door))
+
+    def close(self) -> None:
+        """Accept no more, and end what shakes hands."""
+        for task in self._tasks:
+            task.cancel()
+        if self._door is not None:
+            self._door.close()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _accept(self, door: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, address = await loop.sock_accept(door)
+            except OSError:
+                await asyncio.sleep(_WAIT_SECONDS)
+                continue
+            address = str(address[0]) if address else "local"
+            handshake = Handshake(connection, address, self._limits)
+            if not self._limits.make_room(handshake.address):
+                self._limits.count_refusal(503)
+                connection.close()
+                continue
+            self._limits.take_place(handshake)
+            handshake.task = self._begin(self._shake_hands(handshake))
+            await asyncio.sleep(0)  # what is ready at once would keep all else waiting
+
+    async def _shake_hands(self, handshake: "Handshake") -> None:
+        """Let a protocol go on where TLS began in time; else give the place back."""
+        try:
+            with suppress(OSError):  # no TLS, or none in time; ssl.SSLError is one
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    lambda: self._make(handshake),
+                    handshake.connection,
+                    ssl=self._tls,
+                    ssl_handshake_timeout=self._limits.header_seconds,
+                )
+        finally:
+            self._limits.leave_place(handshake)
+
+
+class Handshake:
+    """A connection that was accepted, and is no HTTP yet."""
+
+    def __init__(self, connection: socket.socket, address: str, limits: ConnectionLimits) -> None:
+        self.connection, self.address, self._limits = connection, address, limits
+        self.task: asyncio.Task[None] | None = None
 
     def abort(self) -> None:
         """End at once."""
         self._limits.leave_place(self)
-        if self._task is not None:
-            self._task.cancel()
-        self._transport.abort()
-
-    async def _shake_hands(self) -> None:
-        early = _Early()
-        try:
-            transport = await asyncio.get_running_loop().start_tls(
-                self._transport,
-                early,
-                self._tls,
-                server_side=True,
-                ssl_handshake_timeout=self._limits.header_seconds,
-            )
-        except (OSError, asyncio.CancelledError):  # ssl.SSLError is one: no TLS, or none in time
-            self._transport.abort()
-            return
-        finally:
-            self._limits.leave_place(self)
-        early.hand_over(self._make(), transport)
-
-
-class _Early(asyncio.Protocol):
-    """Keeps what comes between the end of a handshake and the protocol's beginning."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-        self._lost = False
-
-    def data_received(self, data: bytes) -> None:
-        """Keep a piece."""
-        self._pieces.append(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Note that nobody is there any more."""
-        del exc
-        self._lost = True
-
-    def hand_over(self, protocol: BoundedProtocol, transport: Any) -> None:
-        """Let a protocol go on, with what has come already."""
-        if self._lost or transport is None:
-            return
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        for piece in self._pieces:
-            protocol.data_received(piece)
+        if self.task is not None:
+            self.task.cancel()
