@@ -14,7 +14,7 @@ from fullcircle.registry.storage import SEAL
 from fullcircle.serving import fetching
 from fullcircle.serving.fetching import Fetcher
 from fullcircle.serving.folder import EndpointFolder, read_json
-from fullcircle.serving.model_files import hold_files
+from fullcircle.serving.file_holds import hold_files
 
 
 def test_an_endpoint_without_a_champion_waits(

@@ -14,7 +14,7 @@ from fullcircle.registry.digests import find_tampering
 from fullcircle.registry.rules import RETIRED
 from fullcircle.registry.storage import SEAL, fetch_version
 from fullcircle.serving.folder import EndpointFolder, make_private_dir, read_json, write_json
-from fullcircle.serving.model_files import Fingerprint, delete_unread, look_at_files
+from fullcircle.serving.file_holds import Fingerprint, delete_unread, look_at_files
 from fullcircle.serving.traffic import ROLES, read_roles
 
 _logger = logging.getLogger("fullcircle.endpoint")

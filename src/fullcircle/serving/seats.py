@@ -18,7 +18,7 @@ from fullcircle.core.training.estimators import as_inputs
 from fullcircle.registry.digests import find_tampering
 from fullcircle.registry.storage import rebuild_model
 from fullcircle.serving.forms import Columns, Contract, Form, declare_form
-from fullcircle.serving.model_files import hold_files
+from fullcircle.serving.file_holds import hold_files
 from fullcircle.serving.traffic import CHAMPION
 
 _TOLERANCE = 1e-6  # the gate's own, between a model in memory and the same one loaded again
