@@ -75,7 +75,7 @@ def test_refused_run_leaves_no_lock_and_no_open_run(circle_of_april: Any) -> Non
     """After a refusal the lock is free, and MLflow has no run of it."""
     import mlflow
 
-    from fullcircle.locks import hold_lock
+    from fullcircle.storage.locks import hold_lock
 
     with pytest.raises(StorageError):
         run_part(circle_of_april, "training", MAY)

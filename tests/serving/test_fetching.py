@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from fullcircle.core.errors import ModelError
-from fullcircle.registry.digests import MANIFEST, digest_files, seal_files
-from fullcircle.registry.storage import SEAL
-from fullcircle.serving import fetching
-from fullcircle.serving.fetching import Fetcher
-from fullcircle.serving.folder import EndpointFolder, read_json
+from fullcircle.serving import model_files
 from fullcircle.serving.file_holds import hold_files
+from fullcircle.serving.model_files import Fetcher
+from fullcircle.serving.runtime_dir import EndpointFolder, read_json
+from fullcircle.tracking.registry.digests import MANIFEST, digest_files, seal_files
+from fullcircle.tracking.registry.model_files import SEAL
 
 
 def test_an_endpoint_without_a_champion_waits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before the first promotion there is no role, no file to forget, and no trouble."""
-    monkeypatch.setattr(fetching, "list_aliases", lambda model: {})
+    monkeypatch.setattr(model_files, "list_aliases", lambda model: {})
     monkeypatch.setattr(Fetcher, "_connect", lambda fetcher: None)
     fetcher = Fetcher(EndpointFolder(tmp_path), "a.b.c", "sqlite://")
     assert fetcher.refresh()
@@ -36,12 +36,14 @@ class Shelf:
         self.path, self.aliases = path / "shelf", {"champion": "1"}
         self.fetched, self.hashed = [], []  # type: list[str], list[Path]
         monkeypatch.setattr(Fetcher, "_connect", lambda fetcher: None)
-        monkeypatch.setattr(fetching, "list_aliases", lambda model: dict(self.aliases))
-        monkeypatch.setattr(fetching, "find_by_number", lambda model, number: self.find(number))
-        monkeypatch.setattr(fetching, "fetch_version", self.fetch)
-        look = fetching.find_tampering
+        monkeypatch.setattr(model_files, "list_aliases", lambda model: dict(self.aliases))
+        monkeypatch.setattr(model_files, "find_by_number", lambda model, number: self.find(number))
+        monkeypatch.setattr(model_files, "fetch_version", self.fetch)
+        look = model_files.find_tampering
         monkeypatch.setattr(
-            fetching, "find_tampering", lambda *given: self.hashed.append(given[0]) or look(*given)
+            model_files,
+            "find_tampering",
+            lambda *given: self.hashed.append(given[0]) or look(*given),
         )
         self.fetcher = Fetcher(EndpointFolder(path / "endpoint"), "a.b.c", "sqlite://")
 

@@ -12,8 +12,8 @@ import pytest
 from tests.serving.test_connections import PING, Server, statuses
 
 from fullcircle.serving.connections import ConnectionLimits
-from fullcircle.serving.doors import open_door
 from fullcircle.serving.server import HttpServer
+from fullcircle.serving.sockets import open_door
 
 
 @pytest.fixture(scope="module")

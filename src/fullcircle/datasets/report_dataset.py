@@ -13,7 +13,7 @@ from fullcircle.core.contract import flatten
 from fullcircle.core.errors import StorageError
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
 from fullcircle.datasets.made_by import MadeBy, read_file_stamp, stamp_file
-from fullcircle.datasets.provenance import active_run_id
+from fullcircle.tracking.provenance import active_run_id
 
 
 class ReportDataset(AbstractDataset[Any, Any]):
