@@ -10,6 +10,7 @@ import pandas as pd
 from fullcircle.core.contract import ProblemSpec, Threshold, require_columns
 from fullcircle.core.declared import Reading
 from fullcircle.core.errors import DataError
+from fullcircle.core.questions import Question
 from fullcircle.core.rejection import SOURCE_ROW, as_text
 from fullcircle.core.survey.dangers import Dangers, find_dangers, read_sample
 from fullcircle.core.survey.describing import (
@@ -23,7 +24,7 @@ from fullcircle.core.survey.identity import Identity
 from fullcircle.core.survey.kinds import MISSING_WORDS, Column, read_number_texts
 from fullcircle.core.survey.label import Label, LabelOptions, LabelValues, infer_label
 from fullcircle.core.survey.look import ColumnLook, Role, look_at
-from fullcircle.core.survey.questions import Question, ask_about
+from fullcircle.core.survey.questions import ask_about
 from fullcircle.core.survey.reading import recognise_all
 from fullcircle.core.survey.relations import relate_rows
 from fullcircle.core.survey.shares import choose_split
@@ -136,7 +137,7 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         rows=rows,
         columns=_look_at_columns(sample, columns, _name_roles(identity, label), dangers),
         findings=[*describe_label(label), *relations.findings, *notes, *dangers.findings, *looks],
-        questions=[each for each in map(ask_about, columns) if each and each.column in used],
+        questions=[*filter(None, map(ask_about, (c for c in columns if c.source in used)))],
     )
 
 
