@@ -147,6 +147,7 @@ def test_automl_reads_what_problem_new_reads(
     tmp_path: Path, name: str, write: Any, separator: str | None
 ) -> None:
     """However a table is written, the same rows give the same model, and what was read is said."""
+    from fullcircle.commands.asking import Asker
     from fullcircle.commands.problem.telling import settle_wishes
     from fullcircle.commands.typed_rows import read_typed_rows
     from fullcircle.ingestion import ReadOptions
@@ -160,7 +161,7 @@ def test_automl_reads_what_problem_new_reads(
     write(frame, written)
     reading = ReadOptions(separator=separator)
     said = settle_wishes("automl", {"target": "sold", "snapshot": True, "no_key": True})
-    rows = read_typed_rows(str(written), said, reading, lambda _: {})
+    rows = read_typed_rows(str(written), said, reading, Asker())
     found = rows.frame[["size", "kind", "sold"]]
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
     assert rows.is_class
