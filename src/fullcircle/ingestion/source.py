@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.questions import Question
-from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.tally import Tally
 
 BATCH_ROWS = 20_000

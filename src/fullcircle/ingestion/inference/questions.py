@@ -1,0 +1,40 @@
+"""Columns that can be read in two ways, each with what it would give."""
+
+from fullcircle.core.parsing.numbers import NumberFormat
+from fullcircle.core.parsing.timestamps import read_moment
+from fullcircle.core.questions import Choice, Question
+from fullcircle.ingestion.inference.column_kinds import Column
+
+
+def ask_about(column: Column) -> Question | None:
+    """Return the question that a column raises, or None where its texts decide."""
+    if not column.guessed or not column.other:
+        return None
+    if column.kind == "number":
+        own = "decimal-comma" if column.form.decimal == "," else "decimal-point"
+        asked = f"The numbers of {column.source!r}, as {column.example!r}, can be read in two ways."
+        previews = {how: _preview_number(column.example, how) for how in (own, column.other)}
+        return Question("numbers", asked, _list_readings(column, previews))
+    asked = f"The dates of {column.source!r}, as {column.example!r}, can be read in two ways."
+    previews = {how: _preview_moment(column.example, how) for how in (column.layout, column.other)}
+    return Question("dates", asked, _list_readings(column, previews))
+
+
+def _list_readings(column: Column, previews: dict[str, str]) -> tuple[Choice, ...]:
+    return tuple(read_as(column.source, how, preview) for how, preview in previews.items())
+
+
+def read_as(source: str, how: str, preview: str) -> Choice:
+    """Return the choice of one way of reading a column."""
+    return Choice(preview, ("--read", f"{source}={how}"), {"read": {source: how}})
+
+
+def _preview_number(text: str, how: str) -> str:
+    form = NumberFormat(",", ".") if how == "decimal-comma" else NumberFormat(".", ",")
+    number = form.read(text)
+    return f"{text} as {number:g}" if number is not None else f"{text} as missing"
+
+
+def _preview_moment(text: str, how: str) -> str:
+    moment = read_moment(text, how)
+    return f"{text} as {moment:%d %B %Y}" if moment else f"{text} as missing"
