@@ -11,9 +11,10 @@ import click
 import pytest
 
 from fullcircle.cli import asking
-from fullcircle.cli.asking import Asker
+from fullcircle.cli.asking import deciding
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.questions import Choice, Question, Strength, merge_settings
+from fullcircle.ingestion.decisions import Decider
 
 Typing = Callable[[str], None]
 CTRL_D = "\x04"
@@ -48,13 +49,13 @@ def test_a_person_chooses_and_return_takes_the_default(
 ) -> None:
     """In a terminal each question shows both readings and options; the answer is what is taken."""
     keyboard(typed)
-    asker = Asker()
-    [chosen] = asker.decide([question("Size", strength)])
+    with deciding(yes=False) as decider:
+        [chosen] = decider.decide([question("Size", strength)])
     assert chosen.settings == {"read": {"Size": wanted}}
     shown = capsys.readouterr().out
     assert "1,240 as 1240  (--read 'Size=decimal-point')" in shown
     assert "1,240 as 1.24  (--read 'Size=decimal-comma')" in shown
-    [decision] = asker.decisions
+    [decision] = decider.decisions
     assert decision.by_user
     assert "as you chose" in decision.describe()
 
@@ -62,17 +63,19 @@ def test_a_person_chooses_and_return_takes_the_default(
 def test_a_wrong_answer_is_asked_again(keyboard: Typing) -> None:
     """An answer that is none of the choices decides nothing."""
     keyboard("3\nyes\n2\n")
-    [chosen] = Asker().decide([question("Size")])
+    with deciding(yes=False) as decider:
+        [chosen] = decider.decide([question("Size")])
     assert chosen.settings["read"] == {"Size": "decimal-comma"}
 
 
 @pytest.mark.parametrize("yes", [True, False])
 def test_without_a_person_only_strong_evidence_decides(yes: bool) -> None:
     """Without a terminal, --yes or not, a weak question stops and names both options."""
-    [chosen] = Asker(yes=yes).decide([question("Size", "strong")])
+    with deciding(yes=yes) as decider:
+        [chosen] = decider.decide([question("Size", "strong")])
     assert chosen.settings["read"] == {"Size": "decimal-point"}
     with pytest.raises(ConfigurationError) as caught:
-        Asker(yes=yes).decide([question("Size", "strong"), question("Cost")])
+        decider.decide([question("Size", "strong"), question("Cost")])
     assert "--read 'Cost=decimal-point'" in str(caught.value)
     assert "--read 'Cost=decimal-comma'" in str(caught.value)
     assert "Size" not in str(caught.value)
@@ -80,15 +83,23 @@ def test_without_a_person_only_strong_evidence_decides(yes: bool) -> None:
 
 def test_yes_asks_nothing_in_a_terminal(keyboard: Typing) -> None:
     """With --yes nothing is asked although there is a terminal."""
-    asker = Asker(yes=True)
-    asker.decide([question("Size", "strong")])
-    assert not asker.decisions[0].by_user
+    with deciding(yes=True) as decider:
+        decider.decide([question("Size", "strong")])
+    assert not decider.decisions[0].by_user
     with pytest.raises(ConfigurationError):
-        asker.decide([question("Cost")])
+        decider.decide([question("Cost")])
 
 
 def interrupt(*_: Any) -> str:
     raise KeyboardInterrupt
+
+
+def answer_two(decider: Decider, patch: pytest.MonkeyPatch | None) -> None:
+    """Answer one question; at the second one end, or be interrupted."""
+    decider.decide([question("Size")])
+    if patch is not None:
+        patch.setattr("click.termui.visible_prompt_func", interrupt)
+    decider.decide([question("Cost")])
 
 
 @pytest.mark.parametrize("how", ["end of file", "Ctrl-C"])
@@ -97,13 +108,9 @@ def test_who_breaks_off_is_told_how_to_go_on(
 ) -> None:
     """End of file and Ctrl-C end the command; the answers given so far are said as options."""
     keyboard("2\n")
-    asker = Asker()
-    asker.decide([question("Size")])
-    if how == "Ctrl-C":
-        monkeypatch.setattr("click.termui.visible_prompt_func", interrupt)
     keyboard(CTRL_D)
-    with pytest.raises(click.Abort), asker.keeping_answers():
-        asker.decide([question("Cost")])
+    with pytest.raises(click.Abort), deciding(yes=False) as decider:
+        answer_two(decider, monkeypatch if how == "Ctrl-C" else None)
     assert "say the same with --read 'Size=decimal-comma'" in capsys.readouterr().out
 
 

@@ -93,14 +93,13 @@ def automl(
 ) -> None:
     """Find a good model for a column of a file, and say how good it is."""
     from fullcircle import automl as engine
-    from fullcircle.cli.asking import Asker
+    from fullcircle.cli.asking import deciding
     from fullcircle.hooks.progress import show_work
     from fullcircle.ingestion.typed_rows import read_typed_rows
 
     wishes = _settle_wishes(target, given)
-    asker = Asker(yes=as_json or yes)
-    with asker.keeping_answers():
-        rows = read_typed_rows(address, wishes, options, asker)
+    with deciding(yes=as_json or yes) as decider:
+        rows = read_typed_rows(address, wishes, options, decider)
     budget = {"seconds": seconds} if trials is None else {"seconds": None, "trials": trials}
     search = {n: v for n, v in given.items() if v is not None and n not in _OF_THE_FILE}
     search["exclude"] = _find_excluded(given["exclude"] or [], rows)

@@ -98,7 +98,7 @@ def new(
     The table is copied below data/01_raw (or RAW_DIR), so that runs can be repeated whatever
     becomes of the source. To take in more rows later: kedro problem take.
     """
-    from fullcircle.cli.asking import Asker
+    from fullcircle.cli.asking import deciding
     from fullcircle.cli.problem.create import (
         draft_problem,
         keep_problem,
@@ -114,8 +114,10 @@ def new(
 
     root = find_project()
     settled = settle_wishes(name, wishes)
-    asker = Asker(yes=yes, dry_run=dry_run)
-    with asker.keeping_answers(), draft_problem(root, address, settled, options, asker) as draft:
+    with (
+        deciding(yes=yes, dry_run=dry_run) as decider,
+        draft_problem(root, address, settled, options, decider) as draft,
+    ):
         show_draft(draft, texts=dry_run)
         page = shorten(write_page(root, draft), root)
         click.echo(f"\nThe first look as a page: {page}")
@@ -144,15 +146,14 @@ def new(
 @yes_option
 def take(name: str, address: str, again: bool, options: "ReadOptions", yes: bool) -> None:
     """Take more rows into a problem, behind those that it has."""
-    from fullcircle.cli.asking import Asker
+    from fullcircle.cli.asking import deciding
     from fullcircle.cli.problem.create import take_more
     from fullcircle.cli.problem.messages import shorten
     from fullcircle.cli.schedule.declared_jobs import find_project
 
     root = find_project()
-    asker = Asker(yes=yes)
-    with asker.keeping_answers():
-        placed, findings = take_more(root, name, address, options, asker, again=again)
+    with deciding(yes=yes) as decider:
+        placed, findings = take_more(root, name, address, options, decider, again=again)
     answer([each.as_row() for each in findings], as_json=False, show=as_table)
     click.echo(f"Taken in: {shorten(placed, root)}")
     click.echo(f"Next: kedro problem check {name}")

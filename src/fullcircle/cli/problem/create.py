@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from fullcircle.cli.asking import Asker
 from fullcircle.cli.problem.origin import read_source, source_path, write_source
 from fullcircle.cli.schedule.scheduler_files import save_files
 from fullcircle.config_resolvers import list_problems, read_variable
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError, name_missing
 from fullcircle.ingestion import CopiedTable, ReadOptions, Source, copy_table
+from fullcircle.ingestion.decisions import Decider
 from fullcircle.ingestion.inference import Finding, Proposal, Wishes, propose_problem
 from fullcircle.ingestion.inference.first_look_page import render_first_look
 from fullcircle.ingestion.project_files import refuse_overwriting, write_problem
@@ -89,7 +89,7 @@ def draft_problem(
     address: str,
     wishes: Wishes,
     options: ReadOptions,
-    asker: Asker,
+    decider: Decider,
 ) -> Iterator[Draft]:
     """Look at a table and draft a problem; nothing is written into the project.
 
@@ -98,7 +98,7 @@ def draft_problem(
         address: Where the table is.
         wishes: What the user says of the problem.
         options: What the user says of how the table is written.
-        asker: Settles what the table leaves open.
+        decider: Decides what the table leaves open.
 
     Raises:
         ConfigurationError: The name is taken, the user's words do not fit the table, or what it
@@ -111,16 +111,18 @@ def draft_problem(
     refuse_bad_name(wishes.name)
     refuse_overwriting(root, wishes.name)
     asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
-    source = asker.open(address, replace(options, named=tuple(asked)))
+    source = decider.open(address, replace(options, named=tuple(asked)))
     _refuse_missing(source, asked, address)
     shown = describe_address(address, source)
     folder = Path(tempfile.mkdtemp(prefix="problem-")).resolve()
     try:
         copied = copy_table(source, folder / "table.parquet")
         raw = RawParquetDataset(filepath=str(copied.path)).load()
-        proposal = asker.propose(wishes, partial(propose_problem, raw))
+        proposal = decider.propose(wishes, partial(propose_problem, raw))
         files = write_problem(proposal, shown)
-        files[source_path(wishes.name)] = write_source(wishes.name, asker.options, asker.decisions)
+        files[source_path(wishes.name)] = write_source(
+            wishes.name, decider.options, decider.decisions
+        )
         findings = [*source.findings, *copied.findings, *proposal.findings]
         page = render_first_look(proposal, findings, shown)
         yield Draft(proposal, copied, findings, files, page, shown)
@@ -234,7 +236,7 @@ def take_more(
     name: str,
     address: str,
     options: ReadOptions,
-    asker: Asker,
+    decider: Decider,
     *,
     again: bool = False,
 ) -> tuple[Path, list[Finding]]:
@@ -245,7 +247,7 @@ def take_more(
         name: The problem.
         address: Where the table lies.
         options: How it is read.
-        asker: Settles what the table leaves open.
+        decider: Decides what the table leaves open.
         again: Whether rows are taken in that were taken in before.
 
     Returns:
@@ -263,7 +265,7 @@ def take_more(
         )
     wanted = list(load_problem(name).RAW_COLUMNS)
     options = read_source(root, name, options)
-    source = asker.open(address, replace(options, named=tuple(wanted)))
+    source = decider.open(address, replace(options, named=tuple(wanted)))
     if missing := name_missing(wanted, source.schema.names):
         raise DataError(
             f"{describe_address(address, source)} lacks the column {missing}, which the problem "
