@@ -10,8 +10,8 @@ from deltalake import DeltaTable
 
 from fullcircle.core.errors import ConfigurationError, StorageError
 from fullcircle.datasets import DeltaTableDataset, ReportDataset
-from fullcircle.datasets.made_by import MadeBy, begin_run, end_run
 from fullcircle.hooks.clocks import ClockHook
+from fullcircle.tracking.made_by import MadeBy, begin_run, end_run
 
 APRIL, MAY = "2025-04-01", "2025-05-01"
 QUICK = """

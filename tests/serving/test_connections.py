@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullcircle.serving import connections
-from fullcircle.serving.connections import ConnectionLimits
+from fullcircle.serving.connection_limits import ConnectionLimits
 from fullcircle.serving.http import RefusedError, Reply, read_all, send_reply
 from fullcircle.serving.server import HttpServer
 from fullcircle.serving.sockets import open_door

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.serving.test_connections import PING, Server, statuses
 
-from fullcircle.serving.connections import ConnectionLimits
+from fullcircle.serving.connection_limits import ConnectionLimits
 from fullcircle.serving.server import HttpServer
 from fullcircle.serving.sockets import open_door
 

@@ -17,8 +17,8 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.datasets.made_by import MadeBy
 from fullcircle.engines.engine import get_embedded, get_engine, stream_rows
+from fullcircle.tracking.made_by import MadeBy
 from fullcircle.tracking.provenance import describe_writer
 
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader

@@ -24,8 +24,8 @@ from fullcircle.datasets.delta_table_dataset import (
     read_writer,
     repeat_overwrite,
 )
-from fullcircle.datasets.made_by import MadeBy
 from fullcircle.storage.partition_files import as_plain
+from fullcircle.tracking.made_by import MadeBy
 from fullcircle.tracking.provenance import describe_writer
 
 _BATCH_ROWS = 131_072

@@ -12,7 +12,7 @@ from kedro.pipeline import Pipeline
 
 from fullcircle.core.contract import Clock
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.made_by import MadeBy, begin_run, end_run
+from fullcircle.tracking.made_by import MadeBy, begin_run, end_run
 
 _CLOCK = "params:as_of"
 

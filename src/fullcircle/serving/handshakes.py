@@ -11,7 +11,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from fullcircle.serving.connections import BoundedProtocol, ConnectionLimits, Waiting
+from fullcircle.serving.connection_limits import ConnectionLimits, Waiting
+from fullcircle.serving.connections import BoundedProtocol
 
 _WAIT_SECONDS = 0.1  # where no file is left to accept with
 

@@ -10,7 +10,8 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from fullcircle.serving.connections import BoundedProtocol, ConnectionLimits
+from fullcircle.serving.connection_limits import ConnectionLimits
+from fullcircle.serving.connections import BoundedProtocol
 from fullcircle.serving.handshakes import TlsServer
 
 _RESERVED_FILES = 256  # for the journal, models and the online store

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 
-from fullcircle.datasets.made_by import describe_run
+from fullcircle.tracking.made_by import describe_run
 from fullcircle.tracking.registry.actors import name_actor
 from fullcircle.tracking.registry.distributions import find_version
 
