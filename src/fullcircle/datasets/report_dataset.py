@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset
 
 from fullcircle.core.contract import flatten
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
+from fullcircle.storage.delta_tables import clear_storage_errors
 from fullcircle.tracking.made_by import MadeBy, read_file_stamp, stamp_file
 from fullcircle.tracking.provenance import active_run_id
 

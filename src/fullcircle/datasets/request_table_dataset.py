@@ -14,12 +14,12 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.scoring.requests import DAY, RequestDay, RequestTable
-from fullcircle.datasets.delta_table_dataset import (
+from fullcircle.datasets.delta_table_dataset import preview_rows
+from fullcircle.storage.delta_tables import (
     Rows,
     clear_storage_errors,
     delta_version,
     is_delta,
-    preview_rows,
     read_delta,
     read_writer,
     repeat_overwrite,

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset
 
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.requests import DAY
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors, is_delta
+from fullcircle.storage.delta_tables import clear_storage_errors, is_delta
 
 
 class ScoredDaysDataset(AbstractDataset[ScoredDay, dict[str, dict[str, Any]]]):

@@ -13,8 +13,8 @@ import pandas as pd
 from fullcircle.core.errors import ModelError
 from fullcircle.core.metrics import Vector
 from fullcircle.core.models.model import Model, Registration
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.scoring.predictor import Predictor
-from fullcircle.core.training.estimators import as_inputs
 from fullcircle.serving.file_holds import hold_files
 from fullcircle.serving.schemas import Columns, Contract, Form, declare_form
 from fullcircle.serving.traffic import CHAMPION
