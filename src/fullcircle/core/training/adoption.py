@@ -10,12 +10,12 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, ModelError, name_missing
 from fullcircle.core.models.adopted import AdoptedEstimator
 from fullcircle.core.models.model import Model
-from fullcircle.core.training.estimators import as_inputs, predict
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.training.model_facts import (
+    compute_baseline,
     decide_and_score,
     profile_model,
-    take_baseline,
-    take_example,
+    select_example,
 )
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split
@@ -91,7 +91,7 @@ def describe_adopted(
     inputs = as_inputs(selection_set, features)
     predicted = _predict(estimator, inputs, selection_set[problem.label], problem)
     truth = selection_set[problem.label].to_numpy()
-    example = take_example(as_inputs(train_set.head(1000), features))
+    example = select_example(as_inputs(train_set.head(1000), features))
     lookups = [
         lookup
         for lookup in problem.feature_lookups
@@ -163,6 +163,6 @@ def _describe_training(
     facts = {
         "as_of": claims.as_of,
         "split": describe_split(problem),
-        "baseline": take_baseline(problem, train_set[problem.label]),
+        "baseline": compute_baseline(problem, train_set[problem.label]),
     }
     return facts if claims.trained_until is None else {**facts, "last": claims.trained_until}

@@ -9,15 +9,15 @@ import pandas as pd
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.training.context import Workshop
 from fullcircle.core.training.distributed import FullFit
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.model_facts import (
+    compute_baseline,
     decide_and_score,
     profile_model,
-    take_baseline,
-    take_example,
+    select_example,
 )
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split
@@ -138,7 +138,7 @@ def make_model(
         workshop = Workshop(rows, problem, training, workshop.plan)
         estimator = winner.calibrate(workshop.fit(winner.recipe))
     inputs = workshop.inputs
-    example = take_example(inputs)
+    example = select_example(inputs)
     return Model(
         estimator=estimator,
         candidate=winner.recipe.name,
@@ -193,7 +193,7 @@ def _describe_rows(rows: pd.DataFrame, problem: ProblemSpec, as_of: str) -> dict
         "rows": len(rows),
         "as_of": as_of,
         "split": describe_split(problem),
-        "baseline": take_baseline(problem, rows[problem.label]),
+        "baseline": compute_baseline(problem, rows[problem.label]),
     }
     if problem.event_time is not None:
         facts["first"] = rows[problem.event_time].min().isoformat()

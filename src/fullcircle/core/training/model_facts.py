@@ -80,7 +80,7 @@ def profile_model(
     return {**profile, "calibration": fit_recalibration(truth, predicted)}
 
 
-def take_baseline(problem: ProblemSpec, label: pd.Series) -> float | list[float]:
+def compute_baseline(problem: ProblemSpec, label: pd.Series) -> float | list[float]:
     """Return the label's mean, or the share of each class where there are several."""
     if problem.task != "multiclass":
         return float(label.mean())
@@ -88,7 +88,7 @@ def take_baseline(problem: ProblemSpec, label: pd.Series) -> float | list[float]
     return shares
 
 
-def take_example(inputs: pd.DataFrame) -> pd.DataFrame:
+def select_example(inputs: pd.DataFrame) -> pd.DataFrame:
     """Return the first five rows, or four and the one with the fewest gaps.
 
     A signature needs to see values: of a column of text that is empty in all rows of the example,
