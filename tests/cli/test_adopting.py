@@ -26,7 +26,7 @@ from tests.serving.stage import HTTP, Client, served
 from fullcircle.api import score_batch
 from fullcircle.cli.main import cli
 from fullcircle.serving.model_files import Fetcher
-from fullcircle.serving.runtime_dir import EndpointFolder
+from fullcircle.serving.runtime_dir import RuntimeDir
 from fullcircle.serving.setup import set_up
 from fullcircle.serving.worker import build_endpoint
 from fullcircle.tracking.registry.lookup import find_version, list_aliases
@@ -184,7 +184,7 @@ def serve(place: Place, model: Any, rows: pd.DataFrame) -> list[float]:
         client.close()
 
 
-def prepare_endpoint(place: Place) -> EndpointFolder:
+def prepare_endpoint(place: Place) -> RuntimeDir:
     with KedroSession.create(place.project.path) as session:
         folder = set_up(session.load_context(), {"port": 0, "workers": 1}, ())
     fetcher = Fetcher(folder, MODEL, mlflow.get_tracking_uri())

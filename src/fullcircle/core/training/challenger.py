@@ -10,9 +10,9 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
-from fullcircle.core.training.context import Workshop
+from fullcircle.core.training.context import TrainingContext
 from fullcircle.core.training.distributed import FullFit
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.model_facts import (
     compute_baseline,
     decide_and_score,
@@ -40,7 +40,7 @@ _PLAN_FACTS = ("column", "kind", "action", "why", "missing")
 
 
 @dataclass(frozen=True)
-class Winner:
+class SelectedModel:
     """The chosen finalist.
 
     Attributes:
@@ -55,7 +55,7 @@ class Winner:
         interval: How far off its values are on the selection rows (regression only).
     """
 
-    recipe: Recipe
+    recipe: ModelConfig
     estimator: Any
     calibration: dict[str, Any]
     out_of_fold: tuple[np.ndarray, np.ndarray] | None
@@ -72,9 +72,9 @@ class Winner:
         return calibrate(estimator, self.calibration["method"], predicted, known)
 
 
-def settle_winner(
-    workshop: Workshop, recipe: Recipe, estimator: Any, selection_set: pd.DataFrame
-) -> Winner:
+def complete_challenger(
+    workshop: TrainingContext, recipe: ModelConfig, estimator: Any, selection_set: pd.DataFrame
+) -> SelectedModel:
     """Calibrate a fitted finalist, choose its threshold, and score it on the selection rows."""
     problem, training = workshop.problem, workshop.training
     inputs = as_inputs(selection_set, problem.features)
@@ -88,7 +88,7 @@ def settle_winner(
         estimator = calibrate(estimator, calibration["method"], held_out, known)
     predicted = predict(estimator, problem.task, inputs)
     found = decide_and_score(problem, training, truth, predicted)
-    return Winner(
+    return SelectedModel(
         recipe=recipe,
         estimator=estimator,
         calibration=calibration,
@@ -119,8 +119,8 @@ def _choose_method(
 
 
 def make_model(
-    workshop: Workshop,
-    winner: Winner,
+    workshop: TrainingContext,
+    winner: SelectedModel,
     more: pd.DataFrame,
     as_of: str,
     report: dict[str, Any] | None,
@@ -135,7 +135,7 @@ def make_model(
         estimator = winner.calibrate(full_fit.estimator)
     elif refit:
         rows = pd.concat([workshop.rows, more], ignore_index=True)
-        workshop = Workshop(rows, problem, training, workshop.plan)
+        workshop = TrainingContext(rows, problem, training, workshop.plan)
         estimator = winner.calibrate(workshop.fit(winner.recipe))
     inputs = workshop.inputs
     example = select_example(inputs)
@@ -170,7 +170,9 @@ def make_model(
     )
 
 
-def _profile(workshop: Workshop, winner: Winner, more: pd.DataFrame) -> dict[str, Any]:
+def _profile(
+    workshop: TrainingContext, winner: SelectedModel, more: pd.DataFrame
+) -> dict[str, Any]:
     problem = workshop.problem
     unseen = as_inputs(more, problem.features)
     predicted = predict(winner.estimator, problem.task, unseen)

@@ -12,7 +12,7 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.evaluation import estimate_scores, find_threshold
 from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
-from fullcircle.core.profile import take_profile
+from fullcircle.core.profile import build_profile
 from fullcircle.core.training.settings import TrainingSettings
 
 
@@ -67,7 +67,7 @@ def profile_model(
         predicted: Predictions of the unseen rows.
     """
     when = problem.event_time
-    profile = take_profile(
+    profile = build_profile(
         inputs,
         predicted,
         None if when is None else rows[when],
