@@ -11,7 +11,7 @@ import pytest
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.engines.engine import connect
-from fullcircle.ingestion.inference import Proposal, Wishes, propose_problem
+from fullcircle.ingestion.inference import ProblemOptions, Proposal, propose_problem
 
 ROWS = 120
 
@@ -23,7 +23,7 @@ def propose(columns: dict[str, Any], **said: Any) -> tuple[Proposal, list[dateti
     frame = frame.assign(**columns).astype("str").assign(**{SOURCE_ROW: range(1, ROWS + 1)})
     raw = ibis.memtable(frame)
     wishes = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **said}
-    proposal = propose_problem(raw, Wishes.model_validate(wishes))
+    proposal = propose_problem(raw, ProblemOptions.model_validate(wishes))
     time = proposal.spec.event_time
     if time is None:
         return proposal, []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from fullcircle.core.parsing.date_orders import MomentColumn, find_first_year, settle_order
+from fullcircle.core.parsing.date_orders import TimestampColumn, find_first_year, settle_order
 from fullcircle.core.parsing.layouts import (
     EXCEL,
     ISO,
@@ -99,7 +99,7 @@ def _is_month(parts: Mapping[str, str]) -> bool:
 
 def find_moments(
     ordered: Sequence[str], today: datetime | None = None, name: str = ""
-) -> MomentColumn | None:
+) -> TimestampColumn | None:
     """Tell how a column writes moments; None where it writes none.
 
     Args:
@@ -176,7 +176,7 @@ def _is_naive(texts: Mapping[str, int]) -> bool:
 
 def _order_parts(
     ordered: Sequence[str], dated: Counter[str], today: datetime | None
-) -> MomentColumn:
+) -> TimestampColumn:
     """Decide which of day and month comes first, for each shape of the column."""
     settled = [_settle_shape(ordered, layout, today) for layout in dated]
     if len(settled) == 1:
@@ -191,7 +191,7 @@ def _order_parts(
         settled = [
             each if each.layout[:2] == first or each.sure else _turn(each) for each in settled
         ]
-    return MomentColumn(_join([each.layout for each in settled]))
+    return TimestampColumn(_join([each.layout for each in settled]))
 
 
 def _join(layouts: Sequence[str]) -> str:
@@ -201,7 +201,7 @@ def _join(layouts: Sequence[str]) -> str:
     return str(Layout(ways, "", min(each.since for each in said)))
 
 
-def _turn(column: MomentColumn) -> MomentColumn:
+def _turn(column: TimestampColumn) -> TimestampColumn:
     return replace(column, layout=column.other, other=column.layout)
 
 
@@ -213,7 +213,7 @@ def _first_of_each(ordered: Sequence[str]) -> tuple[str, ...]:
     return tuple(first.values())
 
 
-def _settle_shape(ordered: Sequence[str], layout: str, today: datetime | None) -> MomentColumn:
+def _settle_shape(ordered: Sequence[str], layout: str, today: datetime | None) -> TimestampColumn:
     """Decide on the order of the parts, and on the century of two digits."""
     own = [text for text in ordered if find_layout(text) == layout]
     column = settle_order(own, layout, today)
@@ -224,16 +224,18 @@ def _settle_shape(ordered: Sequence[str], layout: str, today: datetime | None) -
     return replace(column, layout=str(Layout((column.layout,), "", since)), other=other)
 
 
-def find_quarters(own: Sequence[str], name: str) -> MomentColumn | None:
+def find_quarters(own: Sequence[str], name: str) -> TimestampColumn | None:
     """Tell whether texts such as 1/2023 are quarters: by the name, or since no month is later."""
     parts = [parts for text in own if (parts := match_parts(text, "%m/%Y")) is not None]
     if not parts or any(int(each["m"]) > 4 for each in parts):
         return None
     if _NAMES_A_QUARTER.search(name):
-        return MomentColumn("%q/%Y")
+        return TimestampColumn("%q/%Y")
     if len({each["Y"] for each in parts}) >= 3:
-        return MomentColumn("%q/%Y", why="no month is later than April in any year", other="%m/%Y")
-    return MomentColumn("%m/%Y", sure=False, other="%q/%Y")
+        return TimestampColumn(
+            "%q/%Y", why="no month is later than April in any year", other="%m/%Y"
+        )
+    return TimestampColumn("%m/%Y", sure=False, other="%q/%Y")
 
 
 def find_dates_like_numbers(counts: Mapping[str, int], name: str) -> str | None:

@@ -17,7 +17,7 @@ _NEXT_YEARS = 20  # so far into the future a two-digit year may lie
 
 
 @dataclass(frozen=True)
-class MomentColumn:
+class TimestampColumn:
     """The moments that a column writes.
 
     Attributes:
@@ -39,10 +39,10 @@ class MomentColumn:
     layouts: tuple[str, ...] = ()
 
 
-def settle_order(own: Sequence[str], layout: str, today: datetime | None) -> MomentColumn:
+def settle_order(own: Sequence[str], layout: str, today: datetime | None) -> TimestampColumn:
     """Tell in which order the texts of one layout write day, month and year."""
     if layout[:2] != "%d" or "%m" not in layout:
-        return MomentColumn(layout)
+        return TimestampColumn(layout)
     day_first, month_first, *year_first = _list_orders(own, layout)
     fine = [
         each
@@ -52,13 +52,13 @@ def settle_order(own: Sequence[str], layout: str, today: datetime | None) -> Mom
     if not fine:
         return _settle_with_errors(own, day_first, month_first)
     if len(fine) == 1:
-        return MomentColumn(fine[0])
+        return TimestampColumn(fine[0])
     if "." in layout:
-        return MomentColumn(layout, why="points between the parts", other=month_first)
+        return TimestampColumn(layout, why="points between the parts", other=month_first)
     return _decide(own, fine, today)
 
 
-def _settle_with_errors(own: Sequence[str], day_first: str, month_first: str) -> MomentColumn:
+def _settle_with_errors(own: Sequence[str], day_first: str, month_first: str) -> TimestampColumn:
     """Decide by what most texts are, where a few are no dates in any order, as 31/02/2024."""
     texts = list(dict.fromkeys(own))
     wrong = {
@@ -69,9 +69,9 @@ def _settle_with_errors(own: Sequence[str], day_first: str, month_first: str) ->
     other = month_first if best == day_first else day_first
     only_so = set(wrong[best]) - set(wrong[other])
     if len(wrong[best]) <= (1 - _MOSTLY) * len(texts) and not only_so:
-        return MomentColumn(best)
+        return TimestampColumn(best)
     shown = (*wrong[day_first][:1], *wrong[month_first][:1])
-    return MomentColumn(day_first, sure=False, other=month_first, layouts=shown)
+    return TimestampColumn(day_first, sure=False, other=month_first, layouts=shown)
 
 
 def _list_orders(own: Sequence[str], layout: str) -> list[str]:
@@ -108,7 +108,7 @@ def find_first_year(own: Sequence[str], layout: str, this_year: int) -> int:
     return first - gap // 2
 
 
-def _decide(own: Sequence[str], orders: Sequence[str], today: datetime | None) -> MomentColumn:
+def _decide(own: Sequence[str], orders: Sequence[str], today: datetime | None) -> TimestampColumn:
     """Decide by the rows' order, by weekdays, and by what cannot lie in the future."""
     read = {
         each: [moment for text in own if (moment := read_moment(text, each)) is not None]
@@ -122,8 +122,8 @@ def _decide(own: Sequence[str], orders: Sequence[str], today: datetime | None) -
     for why, share in reasons:
         ranked = sorted(orders, key=lambda each: -share(read[each]))
         if share(read[ranked[0]]) >= 0.999 and share(read[ranked[1]]) < _ORDERED:
-            return MomentColumn(ranked[0], other=ranked[1], why=f"{why} so")
-    return MomentColumn(orders[0], sure=False, other=orders[1])
+            return TimestampColumn(ranked[0], other=ranked[1], why=f"{why} so")
+    return TimestampColumn(orders[0], sure=False, other=orders[1])
 
 
 def _share_ordered(moments: Sequence[datetime]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from fullcircle.core.errors import ConfigurationError, name_missing
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.ingestion.inference.column_kinds import (
     Column,
     find_decimal,
@@ -15,12 +15,12 @@ from fullcircle.ingestion.inference.column_kinds import (
     recognise,
 )
 from fullcircle.ingestion.inference.date_parts import join_months
-from fullcircle.ingestion.inference.options import Wishes
+from fullcircle.ingestion.inference.options import ProblemOptions
 
 
 def recognise_all(
-    sample: pd.DataFrame, sources: list[str], wishes: Wishes
-) -> tuple[list[Column], Reading]:
+    sample: pd.DataFrame, sources: list[str], wishes: ProblemOptions
+) -> tuple[list[Column], ColumnParser]:
     """Tell how the columns of a table are read.
 
     Args:
@@ -45,7 +45,7 @@ def recognise_all(
     columns = join_months(_join_clocks(columns, told))
     if lost := name_missing([each.clock for each in columns if each.clock], sources):
         raise ConfigurationError(f"--read speaks of {lost}, which the table lacks.")
-    reading = Reading(
+    reading = ColumnParser(
         missing=missing,
         formats={each.source: each.form for each in columns if not each.form.is_plain},
         marks={each.source: each.marks for each in columns if each.marks},
