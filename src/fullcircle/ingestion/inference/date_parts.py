@@ -13,7 +13,6 @@ _MONTHS = {
     "month", "mo", "mon", "mnth", "monat", "mois", "mes", "mese", "maand", "mesic", "miesiac", "ay",
     "manad", "kuukausi", "\u043c\u0435\u0441\u044f\u0446", "\u6708",
 }  # fmt: skip
-_MONTH_AS_NUMBER, _MONTH_AS_NAME = "%Y %m", "%Y %b"
 
 
 def join_months(columns: list[Column]) -> list[Column]:
@@ -27,19 +26,13 @@ def join_months(columns: list[Column]) -> list[Column]:
     [year], [month] = years, months
     if _rest(year, _YEARS) != _rest(month, _MONTHS) or not year.span or year.missing:
         return columns
-    layout = _MONTH_AS_NUMBER if month.kind == "number" else _MONTH_AS_NAME
-    if not (year.span[0] >= 1900 and year.span[1] <= 2100) or not _is_month(month):
+    if not (year.span[0] >= 1900 and year.span[1] <= 2100) or not month.month:
         return columns
+    layout = f"%Y {month.month}"
     joined = replace(
         year, kind="moment", layout=layout, clock=month.source, sentinels=(), guessed=False
     )
     return [joined if each is year else each for each in columns]
-
-
-def _is_month(column: Column) -> bool:
-    if column.kind != "number":
-        return column.is_month_name
-    return column.span is not None and column.span[0] >= 1 and column.span[1] <= 12
 
 
 def _words(column: Column) -> list[str]:
