@@ -20,13 +20,13 @@ def track_search(
     model: Model,
     scores: dict[str, dict[str, float]],
     notebook: Path | None,
-) -> str:
+) -> tuple[str, str]:
     """Log a search to MLflow: options, finalists and trials, scores, reports and the model.
 
     Where no tracking address was given, the runs go to ``mlflow.db`` in the working directory.
 
     Returns:
-        The run's id.
+        The run's id, and the model's address in MLflow.
     """
     import mlflow
 
@@ -53,7 +53,7 @@ def track_search(
         mlflow.log_dict(board, "leaderboard.json")
         records = nodes.record_candidates(search, board, options.settle())
         CandidateRunsDataset().save(records)
-        log_model(model)
+        logged = log_model(model)
         if notebook is not None:
             mlflow.log_artifact(str(notebook))
-    return str(run.info.run_id)
+    return str(run.info.run_id), str(logged.model_uri)
