@@ -7,6 +7,8 @@ from fullcircle.automl.options import Options
 from fullcircle.core.contract import flatten
 from fullcircle.core.models.model import Model
 from fullcircle.pipelines.training import nodes
+from fullcircle.tracking.database import wait_for_locks
+from fullcircle.tracking.killed_runs import describe_process, end_dead_runs
 
 
 def track_search(
@@ -31,8 +33,11 @@ def track_search(
     from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
     from fullcircle.tracking.registry.model_files import log_model
 
-    mlflow.set_experiment("automl")
-    tags = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}
+    wait_for_locks()
+    experiment = mlflow.set_experiment("automl")
+    end_dead_runs(mlflow.MlflowClient(), experiment.experiment_id)
+    note = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}
+    tags = {**describe_process(), **note}
     with mlflow.start_run(run_name=f"automl {target}", tags=tags) as run:
         mlflow.log_params(flatten(options.model_dump(mode="json")))
         [chosen] = [row for row in board if row["chosen"]]
