@@ -29,7 +29,7 @@ try:
 except MemoryError:
     sys.exit({_TOO_LARGE})
 except Exception:
-    pass  # whoever reads it says what is wrong
+    pass  # anyone who reads it says what is wrong
 """
 
 
