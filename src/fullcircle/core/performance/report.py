@@ -21,7 +21,7 @@ from fullcircle.core.predictions.sources import BATCH, CHAMPION
 from fullcircle.core.profile import PREDICTION
 
 # What is kept of windows that have not changed is of no use once this code judges otherwise.
-_LAYOUT = 1
+_LAYOUT = 2
 
 
 def measure_performance(
