@@ -28,6 +28,7 @@ from fullcircle.core.performance import (
     report as performance_report,
 )
 from fullcircle.core.performance.windows import evaluate_window
+from fullcircle.core.predictions.sources import mark_canaries, name_role, name_source
 from fullcircle.core.profile import PREDICTION, build_profile
 from fullcircle.core.retraining import RetrainingInputs, RetrainingSettings, decide_retraining
 
@@ -497,3 +498,16 @@ def break_limit(window: dict[str, Any], limits: RetrainingSettings) -> bool:
         AS_OF.moment,
     )
     return bool(decide_retraining(evidence, limits)["asked"])
+
+
+def test_a_challenger_beside_the_champion_is_shown_as_a_canary() -> None:
+    """It is one where the champion answered as well; one that answers everybody is none."""
+    parts = [
+        {"source": "endpoint", "as_of": day, "role": role, "model_version": "2"}
+        for day, role in (("2025-01-01", "champion"), ("2025-01-01", "challenger"),
+                          ("2025-01-08", "challenger"))
+    ]  # fmt: skip
+    marked = mark_canaries(parts)
+    assert [name_role(part) for part in marked] == ["champion", "canary", "challenger"]
+    assert name_source(marked[1], several=True) == "endpoint, canary v2: "
+    assert mark_canaries(marked[1:2]) == parts[1:2]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from fullcircle.core.predictions.sources import CHAMPION, split_by_source
+from fullcircle.core.predictions.sources import CHAMPION, name_role, split_by_source
 
 _MANY = 12
 
@@ -89,7 +89,7 @@ def _label(clocks: list[str]) -> list[dict[str, Any]]:
 def _describe_point(kind: str, window: dict[str, Any], metric: str) -> str:
     found = window[kind]
     name = metric if kind == "score" else f"{metric}, estimated without labels"
-    role = window.get("role", CHAMPION)
+    role = name_role(window)
     who = f"{'' if role == CHAMPION else f'{role} '}v{window['model_version']}"
     return (
         f"{window['as_of']}, {who}: {name} {found['value']:.4f}, "
