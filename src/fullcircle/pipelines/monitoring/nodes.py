@@ -160,7 +160,8 @@ def render_dashboard(
     problem: ProblemSpec,
     service_report: dict[str, Any] | None = None,
     alert_log: Sequence[dict[str, Any]] = (),
-    alerts: dict[str, Any] | None = None,
+    watched_window: Sequence[dict[str, Any]] = (),
+    *alerts: Any,
 ) -> str:
     """Write one page that says how things stand."""
     del alerts  # they are in the log by now
@@ -172,4 +173,5 @@ def render_dashboard(
         reference_profile,
         service_report,
         alert_log,
+        watched_window,
     )
