@@ -126,7 +126,9 @@ def _find_marks(others: Mapping[str, int], texts: Mapping[str, int]) -> set[str]
     rest = set(others) - marks
     if len(rest) == 1:
         [only] = rest
-        if others[only] >= _MIN_MARKS and others[only] < 0.5 * sum(texts.values()):
+        # 350 g among kilograms is a number of another unit, no mark.
+        often = _MIN_MARKS <= others[only] < 0.5 * sum(texts.values())
+        if often and not _WRITTEN.fullmatch(only):
             marks.add(only)
     return marks
 
