@@ -131,7 +131,7 @@ def make_model(
     profiled: bool,
     full_fit: FullFit | None = None,
 ) -> Model:
-    """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows."""
+    """Make the winner a model, fitted on the context's rows and, where declared, on more rows."""
     problem, training, estimator = (
         training_context.problem,
         training_context.training,
