@@ -19,6 +19,7 @@ from fullcircle.core.training.workshop import Workshop
 from fullcircle.datasets.provenance import describe_code, describe_environment
 from fullcircle.datasets.uncommitted import PATCH_FILE, read_patch
 from fullcircle.pipelines.training import nodes
+from fullcircle.problems import find_reading
 from fullcircle.registry.storage import read_model
 
 _SETS = ("train_set", "selection_set")
@@ -208,7 +209,15 @@ def _train(
     else:
         winner = settle_winner(workshop, recipe, workshop.fit(recipe), selection)
     clock = str(Clock.model_validate(recorded.trained_on["as_of"]))
-    return make_model(workshop, winner, selection, clock, None, profiled=True)
+    return make_model(
+        workshop,
+        winner,
+        selection,
+        clock,
+        None,
+        profiled=True,
+        reading=find_reading(problem.name),
+    )
 
 
 def _find_difference(
@@ -225,4 +234,6 @@ def _find_difference(
 def _compare_papers(recorded: Model, again: Model) -> list[str]:
     """Name the parts of the description, beside predictions, that came out otherwise."""
     then, now = recorded.describe(), again.describe()
+    if then["input_schema"] is None:  # made before models carried one
+        now["input_schema"] = None
     return [name for name in then if name != "report" and str(then[name]) != str(now.get(name))]

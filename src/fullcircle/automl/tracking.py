@@ -34,7 +34,7 @@ def track_search(
     mlflow.set_experiment("automl")
     tags = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}
     with mlflow.start_run(run_name=f"automl {target}", tags=tags) as run:
-        mlflow.log_params(flatten(options.model_dump(mode="json")))
+        mlflow.log_params(flatten(options.model_dump(mode="json", exclude={"input_schema"})))
         [chosen] = [row for row in board if row["chosen"]]
         mlflow.log_metrics(
             {

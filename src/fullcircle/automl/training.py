@@ -114,7 +114,7 @@ def _train(
         seed=training.seed,
     )
     score = Estimate(**scores[problem.primary_metric])
-    model = replace(final, scores=challenger.scores)
+    model = replace(final, scores=challenger.scores, input_schema=options.input_schema)
     notebook, run_id = None, None
     if options.folder is not None:
         judging = GateSettings(

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.declared import as_class, read_class
 from fullcircle.core.errors import DataError, name_missing
+from fullcircle.core.input_schema import InputSchema, find_booleans
 from fullcircle.core.rejection import SOURCE_ROW
 from fullcircle.core.survey import Finding, Proposal, Wishes, propose_problem
 from fullcircle.core.survey.questions import Question
@@ -33,12 +35,14 @@ class TypedRows:
         sources: All columns of the table.
         is_class: Whether the target is a class.
         findings: What was found and assumed.
+        input_schema: How the raw values of the columns are read, for the model to carry.
     """
 
     frame: pd.DataFrame
     sources: list[str]
     is_class: bool
     findings: list[Finding]
+    input_schema: dict[str, Any]
 
 
 def read_typed_rows(address: str, wishes: Wishes, options: ReadOptions, ask: Ask) -> TypedRows:
@@ -65,7 +69,21 @@ def read_typed_rows(address: str, wishes: Wishes, options: ReadOptions, ask: Ask
         frame = _read(raw, proposal)
     told = [each for each in proposal.findings if each.what not in _OF_A_PROBLEM]
     found = [*source.findings, *findings, *told]
-    return TypedRows(frame, source.schema.names, bool(proposal.label.classes), found)
+    schema = _describe_inputs(proposal, frame, wishes.target)
+    return TypedRows(frame, source.schema.names, bool(proposal.label.classes), found, schema)
+
+
+def _describe_inputs(proposal: Proposal, frame: pd.DataFrame, target: str) -> dict[str, Any]:
+    """Return how the frame's columns were read, by their names in the source."""
+    reading = proposal.reading
+    booleans = {
+        name: find_booleans(frame[source].unique())
+        for name, source in reading.texts.items()
+        if source in frame.columns
+    }
+    columns = reading.schema(booleans).columns.values()
+    named = {each.source: replace(each, name=each.source) for each in columns}
+    return InputSchema({name: each for name, each in named.items() if name != target}).as_dict()
 
 
 @contextmanager

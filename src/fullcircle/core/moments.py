@@ -37,6 +37,9 @@ _DENSE_CLOCK = (
 _CLOCK_GROUPS = ("H", "M", "S", "f", "zh", "zm")
 _LATE = f"[0-9][{_BLANKS}]?[pP]\\.?[mM]"
 _EARLY = f"[0-9][{_BLANKS}]?[aA]\\.?[mM]"
+_MIDNIGHT = (
+    rf"[ T,]24[:.]00(?:[:.]00(?:[.,]0+)?)?[{_BLANKS}]?(?:Z|z|UTC|GMT|[+-][0-9]{{2}}:?(?:[0-9]{{2}})?)?$"
+)
 _COUNT = r"^[+-]?[0-9]{1,19}(?:\.[0-9]+)?$"
 _EXCEL_DAY = r"^[0-9]{1,6}(?:\.[0-9]+)?$"
 _EXCEL_START = datetime(1899, 12, 30, tzinfo=UTC)
@@ -135,13 +138,16 @@ def _read_column(text: ir.StringColumn, layout: str) -> ir.TimestampColumn:
     hour = _or_zeros(group("H"))
     hour = ibis.ifelse(text.re_search(_LATE), _add_half_day(hour), hour)
     hour = ibis.ifelse(text.re_search(_EARLY) & (hour == "12"), "00", hour)
+    ends_day = text.re_search(_MIDNIGHT)  # 24:00, which not every engine knows
+    hour = ibis.ifelse(ends_day, "00", hour.nullif("24"))
     clock = ibis.literal(":").join([hour, _or_zeros(group("M")), _or_zeros(group("S"))])
     fraction = (group("f") + ibis.literal("000000")).substr(0, 6)
     zone = ibis.ifelse(group("zh").length() > 0, group("zh"), ibis.literal("+00"))
     zone = zone + ibis.literal(":") + _or_zeros(group("zm"))
     whole = date + ibis.literal(" ") + clock + ibis.literal(".") + fraction + zone
     written = ibis.ifelse(text.re_search(shape.pattern), whole, ibis.null("string"))
-    return written.try_cast("timestamp('UTC')")
+    moment = written.try_cast("timestamp('UTC')")
+    return (moment + ends_day.cast("int64").as_interval("D")).cast("timestamp('UTC')")
 
 
 def _read_epochs(text: ir.StringColumn, per_second: int) -> ir.TimestampColumn:
@@ -161,7 +167,7 @@ def _of_seconds(seconds: ir.IntegerColumn, fine: ir.BooleanValue) -> ir.Timestam
 
 def _year(group: "Group", shape: _Shape) -> ir.StringValue:
     if "Y" in shape.groups:
-        return group("Y")
+        return group("Y").nullif("0000")  # no year of the calendar that all engines know
     short = group("y")
     old = short.try_cast("int64") >= _PIVOT
     return ibis.ifelse(old, ibis.literal("19") + short, ibis.literal("20") + short)
@@ -204,6 +210,14 @@ def write_example(layout: str) -> str:
     for part, text in parts.items():
         written = written.replace(part, text)
     return written
+
+
+def accept_iso(layout: str) -> str:
+    """Return a layout under which ISO 8601 is read as well; counts of time stay as they are."""
+    parts = layout.split(EITHER)
+    if ISO in parts or all(each in EPOCHS or each == EXCEL for each in parts):
+        return layout
+    return f"{layout}{EITHER}{ISO}"
 
 
 def read_moment(text: str, layout: str) -> datetime | None:
@@ -254,17 +268,19 @@ def _build(parts: dict[str, str]) -> datetime | None:
     elif half == "a" and hour == 12:
         hour = 0
     shift = timedelta(hours=abs(int(parts["zh"] or 0)), minutes=int(parts["zm"] or 0))
+    ends_day = hour == 24 and not any(int(parts[name] or 0) for name in ("M", "S", "f"))
     try:
         naive = datetime(
             int(year),
             int(month),
             int(parts.get("d") or 1),
-            hour,
+            0 if ends_day else hour,
             int(parts["M"] or 0),
             int(parts["S"] or 0),
             int((parts["f"] + "000000")[:6]),
             tzinfo=UTC,
         )
+        naive += timedelta(days=ends_day)
         return naive + shift if parts["zh"].startswith("-") else naive - shift
     except (ValueError, OverflowError):
         return None

@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 BLANKS = " \u00a0\u202f\u2009"
 _QUOTES = "'\u2019"
 _MINUS = "-\u2212\u2013\ufe63\uff0d"
+_LARGEST = 1.7976931348623157e308
 _INFINITE = "^[+-]?(?:[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|\u221e)$"
 
 
@@ -87,7 +88,7 @@ class NumberFormat:
             plain = plain.replace(self.decimal, ".")
         number = plain.try_cast("float64")
         signed = ibis.ifelse(text.re_search(self.negative), -number, number)
-        fine = text.re_search(self.pattern) & ~signed.isinf()
+        fine = text.re_search(self.pattern) & is_finite(signed)
         return ibis.ifelse(fine, signed, ibis.null("float64"))
 
     def example(self) -> str:
@@ -129,6 +130,11 @@ def _read(form: NumberFormat, text: str) -> float | None:
         return None
     number = -number if negative.search(text) else number
     return None if number in (float("inf"), float("-inf")) else number
+
+
+def is_finite(number: ir.FloatingColumn) -> ir.BooleanValue:
+    """Return whether a number is finite; Spark's own test for infinity does not hold here."""
+    return number.abs() <= _LARGEST
 
 
 def is_infinite(text: ir.StringColumn) -> ir.BooleanValue:

@@ -118,7 +118,10 @@ class Invocations:
         seats = self._room.seats
         if self._reads[0] is not seats.by_role:
             known = seats.columns | self._room.contract.columns
-            self._reads = seats.by_role, BodyReader(champion.model.features, known, self._limits)
+            self._reads = (
+                seats.by_role,
+                BodyReader(champion.model.features, known, self._limits, champion.form.aliases),
+            )
         return self._reads[1]
 
     async def _explain(self, parts: list[Part], rows: int) -> list[Any]:

@@ -16,7 +16,7 @@ from fullcircle.core.evaluation.conformal import apply_interval
 from fullcircle.core.metrics import Vector
 from fullcircle.serving.bodies import Body
 from fullcircle.serving.features import FeatureGap, OnlineFeatures
-from fullcircle.serving.forms import Columns, Contract, FaultyRowsError
+from fullcircle.serving.forms import Columns, Contract, FaultyRowsError, UnreadableCell
 from fullcircle.serving.seats import Seat, Seats
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, choose_role
 
@@ -40,6 +40,7 @@ class Part:
         predicted: What it said, shape (rows,) or (rows, classes).
         fault: Why it said nothing.
         gaps: Features that the online store did not give, by row of the part.
+        unreadable: Values that cannot be read, and count as missing, by row of the part.
     """
 
     request: int
@@ -53,6 +54,7 @@ class Part:
     predicted: Vector | None = None
     fault: Exception | None = None
     gaps: list[FeatureGap] = field(default_factory=list)
+    unreadable: list[UnreadableCell] = field(default_factory=list)
 
     def intervals(self) -> list[list[float]] | None:
         """Lower and upper end per row, where the model gives intervals."""
@@ -155,7 +157,9 @@ class Scorer:
                 part.fault = fault
                 continue
             timed = self.contract.event_time in part.columns
-            alike = (part.seat.version, tuple(lookup.table for lookup in lookups), timed)
+            clocks = part.columns.keys() & part.seat.form.clocks
+            tables = tuple(lookup.table for lookup in lookups)
+            alike = (part.seat.version, tables, timed, frozenset(clocks))
             groups.setdefault(alike, []).append(part)
         for group in groups.values():
             lookups = group[0].seat.form.needed_lookups(group[0].columns)
@@ -187,8 +191,10 @@ class Scorer:
         seat = parts[0].seat
         keys = self.features.key_types(lookups) if lookups else {}
         gaps: list[FeatureGap] = []
-        inputs = seat.form.read(_stack(parts, [*seat.form.features, *keys]), keys)
-        rows = sum(part.size for part in parts)
+        sizes = [part.size for part in parts]
+        stacked = _stack(parts, [*seat.form.columns, *keys])
+        inputs, unreadable = seat.form.read(stacked, keys, sizes)
+        rows = sum(sizes)
         if lookups:
             moments = self._read_moments(inputs, rows, now)
             found, gaps = self.features.find(inputs, lookups, declared, moments)
@@ -203,6 +209,11 @@ class Scorer:
             part.predicted = predicted[start:end]
             own = slice(*(bisect_left(gaps, edge, key=_row_of) for edge in (start, end)))
             part.gaps = [gap._replace(row=gap.row - start) for gap in gaps[own]]
+            part.unreadable = [
+                cell._replace(row=cell.row - start)
+                for cell in unreadable
+                if start <= cell.row < end
+            ]
             start = end
 
     def _read_moments(self, inputs: Columns, rows: int, now: datetime) -> list[datetime]:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fullcircle.core.rejection import SOURCE_ROW
+from fullcircle.core.rejection import SOURCE_ROW, UNREADABLE
 from fullcircle.core.scoring.lookups import STALE
 from fullcircle.core.scoring.requests import DAY
 from fullcircle.core.scoring.values import MOMENT
@@ -145,7 +145,8 @@ class Work:
         """Look features up slab by slab, and predict on several threads."""
         settings, stamps = self._scoring.settings, self._stamps()
         stamps["scored_at"] = pa.scalar(self._now, MOMENT)
-        kept = [*self._scoring.kept, SOURCE, SOURCE_ROW, ARRIVED]
+        flags = [UNREADABLE] if self._judge.form.parsers else []
+        kept = [*self._scoring.kept, *flags, SOURCE, SOURCE_ROW, ARRIVED]
         with ThreadPoolExecutor(settings.threads or os.cpu_count() or 1) as pool:
             for slab in _gather(self._judge.read(self._source), settings.slab_rows):
                 rows = self._add_features(self._add_day(slab)).select(kept)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fullcircle.core.rejection import REASON, SOURCE_ROW
+from fullcircle.core.rejection import REASON, SOURCE_ROW, UNREADABLE
 from fullcircle.core.scoring.records import Bounds, RecordForm, find_watermark, judge_records
 from fullcircle.core.scoring.values import MOMENT
 from fullcircle.datasets.record_files import NOT_OPENED, Block
@@ -72,7 +72,7 @@ class Judge:
             if self.scored is not None and piece.name not in self.scored:
                 self._judge_unscored(piece, source)
                 continue
-            for block in source.read(piece, self.form.schema):
+            for block in source.read(piece, self.form.raw_schema):
                 self._set_unreadable_aside(block, piece)
                 if len(block.rows):
                     yield self._judge(block, piece)
@@ -85,7 +85,7 @@ class Judge:
         before = len(self.aside), len(self.fresh), Counter(self.reasons), self.newest
         scored, self.scored = self.scored, None
         good = 0
-        for block in source.read(piece, self.form.schema):
+        for block in source.read(piece, self.form.raw_schema):
             self._set_unreadable_aside(block, piece)
             if len(block.rows):
                 good += len(self._judge(block, piece))
@@ -110,6 +110,9 @@ class Judge:
         if self.form.event_time is not None and len(good):
             latest = pc.max(good[self.form.event_time]).as_py()
             self.newest = latest if self.newest is None else max(self.newest, latest)
+        unreadable = judged.unreadable.filter(pc.is_in(judged.places, value_set=places))
+        if self.form.parsers:
+            good = good.append_column(UNREADABLE, unreadable)
         return (
             good.append_column(SOURCE, pa.repeat(pa.scalar(piece.name), len(good)))
             .append_column(SOURCE_ROW, block.numbers.take(places).cast(pa.int64()))

@@ -3,10 +3,11 @@
 Types are known beforehand: from what the model learnt, from the keys of the feature tables, and
 from the contract. A text of a number is a number; a number where the model learnt text is no text.
 What a record leaves blank is missing, as it was in training; its keys and its moment may not be.
+Where a model carries the schema of its inputs, raw values are read by it, as training read them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -16,9 +17,12 @@ from pandas.api import types
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, name_missing
+from fullcircle.core.input_schema import ColumnSchema, InputSchema
 from fullcircle.core.model import Model
 from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.scoring.raw_columns import parse_column
 from fullcircle.core.scoring.values import MOMENT, read_values
+from fullcircle.core.value_parsing import ColumnParser
 
 _LONGEST_QUOTE = 60
 
@@ -33,6 +37,10 @@ class RecordForm:
         required: Columns that no record may leave blank.
         row_id: Column that tells records apart.
         event_time: Column with the record's moment; None for a snapshot.
+        parsers: What reads the raw values of columns.
+        aliases: Names in the source of columns that are called otherwise here.
+        max_unreadable_share: Share of a column's values that may be unreadable, and so missing,
+            among records that are judged together; with more of them, their rows are rejected.
     """
 
     kinds: dict[str, pa.DataType]
@@ -40,6 +48,16 @@ class RecordForm:
     required: list[str]
     row_id: str
     event_time: str | None
+    parsers: Mapping[str, ColumnParser] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    max_unreadable_share: float = 0.05
+
+    @property
+    def raw_schema(self) -> pa.Schema:
+        """Schema that records may have, with the names of the source."""
+        fields = dict(self.kinds) | {old: self.kinds[new] for old, new in self.aliases.items()}
+        clocks = [each.schema.clock for each in self.parsers.values() if each.schema.clock]
+        return pa.schema([*fields.items(), *((c, pa.string()) for c in clocks if c not in fields)])
 
     @property
     def schema(self) -> pa.Schema:
@@ -70,11 +88,14 @@ class Judgement:
         good: Typed rows that can be scored, in their order.
         places: Their places among the records, from 0, shape (good rows,).
         reasons: Why each record cannot be scored, shape (records,); null where it can.
+        unreadable: Names of each good row's columns that cannot be read and count as missing, as
+            ``a; b; ``; null where all can.
     """
 
     good: pa.Table
     places: pa.Array
     reasons: pa.Array
+    unreadable: pa.Array
 
 
 def declare_form(
@@ -82,6 +103,7 @@ def declare_form(
     models: Mapping[str, Model],
     tables: Mapping[str, KeyedTable],
     known: Mapping[str, pa.DataType] | None = None,
+    max_unreadable_share: float = 0.05,
 ) -> RecordForm:
     """Say what records must look like to be scored by all models.
 
@@ -90,6 +112,7 @@ def declare_form(
         models: By role.
         tables: The feature tables that they look into.
         known: Types of ids and keys that no feature table declares, such as those of ``events``.
+        max_unreadable_share: See RecordForm.
 
     Raises:
         DataError: A model looks into a table or key that does not exist.
@@ -110,7 +133,36 @@ def declare_form(
         kinds[problem.event_time] = MOMENT
     required = list(dict.fromkeys([*ids, *filter(None, [problem.event_time])]))
     ordered = {name: kinds[name] for name in dict.fromkeys([*required, *kinds])}
-    return RecordForm(ordered, frozenset(undeclared), required, problem.row_id, problem.event_time)
+    schema = _merge_schemas(models)
+    return RecordForm(
+        ordered,
+        frozenset(undeclared),
+        required,
+        problem.row_id,
+        problem.event_time,
+        parsers={n: ColumnParser(c) for n, c in schema.columns.items() if _is_parsed(c, ordered)},
+        aliases={old: new for old, new in schema.aliases.items() if new in ordered},
+        max_unreadable_share=max_unreadable_share,
+    )
+
+
+def _merge_schemas(models: Mapping[str, Model]) -> InputSchema:
+    """Return the schema of all models' inputs; the first model's word on a column holds."""
+    columns: dict[str, ColumnSchema] = {}
+    for model in models.values():
+        schema = InputSchema.from_dict(model.input_schema)
+        columns = {**(schema.columns if schema else {}), **columns}
+    return InputSchema(columns)
+
+
+def _is_parsed(column: ColumnSchema, kinds: Mapping[str, pa.DataType]) -> bool:
+    """Return whether a column is read by its schema; a key of another type is read as that."""
+    kind = kinds.get(column.name)
+    if kind is None:
+        return False
+    if column.kind in ("text", "code"):
+        return bool(pa.types.is_string(kind))
+    return bool(pa.types.is_floating(kind) or pa.types.is_timestamp(kind))
 
 
 def _type_keys(model: Model, tables: Mapping[str, KeyedTable]) -> dict[str, pa.DataType]:
@@ -139,30 +191,92 @@ def judge_records(records: pa.Table, form: RecordForm, bounds: Bounds) -> Judgem
     Returns:
         Typed rows, and a reason for each other record: the first that applies, column by column.
     """
-    records = records.combine_chunks()
+    records = _rename(records.combine_chunks(), form)
     if missing := name_missing(form.kinds, records.column_names):
         return _refuse_all(records, form, f"lacks the column {missing}")
     reasons = pa.nulls(len(records), pa.string())
-    columns = {}
+    columns, unreadable = {}, {}
     for name, kind in form.kinds.items():
         given = _one_array(records[name])
-        columns[name], faults = read_values(given, kind, any_text=name in form.any_text)
+        if name in form.parsers:
+            columns[name], missing, faults = _parse(records, name, form)
+            if missing is not None:
+                unreadable[name] = missing
+        else:
+            columns[name], faults = read_values(given, kind, any_text=name in form.any_text)
         if faults is not None:
             reasons = _note(reasons, pc.is_valid(faults), _quote(f"{name} ", faults, given))
         if name in form.required:
             reasons = _note(reasons, pc.is_null(columns[name]), pa.scalar(f"{name} is blank"))
+    columns, reasons = _fill_defaults(columns, reasons, form)
     if form.event_time is not None:
         reasons = _judge_moments(reasons, columns[form.event_time], form.event_time, bounds)
     reasons = _judge_ids(reasons, columns[form.row_id], form.row_id, bounds)
     places = pa.array(np.flatnonzero(pc.is_null(reasons).to_numpy(zero_copy_only=False)))
     good = pa.table(columns, schema=form.schema)
-    return Judgement(good if len(places) == len(good) else good.take(places), places, reasons)
+    told = _name_unreadable(unreadable, len(good)).take(places)
+    good = good if len(places) == len(good) else good.take(places)
+    return Judgement(good, places, reasons, told)
 
 
 def _refuse_all(records: pa.Table, form: RecordForm, reason: str) -> Judgement:
     nobody = pa.array([], pa.int64())
     reasons = pa.repeat(pa.scalar(reason), len(records))
-    return Judgement(form.schema.empty_table(), nobody, reasons)
+    return Judgement(form.schema.empty_table(), nobody, reasons, pa.nulls(0, pa.string()))
+
+
+def _rename(records: pa.Table, form: RecordForm) -> pa.Table:
+    """Give columns that come by their names in the source the names that models know."""
+    there = set(records.column_names)
+    names = {old: new for old, new in form.aliases.items() if old in there and new not in there}
+    return records.rename_columns([names.get(n, n) for n in records.column_names])
+
+
+def _parse(
+    records: pa.Table, name: str, form: RecordForm
+) -> tuple[pa.Array, pa.Array | None, pa.Array | None]:
+    """Read a column by its schema.
+
+    Returns:
+        Values; which of them are unreadable and count as missing; and why rows must be rejected.
+    """
+    parser = form.parsers[name]
+    clock = parser.schema.clock
+    clocks = _one_array(records[clock]) if clock and clock in records.column_names else None
+    given = _one_array(records[name])
+    values, unreadable, faults = parse_column(given, parser, form.kinds[name], clocks)
+    if unreadable is None:
+        return values, None, faults
+    share = pc.sum(unreadable).as_py() / len(records)
+    if not (parser.schema.strict or name in form.required or share > form.max_unreadable_share):
+        return values, unreadable, faults
+    told = pa.nulls(len(records), pa.string()) if faults is None else faults
+    return values, None, pc.if_else(unreadable, pa.scalar(parser.fault()), told)
+
+
+def _fill_defaults(
+    columns: dict[str, pa.Array], reasons: pa.Array, form: RecordForm
+) -> tuple[dict[str, pa.Array], pa.Array]:
+    """Give blanks the value that they stand for beside another column's."""
+    filled = dict(columns)
+    for name, parser in form.parsers.items():
+        default = parser.schema.default
+        if default is None or default.column not in columns:
+            continue
+        stands = pc.equal(columns[default.column], default.equals).fill_null(False)
+        stands = pc.and_(pc.is_null(columns[name]), stands)
+        filled[name] = pc.if_else(stands, pa.scalar(default.value), columns[name])
+        if parser.schema.required:
+            reasons = _note(reasons, pc.is_null(filled[name]), pa.scalar(f"{name} is blank"))
+    return filled, reasons
+
+
+def _name_unreadable(unreadable: Mapping[str, pa.Array], rows: int) -> pa.Array:
+    """Name each row's unreadable columns, as ``Reading.unreadable_cells`` does."""
+    told = np.full(rows, "", dtype=object)
+    for name, mask in unreadable.items():
+        told[mask.to_numpy(zero_copy_only=False)] += f"{name}; "
+    return pa.array([each or None for each in told], pa.string())
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:

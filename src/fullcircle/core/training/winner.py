@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
+from fullcircle.core.declared import Reading
 from fullcircle.core.evaluation import estimate_scores, find_threshold
 from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
+from fullcircle.core.input_schema import InputSchema, find_booleans
 from fullcircle.core.model import Model
 from fullcircle.core.profile import take_profile
 from fullcircle.core.splits import describe_split
@@ -149,8 +151,12 @@ def make_model(
     *,
     profiled: bool,
     full_fit: FullFit | None = None,
+    reading: Reading | None = None,
 ) -> Model:
-    """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows."""
+    """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows.
+
+    It carries the schema of its inputs where the problem declares how they are read.
+    """
     problem, training, estimator = workshop.problem, workshop.training, winner.estimator
     refit = training.refit and full_fit is None
     if full_fit is not None:
@@ -189,7 +195,25 @@ def make_model(
         expected=predict(estimator, problem.task, example).tolist(),
         report=None if report is None else _keep_report(report, workshop.plan),
         interval=winner.interval,
+        input_schema=None if reading is None else describe_inputs(reading, inputs, problem),
     )
+
+
+def describe_inputs(
+    reading: Reading, inputs: pd.DataFrame, problem: ProblemSpec
+) -> dict[str, Any]:
+    """Return the schema of a model's inputs, as plain values that JSON can hold.
+
+    Args:
+        reading: How the problem reads the source.
+        inputs: The rows that teach, which tell how true and false are written.
+        problem: The contract; what it does not name is left out.
+    """
+    texts = [name for name in reading.texts if name in inputs.columns]
+    booleans = {name: find_booleans(inputs[name].unique()) for name in texts}
+    whole = reading.schema(booleans)
+    wanted = {*problem.features, *problem.identity}
+    return InputSchema({n: each for n, each in whole.columns.items() if n in wanted}).as_dict()
 
 
 def _take_profile(workshop: Workshop, winner: Winner, more: pd.DataFrame) -> dict[str, Any]:

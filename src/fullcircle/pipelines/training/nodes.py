@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fullcircle.core.contract import Clock, ProblemSpec
+from fullcircle.core.declared import Reading
 from fullcircle.core.evaluation import find_threshold
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
@@ -23,6 +24,7 @@ from fullcircle.core.training.recipes import Recipe
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training.winner import Winner, make_model, settle_winner
 from fullcircle.core.training.workshop import Workshop, name_finalists
+from fullcircle.problems import find_reading
 
 
 def split_training_set(
@@ -251,10 +253,11 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
     full_fits: Sequence[FullFit] = (),
     *,
     profiled: bool = True,
+    reading: Reading | None = None,
 ) -> Model:
     """Make the winner a model: fitted on all rows but the gate's, with all that is known of it.
 
-    Without a profile of its inputs nobody can monitor it, and it is made faster; without a report
+    It carries how raw values are read: as ``reading`` says, or else the problem's package. Without a profile of its inputs nobody can monitor it, and it is made faster; without a report
     its card says less.
     """
     workshop = Workshop(train_set, problem, training, preparation_report)
@@ -266,6 +269,7 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
         evaluation_report,
         profiled=profiled,
         full_fit=next(iter(full_fits), None),
+        reading=reading or find_reading(problem.name),
     )
 
 

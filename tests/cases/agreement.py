@@ -1,0 +1,250 @@
+"""One model, asked for the same raw rows by batch, stream and endpoint."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from tests.cases.case_files import read_case
+
+from fullcircle.core.contract import ProblemSpec
+from fullcircle.core.declared import Reading, as_class, read_class
+from fullcircle.core.model import Model
+from fullcircle.core.preparation import PreparationSettings, diagnose_columns
+from fullcircle.core.rejection import REASON, SOURCE_ROW, UNREADABLE
+from fullcircle.core.scoring.predictor import Predictor
+from fullcircle.core.scoring.records import Bounds, declare_form, judge_records
+from fullcircle.core.survey import Wishes, propose_problem
+from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.winner import describe_inputs
+from fullcircle.serving import forms
+from fullcircle.serving.bodies import JSON, BodyLimits, BodyReader
+from fullcircle.serving.features import OnlineFeatures
+from fullcircle.serving.scoring import Part, Scorer
+from fullcircle.serving.seats import Seat, Seats
+
+_LIMITS = BodyLimits(max_rows=10**6, max_columns=10**5, max_cells=10**8)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a way of scoring made of raw rows.
+
+    Attributes:
+        predicted: Predictions by row.
+        refused: Why rows have none.
+        unreadable: Names of the columns that could not be read, by row.
+    """
+
+    predicted: dict[int, Any]
+    refused: dict[int, str] = field(default_factory=dict)
+    unreadable: dict[int, set[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A model that learnt from raw rows as a run reads them.
+
+    Attributes:
+        model: The model.
+        spec: The contract.
+        raw: The rows as the source has them.
+        events: The same rows as a run reads them, with a reason where one is rejected.
+    """
+
+    model: Model
+    spec: ProblemSpec
+    raw: pd.DataFrame
+    events: pa.Table
+
+    def by_batch(self, rows: list[int]) -> Answers:
+        """Predict rows as a run does: cleaned by the engine, then predicted in Arrow."""
+        asked = self.events.take(rows)
+        reasons = asked[REASON].to_pylist()
+        good = [place for place, reason in enumerate(reasons) if reason is None]
+        batch = asked.take(good).select(self.model.features).combine_chunks().to_batches()
+        predicted = Predictor(self.model).predict(batch[0]) if batch else []
+        told = asked[UNREADABLE].to_pylist() if UNREADABLE in asked.column_names else []
+        return Answers(
+            {rows[place]: value for place, value in zip(good, _plain(predicted), strict=True)},
+            {rows[place]: reason for place, reason in enumerate(reasons) if reason is not None},
+            {rows[n]: _split(names) for n, names in enumerate(told) if _split(names)},
+        )
+
+    def by_stream(self, rows: list[int]) -> Answers:
+        """Predict rows as a stream does: judged as records of text, then predicted in Arrow."""
+        form = declare_form(self.spec, {"champion": self.model}, {}, max_unreadable_share=1)
+        given = self.records(rows)
+        names = dict.fromkeys([*self.raw.columns, self.spec.row_id, *self.spec.entity_keys])
+        columns = {name: pa.array([row.get(name) for row in given], pa.string()) for name in names}
+        columns[self.spec.row_id] = pa.array([str(row) for row in rows])
+        judged = judge_records(pa.table(columns), form, Bounds())
+        batch = judged.good.select(self.model.features).combine_chunks().to_batches()
+        predicted = Predictor(self.model).predict(batch[0]) if batch else []
+        places = [rows[place] for place in judged.places.to_pylist()]
+        reasons = judged.reasons.to_pylist()
+        told = zip(places, judged.unreadable.to_pylist(), strict=True)
+        return Answers(
+            dict(zip(places, _plain(predicted), strict=True)),
+            {rows[n]: reason for n, reason in enumerate(reasons) if reason is not None},
+            {place: _split(names) for place, names in told if names},
+        )
+
+    def by_endpoint(self, rows: list[int], *, typed: bool = False) -> Answers:
+        """Predict rows as the endpoint does, asked for by JSON, each refused row by itself.
+
+        Args:
+            rows: Which rows.
+            typed: Whether plain numbers are sent as numbers.
+        """
+        given = self.records(rows)
+        if typed:
+            given = [self._with_numbers(row) for row in given]
+        left, refused = dict(zip(rows, given, strict=True)), {}
+        while left:
+            part = self.ask(list(left.values()))
+            if not isinstance(part.fault, forms.FaultyRowsError):
+                break
+            places = list(left)
+            for place, fault in part.fault.faults.items():
+                refused[places[place]] = fault
+                del left[places[place]]
+        if part.fault is not None and left:
+            raise part.fault
+        unreadable: dict[int, set[str]] = {}
+        for cell in part.unreadable:
+            unreadable.setdefault(list(left)[cell.row], set()).add(cell.column)
+        predicted = _plain(part.predicted) if left else []
+        return Answers(dict(zip(left, predicted, strict=True)), refused, unreadable)
+
+    def _with_numbers(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Give the plain numbers of columns of numbers as JSON has them."""
+        schema = forms.InputSchema.from_dict(self.model.input_schema)
+        assert schema is not None
+        numbers = {each.source for each in schema.columns.values() if each.kind == "number"}
+        return {name: _as_number(v) if name in numbers else v for name, v in row.items()}
+
+    def ask(self, records: list[dict[str, Any]], share: float = 1.0) -> Part:
+        """Ask the endpoint's own parts for one request."""
+        spec = self.spec
+        contract = forms.Contract(
+            spec.name, spec.row_id, spec.entity_keys, spec.event_time, [], share
+        )
+        form = forms.declare_form(self.model, contract)
+        seat = Seat("1", Predictor(self.model), form)
+        reader = BodyReader(
+            self.model.features, form.columns | contract.columns, _LIMITS, form.aliases
+        )
+        body = reader.read(json.dumps({"dataframe_records": records}).encode(), JSON)
+        scorer = Scorer(OnlineFeatures(""), contract, "salt", timedelta(days=9999))
+        [[part]] = scorer.score([body], ["one"], Seats({"champion": seat}), {})
+        return part
+
+    def records(self, rows: list[int]) -> list[dict[str, Any]]:
+        """Give rows as the source has them; what is not in one column of it, as the run has it."""
+        known = set(forms.InputSchema.from_dict(self.model.input_schema).columns)  # type: ignore[union-attr]
+        made = [name for name in self.model.features if name not in known]
+        raw = self.raw.iloc[rows].astype(object)
+        raw = raw.where(raw.notna(), None)
+        records: list[dict[str, Any]] = raw.to_dict("records")
+        for name in made:
+            values = self.events[name].take(rows).to_pylist()
+            for record, value in zip(records, values, strict=True):
+                record[name] = None if isinstance(value, float) and math.isnan(value) else value
+        return records
+
+
+def _split(names: str | None) -> set[str]:
+    return set(filter(None, (names or "").split("; ")))
+
+
+def _plain(predicted: Any) -> list[Any]:
+    return list(np.asarray(predicted).tolist())
+
+
+def _as_number(value: Any) -> Any:
+    """Give a plain number as JSON has it; what else there is, as it is."""
+    plain = isinstance(value, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value)
+    return float(value) if plain else value
+
+
+def learn_case(case: str, file: str, target: str, **wishes: Any) -> Learnt:
+    """Let a model learn a case's file as ``kedro problem new`` and a run read it."""
+    asked = [target, *wishes.get("keys", ()), *filter(None, [wishes.get("time")])]
+    frame, _ = read_case(case, file, *asked, header=wishes.pop("header", None))
+    raw = ibis.memtable(frame.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
+    said = {"name": "shop", "target": target, "today": date(2026, 1, 1), **wishes}
+    proposal = propose_problem(raw, Wishes.model_validate(said))
+    read, label, time = proposal.reading, proposal.label, proposal.spec.event_time
+    truth: ir.Value = read.number(raw, target)
+    if label.classes:
+        text = read_class(raw[target], label.unknown, label.spellings)
+        truth = as_class(text, label.classes)
+    reasons = list(read.unreadable(raw, time)) if time else []
+    told = read.unreadable_cells(raw, *filter(None, [time]))
+    columns = {proposal.label_name: truth, **read.columns(raw), UNREADABLE: told}
+    reason = ibis.coalesce(*reasons, ibis.null("string"))
+    table = raw.select(SOURCE_ROW, **{REASON: reason}, **columns)
+    events = table.order_by(SOURCE_ROW).to_pyarrow()
+    return learn(events, frame.drop(columns=[target]), proposal.spec, read)
+
+
+def learn(events: pa.Table, raw: pd.DataFrame, spec: ProblemSpec, reading: Reading) -> Learnt:
+    """Let a small model learn from rows that a run has read."""
+    spec = spec.model_copy(update={"feature_lookups": []})
+    known = events.filter(pc.and_(pc.is_valid(events[spec.label]), pc.is_null(events[REASON])))
+    frame = known.to_pandas()
+    inputs = as_inputs(frame, spec.features)
+    label = frame[spec.label].astype("float64" if spec.task == "regression" else "int64")
+    settings = PreparationSettings(leaks="report")
+    plan = diagnose_columns(inputs, label, spec.task, settings)
+    estimator = assemble("xgboost", spec.task, 1, {"n_estimators": 30}, plan, settings)
+    fitted = fit(estimator, inputs, label)
+    model = Model(
+        estimator=fitted,
+        candidate="xgboost",
+        task=spec.task,
+        features=spec.features,
+        lookups=[],
+        threshold=0.5 if spec.task == "binary" else None,
+        settings={},
+        scores={},
+        trained_on={"as_of": "2025-03-01"},
+        profile={},
+        example=inputs.head(4),
+        event_time=spec.event_time,
+        input_schema=describe_inputs(reading, inputs, spec),
+    )
+    return Learnt(model, spec, raw, events)
+
+
+def find_disagreements(learnt: Learnt, count: int) -> Mapping[str, Any]:
+    """Ask all ways for the first rows, and give what differs from the batch; nothing is right."""
+    rows = list(range(min(count, len(learnt.raw))))
+    batch = learnt.by_batch(rows)
+    others = {
+        "stream": learnt.by_stream(rows),
+        "endpoint": learnt.by_endpoint(rows),
+        "endpoint, typed": learnt.by_endpoint(rows, typed=True),
+    }
+    differ: dict[str, Any] = {}
+    for way, answers in others.items():
+        wrong = {
+            row: (batch.predicted.get(row), answers.predicted.get(row), answers.refused.get(row))
+            for row in rows
+            if batch.predicted.get(row) != answers.predicted.get(row)
+        }
+        if wrong:
+            differ[way] = (len(wrong), dict(list(wrong.items())[:3]))
+        if answers.unreadable != batch.unreadable:
+            differ[f"{way}, unreadable"] = (batch.unreadable, answers.unreadable)
+    return differ
