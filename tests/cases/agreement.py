@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -14,10 +15,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import yaml
 from tests.cases.case_files import read_case
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.declared import Reading, as_class, read_class
+from fullcircle.core.input_schema import InputSchema
 from fullcircle.core.model import Model
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.rejection import REASON, SOURCE_ROW, UNREADABLE
@@ -26,12 +29,15 @@ from fullcircle.core.scoring.records import Bounds, declare_form, judge_records
 from fullcircle.core.survey import Wishes, propose_problem
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
 from fullcircle.core.training.winner import describe_inputs
+from fullcircle.problems import find_reading, load_problem
 from fullcircle.serving import forms
 from fullcircle.serving.bodies import JSON, BodyLimits, BodyReader
 from fullcircle.serving.features import OnlineFeatures
 from fullcircle.serving.scoring import Part, Scorer
 from fullcircle.serving.seats import Seat, Seats
 
+ROOT = Path(__file__).resolve().parents[2]
+_LABELS = ("Churn", "Outcome", "lpep_dropoff_datetime", "trip_distance", "total_amount")
 _LIMITS = BodyLimits(max_rows=10**6, max_columns=10**5, max_cells=10**8)
 
 
@@ -83,9 +89,11 @@ class Learnt:
     def by_stream(self, rows: list[int]) -> Answers:
         """Predict rows as a stream does: judged as records of text, then predicted in Arrow."""
         form = declare_form(self.spec, {"champion": self.model}, {}, max_unreadable_share=1)
-        given = self.records(rows)
-        names = dict.fromkeys([*self.raw.columns, self.spec.row_id, *self.spec.entity_keys])
-        columns = {name: pa.array([row.get(name) for row in given], pa.string()) for name in names}
+        chosen = self.raw.iloc[rows]
+        columns = {name: pa.array(chosen[name], from_pandas=True) for name in chosen.columns}
+        for name in self._made(identity=True):
+            if name in self.events.column_names:
+                columns[name] = self.events[name].take(rows).combine_chunks()
         columns[self.spec.row_id] = pa.array([str(row) for row in rows])
         judged = judge_records(pa.table(columns), form, Bounds())
         batch = judged.good.select(self.model.features).combine_chunks().to_batches()
@@ -128,39 +136,57 @@ class Learnt:
 
     def _with_numbers(self, row: dict[str, Any]) -> dict[str, Any]:
         """Give the plain numbers of columns of numbers as JSON has them."""
-        schema = forms.InputSchema.from_dict(self.model.input_schema)
-        assert schema is not None
-        numbers = {each.source for each in schema.columns.values() if each.kind == "number"}
+        columns = self.schema.columns.values()
+        numbers = {each.source for each in columns if each.kind == "number"}
         return {name: _as_number(v) if name in numbers else v for name, v in row.items()}
 
     def ask(self, records: list[dict[str, Any]], share: float = 1.0) -> Part:
         """Ask the endpoint's own parts for one request."""
+        content = json.dumps({"dataframe_records": records}, default=str).encode()
+        return self.ask_body(content, JSON, share)
+
+    def ask_body(self, content: bytes, kind: str, share: float = 1.0) -> Part:
+        """Ask them for a body.
+
+        Raises:
+            DataError: The body cannot be read.
+        """
         spec = self.spec
         contract = forms.Contract(
             spec.name, spec.row_id, spec.entity_keys, spec.event_time, [], share
         )
         form = forms.declare_form(self.model, contract)
         seat = Seat("1", Predictor(self.model), form)
-        reader = BodyReader(
-            self.model.features, form.columns | contract.columns, _LIMITS, form.aliases
-        )
-        body = reader.read(json.dumps({"dataframe_records": records}).encode(), JSON)
+        known = form.columns | contract.columns
+        reader = BodyReader(self.model.features, known, _LIMITS, form.aliases)
+        body = reader.read(content, kind)
         scorer = Scorer(OnlineFeatures(""), contract, "salt", timedelta(days=9999))
         [[part]] = scorer.score([body], ["one"], Seats({"champion": seat}), {})
         return part
 
     def records(self, rows: list[int]) -> list[dict[str, Any]]:
         """Give rows as the source has them; what is not in one column of it, as the run has it."""
-        known = set(forms.InputSchema.from_dict(self.model.input_schema).columns)  # type: ignore[union-attr]
-        made = [name for name in self.model.features if name not in known]
         raw = self.raw.iloc[rows].astype(object)
         raw = raw.where(raw.notna(), None)
         records: list[dict[str, Any]] = raw.to_dict("records")
-        for name in made:
+        for name in self._made():
             values = self.events[name].take(rows).to_pylist()
             for record, value in zip(records, values, strict=True):
                 record[name] = None if isinstance(value, float) and math.isnan(value) else value
         return records
+
+
+    @property
+    def schema(self) -> InputSchema:
+        """How the model's inputs are read."""
+        schema = InputSchema.from_dict(self.model.input_schema)
+        assert schema is not None
+        return schema
+
+    def _made(self, *, identity: bool = False) -> list[str]:
+        """Name the columns that a request brings as the run has made them."""
+        wanted = [*self.model.features, *(self.spec.identity if identity else [])]
+        return [name for name in dict.fromkeys(wanted) if name not in self.schema.columns]
 
 
 def _split(names: str | None) -> set[str]:
@@ -225,6 +251,25 @@ def learn(events: pa.Table, raw: pd.DataFrame, spec: ProblemSpec, reading: Readi
         input_schema=describe_inputs(reading, inputs, spec),
     )
     return Learnt(model, spec, raw, events)
+
+
+def learn_example(name: str, source: str, raw: pd.DataFrame) -> Learnt:
+    """Let a model learn an example problem's raw rows, cleaned by its own code.
+
+    Features that a run looks up in tables are brought by the request here.
+    """
+    declared = yaml.safe_load((ROOT / f"conf/base/problems/{name}/parameters.yml").read_text("utf-8"))
+    spec = ProblemSpec.model_validate(declared[name][source])
+    reading = find_reading(name)
+    assert reading is not None
+    rows = raw.assign(**{SOURCE_ROW: range(1, len(raw) + 1)})
+    table = ibis.memtable(pa.Table.from_pandas(rows, preserve_index=False))
+    events = load_problem(name).clean(table).order_by(SOURCE_ROW).to_pyarrow()
+    named = {*spec.request_columns, spec.row_id, spec.label, spec.event_time}
+    more = [each for each in reading.schema().columns if each not in named]
+    asked = {"feature_lookups": [], "request_columns": [*spec.request_columns, *more]}
+    given = raw.drop(columns=[c for c in _LABELS if c in raw.columns])
+    return learn(events, given, spec.model_copy(update=asked), reading)
 
 
 def find_disagreements(learnt: Learnt, count: int) -> Mapping[str, Any]:

@@ -58,7 +58,8 @@ def _without_sentinels(numbers: pa.Array, parser: ColumnParser) -> pa.Array:
     fine = pc.is_finite(numbers)
     if parser.schema.sentinels:
         sentinels = pa.array(parser.schema.sentinels, pa.float64())
-        fine = pc.and_(fine, pc.invert(pc.is_in(numbers, value_set=sentinels)))
+        unsigned = pc.add(numbers, 0.0)  # Arrow tells -0.0 from 0.0
+        fine = pc.and_(fine, pc.invert(pc.is_in(unsigned, value_set=sentinels)))
     return pc.if_else(fine.fill_null(False), numbers, pa.scalar(None, pa.float64()))
 
 
