@@ -20,11 +20,13 @@ from tests.cases.case_files import read_case
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.declared import Reading, as_class, read_class
-from fullcircle.core.input_schema import InputSchema
+from fullcircle.core.errors import DataError
+from fullcircle.core.input_schema import InputSchema, name_missing_values
 from fullcircle.core.model import Model
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.rejection import REASON, SOURCE_ROW, UNREADABLE
 from fullcircle.core.scoring.predictor import Predictor
+from fullcircle.core.scoring.raw_frames import read_frame
 from fullcircle.core.scoring.records import Bounds, declare_form, judge_records
 from fullcircle.core.survey import Wishes, propose_problem
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
@@ -107,6 +109,20 @@ class Learnt:
             {place: _split(names) for place, names in told if names},
         )
 
+    def by_frame(self, rows: list[int]) -> Answers:
+        """Predict rows as ``score_batch`` does: a frame of raw values, read and predicted."""
+        frame = pd.DataFrame(self.records(rows), columns=[*self.raw.columns, *self._made()])
+        good, refused = list(range(len(rows))), {}
+        while True:
+            try:
+                read, _ = read_frame(frame.iloc[good].reset_index(drop=True), self.model)
+                break
+            except DataError as error:
+                row = good.pop(int(str(error).split()[1].rstrip(":")))
+                refused[rows[row]] = str(error)
+        predicted = _plain(self.model.predict(read))
+        return Answers(dict(zip([rows[n] for n in good], predicted, strict=True)), refused)
+
     def by_endpoint(self, rows: list[int], *, typed: bool = False) -> Answers:
         """Predict rows as the endpoint does, asked for by JSON, each refused row by itself.
 
@@ -175,7 +191,6 @@ class Learnt:
                 record[name] = None if isinstance(value, float) and math.isnan(value) else value
         return records
 
-
     @property
     def schema(self) -> InputSchema:
         """How the model's inputs are read."""
@@ -233,6 +248,7 @@ def learn(events: pa.Table, raw: pd.DataFrame, spec: ProblemSpec, reading: Readi
     label = frame[spec.label].astype("float64" if spec.task == "regression" else "int64")
     settings = PreparationSettings(leaks="report")
     plan = diagnose_columns(inputs, label, spec.task, settings)
+    plan = name_missing_values(plan, reading.schema())
     estimator = assemble("xgboost", spec.task, 1, {"n_estimators": 30}, plan, settings)
     fitted = fit(estimator, inputs, label)
     model = Model(
@@ -258,7 +274,9 @@ def learn_example(name: str, source: str, raw: pd.DataFrame) -> Learnt:
 
     Features that a run looks up in tables are brought by the request here.
     """
-    declared = yaml.safe_load((ROOT / f"conf/base/problems/{name}/parameters.yml").read_text("utf-8"))
+    declared = yaml.safe_load(
+        (ROOT / f"conf/base/problems/{name}/parameters.yml").read_text("utf-8")
+    )
     spec = ProblemSpec.model_validate(declared[name][source])
     reading = find_reading(name)
     assert reading is not None
@@ -277,6 +295,7 @@ def find_disagreements(learnt: Learnt, count: int) -> Mapping[str, Any]:
     rows = list(range(min(count, len(learnt.raw))))
     batch = learnt.by_batch(rows)
     others = {
+        "frame": learnt.by_frame(rows),
         "stream": learnt.by_stream(rows),
         "endpoint": learnt.by_endpoint(rows),
         "endpoint, typed": learnt.by_endpoint(rows, typed=True),
@@ -290,6 +309,6 @@ def find_disagreements(learnt: Learnt, count: int) -> Mapping[str, Any]:
         }
         if wrong:
             differ[way] = (len(wrong), dict(list(wrong.items())[:3]))
-        if answers.unreadable != batch.unreadable:
+        if way != "frame" and answers.unreadable != batch.unreadable:
             differ[f"{way}, unreadable"] = (batch.unreadable, answers.unreadable)
     return differ

@@ -8,9 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.cases.agreement import ROOT, Learnt, find_disagreements, learn_case, learn_example
+from tests.cases.agreement import ROOT, find_disagreements, learn_case, learn_example
 
-from fullcircle.core.errors import DataError
 from fullcircle.problems.diabetes.simulator import PatientSimulator
 from fullcircle.problems.nyc_taxi import clean
 from fullcircle.problems.nyc_taxi.simulator import TripSimulator

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a table reads best a case beside the next
 """The grammar of numbers and moments in raw texts: one table, which every reader keeps."""
 
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def declare_all() -> Reading:
         formats={f"N{place}": form for place, form in enumerate(FORMS.values())},
         moments={f"m{place}": (f"M{place}", layout) for place, layout in enumerate(LAYOUTS)},
         missing=("N/A",),
-        marks={source: ("?",) for source in numbers.values()},
+        marks=dict.fromkeys(numbers.values(), ("?",)),
         sentinels=dict.fromkeys(numbers, (-999.0,)),
     )
 

@@ -23,6 +23,7 @@ from fullcircle.core.contract import Clock, Task
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation import Estimate, estimate_scores
 from fullcircle.core.gate import GateSettings
+from fullcircle.core.input_schema import InputSchema
 from fullcircle.core.notebook import NotebookFacts
 from fullcircle.core.training.trials import NoJournal
 from fullcircle.pipelines.training import nodes
@@ -83,7 +84,8 @@ def _train(
     problem = declare_problem(task, features, options)
     training = options.settle()
     sets = split_events(as_events(rows, label, options), problem, options)
-    plan = nodes.diagnose_train_set(sets["train"], problem, training)
+    schema = InputSchema.from_dict(options.input_schema)
+    plan = nodes.diagnose_train_set(sets["train"], problem, training, schema)
     search = nodes.search_candidates(sets["train"], plan, _journal(options), problem, training)
     candidates = nodes.fit_finalists(sets["train"], plan, search, problem, training)
     board = nodes.compare_candidates(

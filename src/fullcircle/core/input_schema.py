@@ -220,6 +220,21 @@ def _write_moment(seconds: float, layout: str) -> Any:
     return moment.strftime(f"{written} %H:%M:%S" if has_clock else written)
 
 
+def name_missing_values(plan: list[dict[str, Any]], schema: InputSchema) -> list[dict[str, Any]]:
+    """Return a preparation's plan that also names what means missing in its raw columns."""
+    return [{**entry, **_name_missing(entry, schema)} for entry in plan]
+
+
+def _name_missing(entry: Mapping[str, Any], schema: InputSchema) -> dict[str, Any]:
+    column = schema.columns.get(entry["column"])
+    if column is None or entry["treatment"] not in ("number", "text"):
+        return {}
+    if entry["treatment"] == "number":
+        return {"sentinels": list(column.sentinels)} if column.sentinels else {}
+    named = {"missing_words": list(column.missing), "spellings": dict(column.spellings)}
+    return {name: each for name, each in named.items() if each}
+
+
 def find_booleans(texts: Iterable[Any]) -> tuple[str, ...]:
     """Return the texts of true and false, where a column holds no others; else nothing."""
     found = {text for text in texts if isinstance(text, str)}

@@ -30,12 +30,12 @@ class ParsedColumn:
     """A column of read values.
 
     Attributes:
-        values: None where missing, unreadable or at fault.
+        meanings: What the raw values mean; None where missing or unreadable.
         unreadable: Places of the values that cannot be read.
         faults: What is wrong with the rows that must be rejected, by place.
     """
 
-    values: list[Any]
+    meanings: list[Any]
     unreadable: list[int] = field(default_factory=list)
     faults: dict[int, str] = field(default_factory=dict)
 
@@ -74,10 +74,10 @@ class ColumnParser:
         if clocks:
             values = [_join_clock(*pair) for pair in zip(values, clocks, strict=True)]
         parsed = ParsedColumn([self.parse(value) for value in values])
-        if UNREADABLE in parsed.values:
-            for place, value in enumerate(parsed.values):
+        if UNREADABLE in parsed.meanings:
+            for place, value in enumerate(parsed.meanings):
                 if value is UNREADABLE:
-                    parsed.values[place] = None
+                    parsed.meanings[place] = None
                     parsed.unreadable.append(place)
         if self._is_checked:
             self._check(parsed)
@@ -95,7 +95,7 @@ class ColumnParser:
     def _check(self, parsed: ParsedColumn) -> None:
         """Note the rows whose value is blank, too small, or none of those allowed."""
         schema, unreadable = self.schema, set(parsed.unreadable)
-        for place, value in enumerate(parsed.values):
+        for place, value in enumerate(parsed.meanings):
             if value is None:
                 if schema.required and place not in unreadable and schema.default is None:
                     parsed.faults[place] = "is blank"

@@ -205,9 +205,9 @@ class _RequestReading:
         clocks = self._columns.get(parser.schema.clock, ()) if parser.schema.clock else ()
         parsed = parser.parse_all(self._columns[name], clocks)
         is_time = name == self._form.event_time
-        self._read[name] = parsed.values
+        self._read[name] = parsed.meanings
         if parser.schema.kind == "moment" and not is_time:
-            self._read[name] = [each and as_seconds(each) for each in parsed.values]
+            self._read[name] = [each and as_seconds(each) for each in parsed.meanings]
         for row, fault in parsed.faults.items():
             self._note(row, name, fault)
         for row in parsed.unreadable:

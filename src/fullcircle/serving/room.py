@@ -211,6 +211,12 @@ class Room:
             self.refused[number] = str(error)
             _logger.error("version %s gets no seat: %s", number, error)
             return None
+        if seat.form.schema is None:
+            _logger.info(
+                "version %s carries no input schema: its values are read by their types alone, so "
+                "send them as a run has them, not as the source writes them",
+                number,
+            )
         self.refused.pop(number, None)
         self._known[number] = seat
         return seat

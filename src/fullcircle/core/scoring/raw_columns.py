@@ -43,7 +43,7 @@ def parse_column(
     if clocks is not None:
         given = [_as_plain(column), _as_plain(clocks)]
         parsed = parser.parse_all(*given)
-        values, unreadable = _as_array(parsed.values, kind), _mask(parsed.unreadable, len(column))
+        values, unreadable = _as_array(parsed.meanings, kind), _mask(parsed.unreadable, len(column))
     elif parser.schema.kind == "number" and is_number(column.type):
         values, unreadable = _without_sentinels(column.cast(pa.float64(), safe=False), parser), None
     elif parser.schema.kind == "number" and is_text(column.type) and parser.schema.form.is_plain:
@@ -94,7 +94,7 @@ def _parse_distinct(
 ) -> tuple[pa.Array, pa.Array | None]:
     if isinstance(column.type, pa.JsonType) or pa.types.is_null(column.type):
         parsed = parser.parse_all(_as_plain(column))
-        return _as_array(parsed.values, kind), _mask(parsed.unreadable, len(column))
+        return _as_array(parsed.meanings, kind), _mask(parsed.unreadable, len(column))
     values, places, unreadable = _parse_texts(column, parser)
     return _as_array(values, kind).take(places), unreadable
 

@@ -199,9 +199,7 @@ def make_model(
     )
 
 
-def describe_inputs(
-    reading: Reading, inputs: pd.DataFrame, problem: ProblemSpec
-) -> dict[str, Any]:
+def describe_inputs(reading: Reading, inputs: pd.DataFrame, problem: ProblemSpec) -> dict[str, Any]:
     """Return the schema of a model's inputs, as plain values that JSON can hold.
 
     Args:

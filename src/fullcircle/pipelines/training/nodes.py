@@ -10,6 +10,7 @@ from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.declared import Reading
 from fullcircle.core.evaluation import find_threshold
 from fullcircle.core.gate import GateSettings
+from fullcircle.core.input_schema import InputSchema, name_missing_values
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.model import Model
 from fullcircle.core.notebook import NotebookFacts, write_notebook
@@ -42,9 +43,15 @@ def describe_train_set(train_set: pd.DataFrame) -> tuple[list[dict[str, Any]], d
 
 
 def diagnose_train_set(
-    train_set: pd.DataFrame, problem: ProblemSpec, training: TrainingSettings
+    train_set: pd.DataFrame,
+    problem: ProblemSpec,
+    training: TrainingSettings,
+    input_schema: InputSchema | None = None,
 ) -> list[dict[str, Any]]:
     """Say of each feature what it is, what becomes of it, and why.
+
+    A plan also names what means missing in a raw column, as the schema or else the problem says,
+    so that a model reads it wherever it is loaded.
 
     Raises:
         DataError: The label has a single class, no column is of use, or one that gives the label
@@ -52,13 +59,16 @@ def diagnose_train_set(
     """
     label = train_set[problem.label]
     refuse_single_class(problem.task, label)
-    return diagnose_columns(
+    plan = diagnose_columns(
         train_set[problem.features],
         label,
         problem.task,
         training.preparation,
         event_time=train_set[problem.event_time] if problem.event_time else None,
     )
+    if input_schema is None and (reading := find_reading(problem.name)) is not None:
+        input_schema = reading.schema()
+    return plan if input_schema is None else name_missing_values(plan, input_schema)
 
 
 def search_candidates(
@@ -257,8 +267,9 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
 ) -> Model:
     """Make the winner a model: fitted on all rows but the gate's, with all that is known of it.
 
-    It carries how raw values are read: as ``reading`` says, or else the problem's package. Without a profile of its inputs nobody can monitor it, and it is made faster; without a report
-    its card says less.
+    It carries how raw values are read: as ``reading`` says, or else the problem's package. Without
+    a profile of its inputs nobody can monitor it, and it is made faster; without a report its card
+    says less.
     """
     workshop = Workshop(train_set, problem, training, preparation_report)
     return make_model(
