@@ -19,24 +19,24 @@ import yaml
 from tests.cases.case_files import read_case
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.declared import Reading, as_class, read_class
 from fullcircle.core.errors import DataError
 from fullcircle.core.input_schema import InputSchema, name_missing_values
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
+from fullcircle.core.parsing.column_parser import Reading, as_class, read_class
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
-from fullcircle.core.rejection import REASON, SOURCE_ROW, UNREADABLE
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.scoring.raw_frames import read_frame
 from fullcircle.core.scoring.records import Bounds, declare_form, judge_records
-from fullcircle.core.survey import Wishes, propose_problem
+from fullcircle.core.training.challenger import describe_inputs
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
-from fullcircle.core.training.winner import describe_inputs
+from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW, UNREADABLE
+from fullcircle.ingestion.inference import Wishes, propose_problem
 from fullcircle.problems import find_reading, load_problem
-from fullcircle.serving import forms
+from fullcircle.serving import schemas
+from fullcircle.serving.active_models import Seat, Seats
 from fullcircle.serving.bodies import JSON, BodyLimits, BodyReader
 from fullcircle.serving.features import OnlineFeatures
 from fullcircle.serving.scoring import Part, Scorer
-from fullcircle.serving.seats import Seat, Seats
 
 ROOT = Path(__file__).resolve().parents[2]
 _LABELS = ("Churn", "Outcome", "lpep_dropoff_datetime", "trip_distance", "total_amount")
@@ -136,7 +136,7 @@ class Learnt:
         left, refused = dict(zip(rows, given, strict=True)), {}
         while left:
             part = self.ask(list(left.values()))
-            if not isinstance(part.fault, forms.FaultyRowsError):
+            if not isinstance(part.fault, schemas.FaultyRowsError):
                 break
             places = list(left)
             for place, fault in part.fault.faults.items():
@@ -168,10 +168,10 @@ class Learnt:
             DataError: The body cannot be read.
         """
         spec = self.spec
-        contract = forms.Contract(
+        contract = schemas.Contract(
             spec.name, spec.row_id, spec.entity_keys, spec.event_time, [], share
         )
-        form = forms.declare_form(self.model, contract)
+        form = schemas.declare_form(self.model, contract)
         seat = Seat("1", Predictor(self.model), form)
         known = form.columns | contract.columns
         reader = BodyReader(self.model.features, known, _LIMITS, form.aliases)

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fullcircle.core.declared import NumberFormat, Reading
+from fullcircle.core.parsing.column_parser import NumberFormat, Reading
 
 MISSING, UNREADABLE = "missing", "unreadable"
 

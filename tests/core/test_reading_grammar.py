@@ -22,9 +22,9 @@ from tests.core.reading_cases import (
 )
 from tests.spark_session import open_session, open_sockets
 
-from fullcircle.core.declared import Reading
 from fullcircle.core.input_schema import InputSchema
-from fullcircle.core.rejection import SOURCE_ROW
+from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.core.value_parsing import UNREADABLE as NOT_READ
 from fullcircle.core.value_parsing import ColumnParser
 
@@ -49,7 +49,7 @@ def meanings(
     elif request.param == "duckdb":
         yield read_by_engine(READING, ibis.duckdb.connect())
     else:
-        from fullcircle.datasets.engines.spark_backend import SparkBackend
+        from fullcircle.engines.spark_backend import SparkBackend
 
         with open_sockets():
             backend = SparkBackend()

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fullcircle.core.errors import ModelError
-from fullcircle.core.moments import EITHER, EPOCHS, EXCEL, ISO, write_example
-from fullcircle.core.numbers import PLAIN, NumberFormat
+from fullcircle.core.parsing.numbers import PLAIN, NumberFormat
+from fullcircle.core.parsing.timestamps import EITHER, EPOCHS, EXCEL, ISO, write_example
 
 VERSION = 1
 Kind = Literal["number", "text", "code", "moment"]
@@ -45,7 +45,7 @@ class ColumnSchema:
         missing: Texts that mean that nothing is known.
         form: How numbers are written.
         sentinels: Numbers that mean that nothing is known.
-        layout: How moments are written (see ``fullcircle.core.moments.as_moment``).
+        layout: How moments are written (see ``fullcircle.core.parsing.timestamps.as_moment``).
         clock: Source column with the time of day, where it stands by itself.
         spellings: Texts that are written otherwise than what they mean.
         booleans: Texts of true and false, where the column holds no others.

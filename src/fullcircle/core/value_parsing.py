@@ -9,8 +9,8 @@ from string import whitespace
 from typing import Any, Final
 
 from fullcircle.core.input_schema import ColumnSchema
-from fullcircle.core.moments import EITHER, EPOCHS, EXCEL, accept_iso, read_moment
-from fullcircle.core.numbers import is_infinite_text
+from fullcircle.core.parsing.numbers import is_infinite_text
+from fullcircle.core.parsing.timestamps import EITHER, EPOCHS, EXCEL, accept_iso, read_moment
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)

@@ -16,8 +16,8 @@ from typing import Any, Protocol
 
 import ibis.expr.types as ir
 
-from fullcircle.core.declared import Reading
 from fullcircle.core.errors import ConfigurationError
+from fullcircle.core.parsing.column_parser import Reading
 
 
 class Problem(Protocol):
@@ -26,7 +26,7 @@ class Problem(Protocol):
     RAW_COLUMNS: tuple[str, ...]
 
     def clean(self, raw: ir.Table) -> ir.Table:
-        """Type and judge raw rows (see fullcircle.core.rejection)."""
+        """Type and judge raw rows (see fullcircle.core.validation.row_validation)."""
         ...
 
     def features(self, events: ir.Table) -> dict[str, ir.Table]:

@@ -7,7 +7,7 @@ from pandas.api import types
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.input_schema import ColumnSchema, InputSchema
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.raw_columns import parse_column
 from fullcircle.core.scoring.values import MOMENT, as_column
 from fullcircle.core.value_parsing import ColumnParser

@@ -17,9 +17,9 @@ from pandas.api import types
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, name_missing
+from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.input_schema import ColumnSchema, InputSchema
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.raw_columns import parse_column
 from fullcircle.core.scoring.values import MOMENT, read_values
 from fullcircle.core.value_parsing import ColumnParser

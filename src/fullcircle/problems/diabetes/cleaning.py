@@ -3,8 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.declared import Reading
-from fullcircle.core.rejection import SOURCE_ROW, as_number, as_text, reject, unless
+from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_text, reject, unless
 
 # Nobody lives without blood pressure or skin: a zero here says that nothing was measured.
 MEASUREMENTS = {

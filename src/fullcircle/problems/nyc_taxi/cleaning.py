@@ -8,8 +8,8 @@ back, a trip across that hour comes out an hour short and is set aside if that m
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.declared import Reading
-from fullcircle.core.rejection import SOURCE_ROW, reject, unless
+from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.validation.row_validation import SOURCE_ROW, reject, unless
 
 RAW_COLUMNS = (
     "VendorID",

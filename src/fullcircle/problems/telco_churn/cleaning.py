@@ -3,8 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.declared import Default, Reading
-from fullcircle.core.rejection import SOURCE_ROW, as_text, reject, unless
+from fullcircle.core.parsing.column_parser import Default, Reading
+from fullcircle.core.validation.row_validation import SOURCE_ROW, as_text, reject, unless
 from fullcircle.problems.telco_churn.contract import CATEGORIES
 
 TEXTS = {
