@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fullcircle.core.metrics import Vector
+from fullcircle.core.models.prediction import as_input
 from fullcircle.core.preparation.reader import (
     LARGEST,
     READINGS,
@@ -18,7 +19,6 @@ from fullcircle.core.preparation.reader import (
     read_numbers,
     read_word,
 )
-from fullcircle.core.training.estimators import as_input
 
 _NUMBERS = {float, int, bool, type(None)}
 _TEXTS = {str, type(None)}

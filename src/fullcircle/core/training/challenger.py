@@ -13,11 +13,11 @@ from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
 from fullcircle.core.input_schema import InputSchema, find_booleans
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.parsing.column_parser import Reading
 from fullcircle.core.profile import take_profile
 from fullcircle.core.training.context import Workshop
 from fullcircle.core.training.distributed import FullFit
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split
