@@ -22,18 +22,18 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
 from fullcircle.core.input_schema import InputSchema, name_missing_values
 from fullcircle.core.models.model import Model
-from fullcircle.core.parsing.column_parser import Reading, as_class, read_class
+from fullcircle.core.parsing.column_parser import ColumnParser, as_class, read_class
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.scoring.raw_frames import read_frame
-from fullcircle.core.scoring.records import Bounds, declare_form, judge_records
+from fullcircle.core.scoring.records import Bounds, declare_form, validate_records
 from fullcircle.core.training.challenger import describe_inputs
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
 from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW, UNREADABLE
-from fullcircle.ingestion.inference import Wishes, propose_problem
+from fullcircle.ingestion.inference import ProblemOptions, propose_problem
 from fullcircle.problems import find_reading, load_problem
 from fullcircle.serving import schemas
-from fullcircle.serving.active_models import Seat, Seats
+from fullcircle.serving.active_models import ActiveModels, LoadedModel
 from fullcircle.serving.bodies import JSON, BodyLimits, BodyReader
 from fullcircle.serving.features import OnlineFeatures
 from fullcircle.serving.scoring import Part, Scorer
@@ -97,7 +97,7 @@ class Learnt:
             if name in self.events.column_names:
                 columns[name] = self.events[name].take(rows).combine_chunks()
         columns[self.spec.row_id] = pa.array([str(row) for row in rows])
-        judged = judge_records(pa.table(columns), form, Bounds())
+        judged = validate_records(pa.table(columns), form, Bounds())
         batch = judged.good.select(self.model.features).combine_chunks().to_batches()
         predicted = Predictor(self.model).predict(batch[0]) if batch else []
         places = [rows[place] for place in judged.places.to_pylist()]
@@ -172,12 +172,12 @@ class Learnt:
             spec.name, spec.row_id, spec.entity_keys, spec.event_time, [], share
         )
         form = schemas.declare_form(self.model, contract)
-        seat = Seat("1", Predictor(self.model), form)
+        seat = LoadedModel("1", Predictor(self.model), form)
         known = form.columns | contract.columns
         reader = BodyReader(self.model.features, known, _LIMITS, form.aliases)
         body = reader.read(content, kind)
         scorer = Scorer(OnlineFeatures(""), contract, "salt", timedelta(days=9999))
-        [[part]] = scorer.score([body], ["one"], Seats({"champion": seat}), {})
+        [[part]] = scorer.score([body], ["one"], ActiveModels({"champion": seat}), {})
         return part
 
     def records(self, rows: list[int]) -> list[dict[str, Any]]:
@@ -224,7 +224,7 @@ def learn_case(case: str, file: str, target: str, **wishes: Any) -> Learnt:
     frame, _ = read_case(case, file, *asked, header=wishes.pop("header", None))
     raw = ibis.memtable(frame.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
     said = {"name": "shop", "target": target, "today": date(2026, 1, 1), **wishes}
-    proposal = propose_problem(raw, Wishes.model_validate(said))
+    proposal = propose_problem(raw, ProblemOptions.model_validate(said))
     read, label, time = proposal.reading, proposal.label, proposal.spec.event_time
     truth: ir.Value = read.number(raw, target)
     if label.classes:
@@ -239,7 +239,7 @@ def learn_case(case: str, file: str, target: str, **wishes: Any) -> Learnt:
     return learn(events, frame.drop(columns=[target]), proposal.spec, read)
 
 
-def learn(events: pa.Table, raw: pd.DataFrame, spec: ProblemSpec, reading: Reading) -> Learnt:
+def learn(events: pa.Table, raw: pd.DataFrame, spec: ProblemSpec, reading: ColumnParser) -> Learnt:
     """Let a small model learn from rows that a run has read."""
     spec = spec.model_copy(update={"feature_lookups": []})
     known = events.filter(pc.and_(pc.is_valid(events[spec.label]), pc.is_null(events[REASON])))

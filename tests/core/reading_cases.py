@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from fullcircle.core.parsing.column_parser import NumberFormat, Reading
+from fullcircle.core.parsing.column_parser import ColumnParser, NumberFormat
 
 MISSING, UNREADABLE = "missing", "unreadable"
 
@@ -125,10 +125,10 @@ MOMENT_TEXTS = list(dict.fromkeys(case.text for case in MOMENTS))
 LAYOUTS = list(dict.fromkeys(case.form for case in MOMENTS))
 
 
-def declare_all() -> Reading:
+def declare_all() -> ColumnParser:
     """Declare a column for each form of numbers (n0, n1, …) and each layout (m0, m1, …)."""
     numbers = {f"n{place}": f"N{place}" for place in range(len(FORMS))}
-    return Reading(
+    return ColumnParser(
         numbers=numbers,
         formats={f"N{place}": form for place, form in enumerate(FORMS.values())},
         moments={f"m{place}": (f"M{place}", layout) for place, layout in enumerate(LAYOUTS)},

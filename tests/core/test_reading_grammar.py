@@ -23,7 +23,7 @@ from tests.core.reading_cases import (
 from tests.spark_session import open_session, open_sockets
 
 from fullcircle.core.input_schema import InputSchema
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.core.value_parsing import UNREADABLE as NOT_READ
 from fullcircle.core.value_parsing import ColumnParser
@@ -57,13 +57,13 @@ def meanings(
             yield read_by_engine(_keep_few(READING), backend)
 
 
-def _keep_few(reading: Reading) -> Reading:
+def _keep_few(reading: ColumnParser) -> ColumnParser:
     """Leave out columns that differ from others by their pattern alone: Spark plans slowly."""
     moments = {name: reading.moments[name] for name in FEW if name in reading.moments}
     return replace(reading, moments=moments)
 
 
-def read_plainly(reading: Reading) -> Meanings:
+def read_plainly(reading: ColumnParser) -> Meanings:
     """Read every text without an engine, by the schema as a model's folder keeps it."""
     schema = InputSchema.from_dict(reading.schema().as_dict())
     assert schema == reading.schema()
@@ -86,7 +86,7 @@ def write(moment: datetime) -> str:
     return moment.replace(tzinfo=None).isoformat()
 
 
-def read_by_engine(reading: Reading, backend: Any) -> Meanings:
+def read_by_engine(reading: ColumnParser, backend: Any) -> Meanings:
     """Read every text in every column by the expressions that a run uses."""
     sources = dict.fromkeys(reading.sources, TEXTS)
     frame = pd.DataFrame({SOURCE_ROW: range(len(TEXTS)), **sources})

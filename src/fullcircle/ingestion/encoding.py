@@ -9,7 +9,7 @@ from typing import IO
 
 from fullcircle.core.errors import DataError
 from fullcircle.ingestion.code_pages import find_legacy
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.scanning import CHUNK, HEAD, Scan, scan_bytes
 
 _MARKS = (
@@ -50,7 +50,7 @@ class TextFile:
     tail: str
     size: int
     breaks: int
-    findings: tuple[Finding, ...]
+    findings: tuple[Issue, ...]
 
     def lines(self) -> Iterator[str]:
         """Yield the lines with their ends, zero bytes left out; bad bytes are read as Latin."""
@@ -140,13 +140,13 @@ def _is_little(scan: Scan) -> bool:
     return scan.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE))
 
 
-def _choose(path: Path, scan: Scan) -> tuple[str, list[Finding]]:
+def _choose(path: Path, scan: Scan) -> tuple[str, list[Issue]]:
     for mark, encoding in _MARKS:
         if scan.head.startswith(mark):
             return encoding, []
     if wide := _find_wide(scan.head):
         told = f"{wide.upper()} without a mark: every second byte is zero"
-        return wide, [Finding("assumed", "encoding", told)]
+        return wide, [Issue("assumed", "encoding", told)]
     if scan.zeros > max(scan.size / 1000, 8) or scan.head.startswith(_NO_TEXTS):
         raise DataError(f"{path} is no text: it holds zero bytes or other data. {_NO_TEXT}")
     if scan.controls > min(scan.size, HEAD) * _CONTROL_SHARE:
@@ -154,7 +154,7 @@ def _choose(path: Path, scan: Scan) -> tuple[str, list[Finding]]:
     findings = []
     if scan.zeros:
         told = f"{scan.zeros} zero bytes were left out"
-        findings.append(Finding("danger", "encoding", told, "look at how the file was made"))
+        findings.append(Issue("danger", "encoding", told, "look at how the file was made"))
     if not scan.bad:
         return "utf-8", findings
     if scan.high and scan.bad <= max(1, scan.high * _BAD_BYTES_SHARE):
@@ -162,11 +162,11 @@ def _choose(path: Path, scan: Scan) -> tuple[str, list[Finding]]:
             f"UTF-8 but for {scan.bad} bytes, the first in line {scan.first_bad_line}: "
             "these were read as Windows-1252"
         )
-        return "utf-8", [*findings, Finding("danger", "encoding", told, "check these letters")]
+        return "utf-8", [*findings, Issue("danger", "encoding", told, "check these letters")]
     encoding = find_legacy(scan.legacy)
     told = f"not UTF-8: taken for {_NAMES.get(encoding, encoding)}"
     do = "--encoding NAME, or save the file as UTF-8, if letters look wrong"
-    return encoding, [*findings, Finding("danger", "encoding", told, do)]
+    return encoding, [*findings, Issue("danger", "encoding", told, do)]
 
 
 def _find_wide(head: bytes) -> str | None:

@@ -18,7 +18,7 @@ from fullcircle.core.parsing.column_parser import as_class, read_class
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.ingestion import ReadOptions, Source, copy_table
 from fullcircle.ingestion.decisions import Decider
-from fullcircle.ingestion.inference import Finding, Proposal, Wishes, propose_problem
+from fullcircle.ingestion.inference import Issue, ProblemOptions, Proposal, propose_problem
 
 # What is assumed of a contract, which a frame has none of.
 _OF_A_PROBLEM = ("metric", "row id", "key", "time", "clock", "split", "gate", "sample", "states")
@@ -40,12 +40,12 @@ class TypedRows:
     frame: pd.DataFrame
     sources: list[str]
     is_class: bool
-    findings: list[Finding]
+    findings: list[Issue]
     input_schema: dict[str, Any]
 
 
 def read_typed_rows(
-    address: str, wishes: Wishes, options: ReadOptions, decider: Decider
+    address: str, wishes: ProblemOptions, options: ReadOptions, decider: Decider
 ) -> TypedRows:
     """Read a table whole, each column as it is meant.
 
@@ -86,7 +86,7 @@ def _describe_inputs(proposal: Proposal, frame: pd.DataFrame, target: str) -> di
 
 
 @contextmanager
-def _copy(source: Source) -> Iterator[tuple[ir.Table, list[Finding]]]:
+def _copy(source: Source) -> Iterator[tuple[ir.Table, list[Issue]]]:
     """Copy a table to a folder that goes away again."""
     from fullcircle.datasets import RawParquetDataset
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import ibis.expr.types as ir
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 
 
 class Problem(Protocol):
@@ -34,7 +34,7 @@ class Problem(Protocol):
         ...
 
 
-def find_reading(name: str) -> Reading | None:
+def find_reading(name: str) -> ColumnParser | None:
     """Return how a problem reads its source; None where its package does not declare it.
 
     It is ``READING`` in the package, or in its ``cleaning``.
@@ -45,7 +45,7 @@ def find_reading(name: str) -> Reading | None:
         return None
     declared = getattr(package, "READING", None)
     declared = declared or getattr(getattr(package, "cleaning", None), "READING", None)
-    return declared if isinstance(declared, Reading) else None
+    return declared if isinstance(declared, ColumnParser) else None
 
 
 def load_problem(name: str) -> Problem:

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from fullcircle.serving.active_models import Seat
-from fullcircle.serving.schemas import Contract, Form
+from fullcircle.serving.active_models import LoadedModel
+from fullcircle.serving.schemas import Contract, InputSchema
 
 _SCHEMAS = "#/components/schemas/"
 _NUMBER = {"type": ["number", "string", "null"]}
@@ -19,7 +19,7 @@ _RAW_TYPES = {
 }
 
 
-def describe_api(seat: Seat | None, contract: Contract, server: str = "/") -> dict[str, Any]:
+def describe_api(seat: LoadedModel | None, contract: Contract, server: str = "/") -> dict[str, Any]:
     """Describe what the endpoint takes and gives now.
 
     Args:
@@ -64,11 +64,11 @@ def _describe_get(text: str) -> dict[str, Any]:
     return {"summary": text, "responses": {"200": answer, **refusals, **missing}}
 
 
-def _describe_invocations(seat: Seat | None, contract: Contract) -> dict[str, Any]:
+def _describe_invocations(seat: LoadedModel | None, contract: Contract) -> dict[str, Any]:
     record = "#/components/schemas/Record"
     body: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Request"}}
     if seat is not None:
-        body["example"] = {"dataframe_records": give_example(seat)[:1]}
+        body["example"] = {"dataframe_records": build_example(seat)[:1]}
     refusals = {
         "400": "The request cannot be meant; the error says what to mend.",
         "401": "No valid token.",
@@ -106,7 +106,7 @@ def _refusal(text: str) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-def _describe_schemas(seat: Seat | None, contract: Contract) -> dict[str, Any]:
+def _describe_schemas(seat: LoadedModel | None, contract: Contract) -> dict[str, Any]:
     record: dict[str, Any] = {"type": "object"}
     if seat is not None:
         record = _describe_record(seat.form, contract)
@@ -179,7 +179,7 @@ def _describe_schemas(seat: Seat | None, contract: Contract) -> dict[str, Any]:
     }
 
 
-def _describe_record(form: Form, contract: Contract) -> dict[str, Any]:
+def _describe_record(form: InputSchema, contract: Contract) -> dict[str, Any]:
     columns = {
         name: {**(_NUMBER if kind == pa.float64() else _TEXT), **_describe_raw(form, name)}
         for name, kind in form.features.items()
@@ -196,7 +196,7 @@ def _describe_record(form: Form, contract: Contract) -> dict[str, Any]:
     return {"type": "object", "required": form.known, "properties": {**extra, **columns}}
 
 
-def _describe_raw(form: Form, name: str) -> dict[str, Any]:
+def _describe_raw(form: InputSchema, name: str) -> dict[str, Any]:
     """Return how raw values of a column may be written, with an example, where that is declared."""
     parser = form.parsers.get(name)
     if parser is None:
@@ -212,13 +212,13 @@ def _describe_raw(form: Form, name: str) -> dict[str, Any]:
     return {**types, **examples, "description": told}
 
 
-def give_example(seat: Seat) -> list[dict[str, Any]]:
+def build_example(seat: LoadedModel) -> list[dict[str, Any]]:
     """Return rows that can be sent as they are: the model's own, private columns left blank."""
     rows = seat.model.example[seat.model.features].to_dict("records")
     return [{str(name): _write(seat.form, str(name), v) for name, v in r.items()} for r in rows]
 
 
-def _write(form: Form, name: str, value: Any) -> Any:
+def _write(form: InputSchema, name: str, value: Any) -> Any:
     """Return a value of the model's example as a client would send it."""
     if name in form.private or pd.isna(value):
         return None

@@ -78,7 +78,7 @@ class ReadColumns(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Form:
+class InputSchema:
     """What a request must hold for one model.
 
     Attributes:
@@ -186,7 +186,7 @@ class _RequestReading:
     """The columns of requests while they are read, with what is wrong with them."""
 
     def __init__(
-        self, form: Form, columns: Mapping[str, list[Any]], keys: Mapping[str, pa.DataType]
+        self, form: InputSchema, columns: Mapping[str, list[Any]], keys: Mapping[str, pa.DataType]
     ) -> None:
         self._form, self._columns, self._keys = form, columns, keys
         self._read: Columns = {}
@@ -281,13 +281,13 @@ class FaultyRowsError(DataError):
         super().__init__(f"{'; '.join(told[:_QUOTED_FAULTS])}{more}.")
 
 
-def declare_form(model: Model, contract: Contract) -> Form:
+def declare_form(model: Model, contract: Contract) -> InputSchema:
     """Say what requests must hold for a model."""
     made = {new for lookup in model.lookups for new in lookup.renaming.values()}
     schema = InputSchema.from_dict(model.input_schema)
     declared = schema or InputSchema()
     taken = {*model.features, *contract.columns}
-    return Form(
+    return InputSchema(
         schema=schema,
         max_unreadable_share=contract.max_unreadable_share,
         parsers={name: ColumnParser(each) for name, each in declared.columns.items()},

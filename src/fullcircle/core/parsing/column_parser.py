@@ -13,9 +13,9 @@ from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_
 
 __all__ = [
     "ISO",
+    "ColumnParser",
     "Default",
     "NumberFormat",
-    "Reading",
     "as_class",
     "as_moment",
     "name_rows",
@@ -27,7 +27,7 @@ _WHOLE = r"^([+-]?[0-9]{1,18})(?:\.0*)?$"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ColumnParser:
     """How the columns of a problem's raw table are read.
 
     A model carries the same declaration (``schema``), so that requests are read alike.

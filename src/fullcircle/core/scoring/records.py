@@ -28,7 +28,7 @@ _LONGEST_QUOTE = 60
 
 
 @dataclass(frozen=True)
-class RecordForm:
+class RecordSchema:
     """What a record must look like.
 
     Attributes:
@@ -81,7 +81,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ValidationResult:
     """What became of records.
 
     Attributes:
@@ -104,7 +104,7 @@ def declare_form(
     tables: Mapping[str, KeyedTable],
     known: Mapping[str, pa.DataType] | None = None,
     max_unreadable_share: float = 0.05,
-) -> RecordForm:
+) -> RecordSchema:
     """Say what records must look like to be scored by all models.
 
     Args:
@@ -112,7 +112,7 @@ def declare_form(
         models: By role.
         tables: The feature tables that they look into.
         known: Types of ids and keys that no feature table declares, such as those of ``events``.
-        max_unreadable_share: See RecordForm.
+        max_unreadable_share: See RecordSchema.
 
     Raises:
         DataError: A model looks into a table or key that does not exist.
@@ -134,7 +134,7 @@ def declare_form(
     required = list(dict.fromkeys([*ids, *filter(None, [problem.event_time])]))
     ordered = {name: kinds[name] for name in dict.fromkeys([*required, *kinds])}
     schema = _merge_schemas(models)
-    return RecordForm(
+    return RecordSchema(
         ordered,
         frozenset(undeclared),
         required,
@@ -179,7 +179,7 @@ def _type_keys(model: Model, tables: Mapping[str, KeyedTable]) -> dict[str, pa.D
     return kinds
 
 
-def judge_records(records: pa.Table, form: RecordForm, bounds: Bounds) -> Judgement:
+def validate_records(records: pa.Table, form: RecordSchema, bounds: Bounds) -> ValidationResult:
     """Read records by their form, and say of each that cannot be scored why.
 
     Args:
@@ -210,22 +210,22 @@ def judge_records(records: pa.Table, form: RecordForm, bounds: Bounds) -> Judgem
             reasons = _note(reasons, pc.is_null(columns[name]), pa.scalar(f"{name} is blank"))
     columns, reasons = _fill_defaults(columns, reasons, form)
     if form.event_time is not None:
-        reasons = _judge_moments(reasons, columns[form.event_time], form.event_time, bounds)
-    reasons = _judge_ids(reasons, columns[form.row_id], form.row_id, bounds)
+        reasons = _validate_timestamps(reasons, columns[form.event_time], form.event_time, bounds)
+    reasons = _validate_ids(reasons, columns[form.row_id], form.row_id, bounds)
     places = pa.array(np.flatnonzero(pc.is_null(reasons).to_numpy(zero_copy_only=False)))
     good = pa.table(columns, schema=form.schema)
     told = _name_unreadable(unreadable, len(good)).take(places)
     good = good if len(places) == len(good) else good.take(places)
-    return Judgement(good, places, reasons, told)
+    return ValidationResult(good, places, reasons, told)
 
 
-def _refuse_all(records: pa.Table, form: RecordForm, reason: str) -> Judgement:
+def _refuse_all(records: pa.Table, form: RecordSchema, reason: str) -> ValidationResult:
     nobody = pa.array([], pa.int64())
     reasons = pa.repeat(pa.scalar(reason), len(records))
-    return Judgement(form.schema.empty_table(), nobody, reasons, pa.nulls(0, pa.string()))
+    return ValidationResult(form.schema.empty_table(), nobody, reasons, pa.nulls(0, pa.string()))
 
 
-def _rename(records: pa.Table, form: RecordForm) -> pa.Table:
+def _rename(records: pa.Table, form: RecordSchema) -> pa.Table:
     """Give columns that come by their names in the source the names that models know."""
     there = set(records.column_names)
     names = {old: new for old, new in form.aliases.items() if old in there and new not in there}
@@ -233,7 +233,7 @@ def _rename(records: pa.Table, form: RecordForm) -> pa.Table:
 
 
 def _parse(
-    records: pa.Table, name: str, form: RecordForm
+    records: pa.Table, name: str, form: RecordSchema
 ) -> tuple[pa.Array, pa.Array | None, pa.Array | None]:
     """Read a column by its schema.
 
@@ -255,7 +255,7 @@ def _parse(
 
 
 def _fill_defaults(
-    columns: dict[str, pa.Array], reasons: pa.Array, form: RecordForm
+    columns: dict[str, pa.Array], reasons: pa.Array, form: RecordSchema
 ) -> tuple[dict[str, pa.Array], pa.Array]:
     """Give blanks the value that they stand for beside another column's."""
     filled = dict(columns)
@@ -302,7 +302,9 @@ def _quote(name: str, faults: pa.Array, given: pa.Array) -> pa.Array:
     return pa.array(quoted, pa.string())
 
 
-def _judge_moments(reasons: pa.Array, moments: pa.Array, name: str, bounds: Bounds) -> pa.Array:
+def _validate_timestamps(
+    reasons: pa.Array, moments: pa.Array, name: str, bounds: Bounds
+) -> pa.Array:
     if bounds.latest is not None:
         ahead = pc.greater(moments, pa.scalar(bounds.latest, MOMENT)).fill_null(False)
         reasons = _note(reasons, ahead, pa.scalar(f"{name} lies ahead of the clock"))
@@ -313,7 +315,7 @@ def _judge_moments(reasons: pa.Array, moments: pa.Array, name: str, bounds: Boun
     return reasons
 
 
-def _judge_ids(reasons: pa.Array, ids: pa.Array, name: str, bounds: Bounds) -> pa.Array:
+def _validate_ids(reasons: pa.Array, ids: pa.Array, name: str, bounds: Bounds) -> pa.Array:
     """Refuse ids that were scored before, and all but the first of equal ones."""
     if bounds.seen is not None and len(bounds.seen):
         # The other way round would build a table of all ids seen, for each few new ones.

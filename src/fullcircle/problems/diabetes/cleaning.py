@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_text, reject, unless
 
 # Nobody lives without blood pressure or skin: a zero here says that nothing was measured.
@@ -20,7 +20,7 @@ FACTS = {
     "age_years": "Age",
 }
 NUMBERS = {**MEASUREMENTS, **FACTS}
-READING = Reading(
+READING = ColumnParser(
     numbers=NUMBERS,
     sentinels=dict.fromkeys(MEASUREMENTS, (0.0,)),
     strict=tuple(NUMBERS),

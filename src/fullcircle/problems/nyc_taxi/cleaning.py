@@ -8,7 +8,7 @@ back, a trip across that hour comes out an hour short and is set aside if that m
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.core.validation.row_validation import SOURCE_ROW, reject, unless
 
 RAW_COLUMNS = (
@@ -37,7 +37,7 @@ REVERSAL = "takes back another row's charge, in dollars"
 _VENDORS_WITH_BROKEN_CLOCKS = ("6",)
 
 # What a request brings as the meter has it; the clock's parts are made of the pick-up time.
-READING = Reading(
+READING = ColumnParser(
     codes={"pickup_zone": "PULocationID", "dropoff_zone": "DOLocationID", "vendor": "VendorID"},
     numbers={"passengers": "passenger_count"},
     sentinels={"passengers": (0.0,)},

@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.parsing.column_parser import Default, Reading
+from fullcircle.core.parsing.column_parser import ColumnParser, Default
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_text, reject, unless
 from fullcircle.problems.telco_churn.contract import CATEGORIES
 
@@ -31,7 +31,7 @@ NUMBERS = {
     "total_charges": "TotalCharges",
 }
 SOURCES = {**TEXTS, **NUMBERS, "senior_citizen": "SeniorCitizen"}
-READING = Reading(
+READING = ColumnParser(
     texts={**TEXTS, "senior_citizen": "SeniorCitizen"},
     numbers=NUMBERS,
     spellings={"senior_citizen": {"1": "Yes", "0": "No"}},
