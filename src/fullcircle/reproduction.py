@@ -234,6 +234,6 @@ def _find_difference(
 def _compare_papers(recorded: Model, again: Model) -> list[str]:
     """Name the parts of the description, beside predictions, that came out otherwise."""
     then, now = recorded.describe(), again.describe()
-    if then["input_schema"] is None:  # made before models carried one
-        now["input_schema"] = None
+    if then["raw_schema"] is None:  # made before models carried one
+        now["raw_schema"] = None
     return [name for name in then if name != "report" and str(then[name]) != str(now.get(name))]

@@ -20,9 +20,9 @@ from tests.cases.case_files import read_case
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
-from fullcircle.core.input_schema import InputSchema, name_missing_values
 from fullcircle.core.models.model import Model
 from fullcircle.core.parsing.column_parser import ColumnParser, as_class, read_class
+from fullcircle.core.parsing.raw_schema import RawSchema, name_missing_values
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.scoring.raw_frames import read_frame
@@ -192,9 +192,9 @@ class Learnt:
         return records
 
     @property
-    def schema(self) -> InputSchema:
+    def schema(self) -> RawSchema:
         """How the model's inputs are read."""
-        schema = InputSchema.from_dict(self.model.input_schema)
+        schema = RawSchema.from_dict(self.model.raw_schema)
         assert schema is not None
         return schema
 
@@ -264,7 +264,7 @@ def learn(events: pa.Table, raw: pd.DataFrame, spec: ProblemSpec, reading: Colum
         profile={},
         example=inputs.head(4),
         event_time=spec.event_time,
-        input_schema=describe_inputs(reading, inputs, spec),
+        raw_schema=describe_inputs(reading, inputs, spec),
     )
     return Learnt(model, spec, raw, events)
 

@@ -22,11 +22,11 @@ from tests.core.reading_cases import (
 )
 from tests.spark_session import open_session, open_sockets
 
-from fullcircle.core.input_schema import InputSchema
 from fullcircle.core.parsing.column_parser import ColumnParser
+from fullcircle.core.parsing.raw_schema import RawSchema
+from fullcircle.core.parsing.value_parser import UNREADABLE as NOT_READ
+from fullcircle.core.parsing.value_parser import ValueParser
 from fullcircle.core.validation.row_validation import SOURCE_ROW
-from fullcircle.core.value_parsing import UNREADABLE as NOT_READ
-from fullcircle.core.value_parsing import ColumnParser
 
 pytestmark = pytest.mark.filterwarnings("ignore:The copy keyword is deprecated")
 READING = declare_all()
@@ -65,10 +65,10 @@ def _keep_few(reading: ColumnParser) -> ColumnParser:
 
 def read_plainly(reading: ColumnParser) -> Meanings:
     """Read every text without an engine, by the schema as a model's folder keeps it."""
-    schema = InputSchema.from_dict(reading.schema().as_dict())
+    schema = RawSchema.from_dict(reading.schema().as_dict())
     assert schema == reading.schema()
     return {
-        (name, text): as_meaning(ColumnParser(column).parse(text))
+        (name, text): as_meaning(ValueParser(column).parse(text))
         for name, column in schema.columns.items()
         for text in TEXTS
     }

@@ -23,7 +23,7 @@ from fullcircle.core.contract import Clock, Task
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation import Estimate, estimate_scores
 from fullcircle.core.gate import GateSettings
-from fullcircle.core.input_schema import InputSchema
+from fullcircle.core.parsing.raw_schema import RawSchema
 from fullcircle.core.training.trial_store import NoTrialStore
 from fullcircle.pipelines.training import nodes
 from fullcircle.reporting.notebook import NotebookFacts
@@ -84,7 +84,7 @@ def _train(
     problem = declare_problem(task, features, options)
     training = options.settle()
     sets = split_events(as_events(rows, label, options), problem, options)
-    schema = InputSchema.from_dict(options.input_schema)
+    schema = RawSchema.from_dict(options.raw_schema)
     plan = nodes.diagnose_train_set(sets["train"], problem, training, schema)
     search = nodes.search_candidates(sets["train"], plan, _journal(options), problem, training)
     candidates = nodes.fit_finalists(sets["train"], plan, search, problem, training)
@@ -116,8 +116,8 @@ def _train(
         seed=training.seed,
     )
     score = Estimate(**scores[problem.primary_metric])
-    model = replace(final, scores=challenger.scores, input_schema=options.input_schema)
-    notebook, run_id = None, None
+    model = replace(final, scores=challenger.scores, raw_schema=options.raw_schema)
+    notebook, run_id, model_uri = None, None, None
     if options.folder is not None:
         judging = GateSettings(
             min_rows=1,
@@ -128,7 +128,9 @@ def _train(
         facts = NotebookFacts(challenger, plan, board, {}, problem, training, judging)
         notebook = hand_over(options.folder, target, sets, facts, score)
     if options.track:
-        run_id = track_search(target, options, plan, search, board, model, scores, notebook)
+        run_id, model_uri = track_search(
+            target, options, plan, search, board, model, scores, notebook
+        )
     return AutoMLResult(
         leaderboard=_tabulate(board),
         model=model,
@@ -140,6 +142,7 @@ def _train(
         set_aside=given - len(rows),
         notes=notes,
         run_id=run_id,
+        model_uri=model_uri,
         notebook=notebook,
     )
 

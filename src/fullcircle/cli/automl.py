@@ -102,7 +102,7 @@ def automl(
         rows = read_typed_rows(address, wishes, options, decider)
     budget = {"seconds": seconds} if trials is None else {"seconds": None, "trials": trials}
     search = {n: v for n, v in given.items() if v is not None and n not in _OF_THE_FILE}
-    search["input_schema"] = rows.input_schema
+    search["raw_schema"] = rows.raw_schema
     search["exclude"] = _find_excluded(given["exclude"] or [], rows)
     with show_work():
         find = engine.classify if rows.is_class else engine.regress
@@ -172,4 +172,6 @@ def _as_panel(result: Any) -> Any:
         parts.append(("Notebook", Text(str(result.notebook), overflow="ignore", no_wrap=True)))
     if result.run_id:
         parts.append(("Run", Text(f"{result.run_id} (mlflow ui)")))
+        adopt = f"kedro model adopt {result.model_uri}  # where a problem has this target"
+        parts.append(("Take it over", Text(adopt, overflow="ignore", no_wrap=True)))
     return Sections(parts)

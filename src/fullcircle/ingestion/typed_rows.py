@@ -13,8 +13,8 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.input_schema import InputSchema, find_booleans
 from fullcircle.core.parsing.column_parser import as_class, read_class
+from fullcircle.core.parsing.raw_schema import RawSchema, find_booleans
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.ingestion import ReadOptions, Source, copy_table
 from fullcircle.ingestion.decisions import Decider
@@ -34,14 +34,14 @@ class TypedRows:
         sources: All columns of the table.
         is_class: Whether the target is a class.
         findings: What was found and assumed.
-        input_schema: How the raw values of the columns are read, for the model to carry.
+        raw_schema: How the raw values of the columns are read, for the model to carry.
     """
 
     frame: pd.DataFrame
     sources: list[str]
     is_class: bool
     findings: list[Issue]
-    input_schema: dict[str, Any]
+    raw_schema: dict[str, Any]
 
 
 def read_typed_rows(
@@ -82,7 +82,7 @@ def _describe_inputs(proposal: Proposal, frame: pd.DataFrame, target: str) -> di
     }
     columns = reading.schema(booleans).columns.values()
     named = {each.source: replace(each, name=each.source) for each in columns}
-    return InputSchema({name: each for name, each in named.items() if name != target}).as_dict()
+    return RawSchema({name: each for name, each in named.items() if name != target}).as_dict()
 
 
 @contextmanager

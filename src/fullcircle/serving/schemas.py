@@ -13,10 +13,10 @@ from pandas.api import types
 
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.input_schema import InputSchema
 from fullcircle.core.models.model import Model
+from fullcircle.core.parsing.raw_schema import RawSchema
+from fullcircle.core.parsing.value_parser import ValueParser, as_seconds
 from fullcircle.core.scoring.values import MOMENT, as_column, read_values
-from fullcircle.core.value_parsing import ColumnParser, as_seconds
 
 Columns = dict[str, list[Any]]
 _LONGEST_QUOTE = 60
@@ -98,9 +98,9 @@ class InputSchema:
     lookups: list[FeatureLookup]
     event_time: str | None
     private: frozenset[str]
-    schema: InputSchema | None = None
+    schema: RawSchema | None = None
     max_unreadable_share: float = 0.05
-    parsers: dict[str, ColumnParser] = field(default_factory=dict)
+    parsers: dict[str, ValueParser] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
 
     def needed_lookups(
@@ -200,7 +200,7 @@ class _RequestReading:
             if fault is not None:
                 self._note(row, name, fault)
 
-    def parse(self, name: str, parser: ColumnParser) -> None:
+    def parse(self, name: str, parser: ValueParser) -> None:
         """Read a column by its schema."""
         clocks = self._columns.get(parser.schema.clock, ()) if parser.schema.clock else ()
         parsed = parser.parse_all(self._columns[name], clocks)
@@ -230,7 +230,7 @@ class _RequestReading:
             raise FaultyRowsError(self._faults)
         return ReadColumns(self._read, sorted(self._unreadable))
 
-    def _fill_defaults(self, parsers: Mapping[str, ColumnParser]) -> None:
+    def _fill_defaults(self, parsers: Mapping[str, ValueParser]) -> None:
         """Give blanks the value that they stand for beside another column's."""
         for name in self._read:
             parser = parsers.get(name)
@@ -284,13 +284,13 @@ class FaultyRowsError(DataError):
 def declare_form(model: Model, contract: Contract) -> InputSchema:
     """Say what requests must hold for a model."""
     made = {new for lookup in model.lookups for new in lookup.renaming.values()}
-    schema = InputSchema.from_dict(model.input_schema)
-    declared = schema or InputSchema()
+    schema = RawSchema.from_dict(model.raw_schema)
+    declared = schema or RawSchema()
     taken = {*model.features, *contract.columns}
     return InputSchema(
         schema=schema,
         max_unreadable_share=contract.max_unreadable_share,
-        parsers={name: ColumnParser(each) for name, each in declared.columns.items()},
+        parsers={name: ValueParser(each) for name, each in declared.columns.items()},
         aliases={old: new for old, new in declared.aliases.items() if old not in taken},
         features={name: _kind_of(model.example[name].dtype) for name in model.features},
         known=[name for name in model.features if name not in made],

@@ -72,7 +72,7 @@ class RecordValidator:
             if self.scored is not None and piece.name not in self.scored:
                 self._reject_unscored(piece, source)
                 continue
-            for block in source.read(piece, self.form.raw_schema):
+            for block in source.read(piece, self.form.given_schema):
                 self._set_unreadable_aside(block, piece)
                 if len(block.rows):
                     yield self._judge(block, piece)
@@ -85,7 +85,7 @@ class RecordValidator:
         before = len(self.aside), len(self.fresh), Counter(self.reasons), self.newest
         scored, self.scored = self.scored, None
         good = 0
-        for block in source.read(piece, self.form.raw_schema):
+        for block in source.read(piece, self.form.given_schema):
             self._set_unreadable_aside(block, piece)
             if len(block.rows):
                 good += len(self._judge(block, piece))

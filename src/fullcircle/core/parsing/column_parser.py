@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.input_schema import ColumnSchema, Default, InputSchema, Kind
+from fullcircle.core.parsing.layouts import accept_iso
 from fullcircle.core.parsing.numbers import PLAIN, NumberFormat, is_finite, is_infinite
-from fullcircle.core.parsing.timestamps import ISO, accept_iso, as_moment, write_example
+from fullcircle.core.parsing.raw_schema import ColumnSchema, Default, Kind, RawSchema
+from fullcircle.core.parsing.timestamps import ISO, as_moment, write_example
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_text, unless
 
 __all__ = [
@@ -83,7 +84,7 @@ class ColumnParser:
         written |= {source: write_example(layout) for source, layout in self.moments.values()}
         return {**written, **dict.fromkeys(self.clocks.values(), "00:00")}
 
-    def schema(self, booleans: Mapping[str, tuple[str, ...]] | None = None) -> InputSchema:
+    def schema(self, booleans: Mapping[str, tuple[str, ...]] | None = None) -> RawSchema:
         """Return the schema that a model carries.
 
         Args:
@@ -96,7 +97,7 @@ class ColumnParser:
             "moment": {name: source for name, (source, _) in self.moments.items()},
         }
         told = booleans or {}
-        return InputSchema(
+        return RawSchema(
             {
                 name: self._column_schema(name, kind, source, told.get(name, ()))
                 for kind, sources in kinds.items()

@@ -1,6 +1,6 @@
 """Columns of raw records read by a model's input schema: whole columns where nothing is odd.
 
-Values are those that ``ColumnParser`` gives one by one; most of a column never passes there.
+Values are those that ``ValueParser`` gives one by one; most of a column never passes there.
 """
 
 import json
@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fullcircle.core.parsing.value_parser import UNREADABLE, ValueParser, as_seconds
 from fullcircle.core.scoring.values import is_number, is_text, read_plain_numbers
-from fullcircle.core.value_parsing import UNREADABLE, ColumnParser, as_seconds
 
 
 class RawColumn(NamedTuple):
@@ -30,7 +30,7 @@ class RawColumn(NamedTuple):
 
 
 def parse_column(
-    column: pa.Array, parser: ColumnParser, kind: pa.DataType, clocks: pa.Array | None = None
+    column: pa.Array, parser: ValueParser, kind: pa.DataType, clocks: pa.Array | None = None
 ) -> RawColumn:
     """Read a column of raw values.
 
@@ -53,7 +53,7 @@ def parse_column(
     return RawColumn(values, unreadable, _find_faults(values, unreadable, parser))
 
 
-def _without_sentinels(numbers: pa.Array, parser: ColumnParser) -> pa.Array:
+def _without_sentinels(numbers: pa.Array, parser: ValueParser) -> pa.Array:
     """Return finite numbers that are no sentinels; null for all others."""
     fine = pc.is_finite(numbers)
     if parser.schema.sentinels:
@@ -63,9 +63,7 @@ def _without_sentinels(numbers: pa.Array, parser: ColumnParser) -> pa.Array:
     return pc.if_else(fine.fill_null(False), numbers, pa.scalar(None, pa.float64()))
 
 
-def _parse_plain_numbers(
-    column: pa.Array, parser: ColumnParser
-) -> tuple[pa.Array, pa.Array | None]:
+def _parse_plain_numbers(column: pa.Array, parser: ValueParser) -> tuple[pa.Array, pa.Array | None]:
     """Read texts of plain numbers at once, and one by one those that are none."""
     texts = pc.utf8_trim(column.cast(pa.string()), characters=whitespace)
     numbers, faults = read_plain_numbers(texts)
@@ -78,7 +76,7 @@ def _parse_plain_numbers(
 
 
 def _parse_texts(
-    column: pa.Array, parser: ColumnParser
+    column: pa.Array, parser: ValueParser
 ) -> tuple[list[Any], pa.Array, pa.Array | None]:
     """Read each distinct value once: what they mean, the place of each row's, and which are bad."""
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
@@ -90,7 +88,7 @@ def _parse_texts(
 
 
 def _parse_distinct(
-    column: pa.Array, parser: ColumnParser, kind: pa.DataType
+    column: pa.Array, parser: ValueParser, kind: pa.DataType
 ) -> tuple[pa.Array, pa.Array | None]:
     if isinstance(column.type, pa.JsonType) or pa.types.is_null(column.type):
         parsed = parser.parse_all(_as_plain(column))
@@ -122,7 +120,7 @@ def _mask(places: list[int], rows: int) -> pa.Array | None:
 
 
 def _find_faults(
-    values: pa.Array, unreadable: pa.Array | None, parser: ColumnParser
+    values: pa.Array, unreadable: pa.Array | None, parser: ValueParser
 ) -> pa.Array | None:
     """Say why rows must be rejected though their values can be read."""
     schema = parser.schema

@@ -6,11 +6,11 @@ import pyarrow.compute as pc
 from pandas.api import types
 
 from fullcircle.core.errors import DataError
-from fullcircle.core.input_schema import ColumnSchema, InputSchema
 from fullcircle.core.models.model import Model
+from fullcircle.core.parsing.raw_schema import ColumnSchema, RawSchema
+from fullcircle.core.parsing.value_parser import ValueParser
 from fullcircle.core.scoring.raw_columns import parse_column
 from fullcircle.core.scoring.values import MOMENT, as_column
-from fullcircle.core.value_parsing import ColumnParser
 
 
 def read_frame(frame: pd.DataFrame, model: Model) -> tuple[pd.DataFrame, dict[str, int]]:
@@ -24,7 +24,7 @@ def read_frame(frame: pd.DataFrame, model: Model) -> tuple[pd.DataFrame, dict[st
     Raises:
         DataError: A value for which no row may be scored: it is named.
     """
-    schema = InputSchema.from_dict(model.input_schema)
+    schema = RawSchema.from_dict(model.raw_schema)
     if schema is None:
         return frame, {}
     present = set(frame.columns)
@@ -37,7 +37,7 @@ def read_frame(frame: pd.DataFrame, model: Model) -> tuple[pd.DataFrame, dict[st
         if types.is_datetime64_any_dtype(read[name].dtype):
             continue
         kind = MOMENT if name == model.event_time else None
-        values, count = _read_column(read, name, ColumnParser(schema.columns[name]), kind)
+        values, count = _read_column(read, name, ValueParser(schema.columns[name]), kind)
         read[name] = values
         if count:
             unreadable[name] = count
@@ -62,7 +62,7 @@ def _fill_default(frame: pd.DataFrame, column: ColumnSchema) -> None:
 
 
 def _read_column(
-    frame: pd.DataFrame, name: str, parser: ColumnParser, kind: pa.DataType | None
+    frame: pd.DataFrame, name: str, parser: ValueParser, kind: pa.DataType | None
 ) -> tuple[pd.Series, int]:
     is_text = parser.schema.kind in ("text", "code")
     wanted = kind or (pa.string() if is_text else pa.float64())

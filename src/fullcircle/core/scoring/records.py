@@ -18,11 +18,11 @@ from pandas.api import types
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.features.point_in_time import KeyedTable
-from fullcircle.core.input_schema import ColumnSchema, InputSchema
 from fullcircle.core.models.model import Model
+from fullcircle.core.parsing.raw_schema import ColumnSchema, RawSchema
+from fullcircle.core.parsing.value_parser import ValueParser
 from fullcircle.core.scoring.raw_columns import parse_column
 from fullcircle.core.scoring.values import MOMENT, read_values
-from fullcircle.core.value_parsing import ColumnParser
 
 _LONGEST_QUOTE = 60
 
@@ -48,12 +48,12 @@ class RecordSchema:
     required: list[str]
     row_id: str
     event_time: str | None
-    parsers: Mapping[str, ColumnParser] = field(default_factory=dict)
+    parsers: Mapping[str, ValueParser] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     max_unreadable_share: float = 0.05
 
     @property
-    def raw_schema(self) -> pa.Schema:
+    def given_schema(self) -> pa.Schema:
         """Schema that records may have, with the names of the source."""
         fields = dict(self.kinds) | {old: self.kinds[new] for old, new in self.aliases.items()}
         clocks = [each.schema.clock for each in self.parsers.values() if each.schema.clock]
@@ -140,19 +140,19 @@ def declare_form(
         required,
         problem.row_id,
         problem.event_time,
-        parsers={n: ColumnParser(c) for n, c in schema.columns.items() if _is_parsed(c, ordered)},
+        parsers={n: ValueParser(c) for n, c in schema.columns.items() if _is_parsed(c, ordered)},
         aliases={old: new for old, new in schema.aliases.items() if new in ordered},
         max_unreadable_share=max_unreadable_share,
     )
 
 
-def _merge_schemas(models: Mapping[str, Model]) -> InputSchema:
+def _merge_schemas(models: Mapping[str, Model]) -> RawSchema:
     """Return the schema of all models' inputs; the first model's word on a column holds."""
     columns: dict[str, ColumnSchema] = {}
     for model in models.values():
-        schema = InputSchema.from_dict(model.input_schema)
+        schema = RawSchema.from_dict(model.raw_schema)
         columns = {**(schema.columns if schema else {}), **columns}
-    return InputSchema(columns)
+    return RawSchema(columns)
 
 
 def _is_parsed(column: ColumnSchema, kinds: Mapping[str, pa.DataType]) -> bool:

@@ -9,11 +9,11 @@ import pandas as pd
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.evaluation import find_threshold
 from fullcircle.core.gate import GateSettings
-from fullcircle.core.input_schema import InputSchema, name_missing_values
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.parsing.column_parser import ColumnParser
+from fullcircle.core.parsing.raw_schema import RawSchema, name_missing_values
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.profile.table_statistics import describe_columns, describe_head
 from fullcircle.core.training.challenger import SelectedModel, complete_challenger, make_model
@@ -47,7 +47,7 @@ def diagnose_train_set(
     train_set: pd.DataFrame,
     problem: ProblemSpec,
     training: TrainingSettings,
-    input_schema: InputSchema | None = None,
+    raw_schema: RawSchema | None = None,
 ) -> list[dict[str, Any]]:
     """Say of each feature what it is, what becomes of it, and why.
 
@@ -67,9 +67,9 @@ def diagnose_train_set(
         training.preparation,
         event_time=train_set[problem.event_time] if problem.event_time else None,
     )
-    if input_schema is None and (reading := find_reading(problem.name)) is not None:
-        input_schema = reading.schema()
-    return plan if input_schema is None else name_missing_values(plan, input_schema)
+    if raw_schema is None and (reading := find_reading(problem.name)) is not None:
+        raw_schema = reading.schema()
+    return plan if raw_schema is None else name_missing_values(plan, raw_schema)
 
 
 def search_candidates(

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from fullcircle.core.errors import ModelError
+from fullcircle.core.parsing.layouts import EPOCHS, EXCEL, ISO, parse_layout
 from fullcircle.core.parsing.numbers import PLAIN, NumberFormat
-from fullcircle.core.parsing.timestamps import EITHER, EPOCHS, EXCEL, ISO, write_example
+from fullcircle.core.parsing.timestamps import write_example
 
 VERSION = 1
 Kind = Literal["number", "text", "code", "moment"]
@@ -124,7 +125,7 @@ _DESCRIPTIONS: dict[Kind, str] = {
 
 
 @dataclass(frozen=True)
-class InputSchema:
+class RawSchema:
     """How the raw values of a model's inputs are read.
 
     Attributes:
@@ -141,7 +142,7 @@ class InputSchema:
         }
 
     @classmethod
-    def from_dict(cls, given: Mapping[str, Any] | None) -> "InputSchema | None":
+    def from_dict(cls, given: Mapping[str, Any] | None) -> "RawSchema | None":
         """Return the schema that a model carries; None for a model of before there was one.
 
         Raises:
@@ -207,25 +208,28 @@ def _from_plain(name: str, given: Mapping[str, Any]) -> ColumnSchema:
 
 def _write_moment(seconds: float, layout: str) -> Any:
     """Return seconds since 1970 as a layout counts or writes them."""
-    first = layout.split(EITHER, maxsplit=1)[0]
+    said = parse_layout(layout)
+    first = (said.ways or (ISO,))[0]
     if first in EPOCHS:
         return int(seconds) * EPOCHS[first]
     if first == EXCEL:
         return seconds / 86_400 + 25_569
     moment = datetime.fromtimestamp(seconds, UTC)
     written = "%Y-%m-%d" if first == ISO else first
+    if said.zone:
+        return moment.isoformat()  # a clock of a place would have to say which of two hours it is
     if {"%b", "%q"} & {written[place : place + 2] for place in range(len(written))}:
         written = "%Y-%m-%d"  # names of months depend on the machine's language
     has_clock = moment.time() != _NOON.min.time()
     return moment.strftime(f"{written} %H:%M:%S" if has_clock else written)
 
 
-def name_missing_values(plan: list[dict[str, Any]], schema: InputSchema) -> list[dict[str, Any]]:
+def name_missing_values(plan: list[dict[str, Any]], schema: RawSchema) -> list[dict[str, Any]]:
     """Return a preparation's plan that also names what means missing in its raw columns."""
     return [{**entry, **_name_missing(entry, schema)} for entry in plan]
 
 
-def _name_missing(entry: Mapping[str, Any], schema: InputSchema) -> dict[str, Any]:
+def _name_missing(entry: Mapping[str, Any], schema: RawSchema) -> dict[str, Any]:
     column = schema.columns.get(entry["column"])
     if column is None or entry["treatment"] not in ("number", "text"):
         return {}

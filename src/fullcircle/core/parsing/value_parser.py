@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from string import whitespace
 from typing import Any, Final
 
-from fullcircle.core.input_schema import ColumnSchema
+from fullcircle.core.parsing.layouts import EPOCHS, EXCEL, accept_iso, parse_layout
 from fullcircle.core.parsing.numbers import is_infinite_text
-from fullcircle.core.parsing.timestamps import EITHER, EPOCHS, EXCEL, accept_iso, read_moment
+from fullcircle.core.parsing.raw_schema import ColumnSchema
+from fullcircle.core.parsing.timestamps import read_moment
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -40,7 +41,7 @@ class ParsedColumn:
     faults: dict[int, str] = field(default_factory=dict)
 
 
-class ColumnParser:
+class ValueParser:
     """Reads the raw values of one column by its schema.
 
     Numbers become floats, texts are stripped, and moments become datetimes in UTC.
@@ -151,7 +152,7 @@ class ColumnParser:
         text = str(int(value)) if value == int(value) else repr(value)
         if (moment := read_moment(text, self.schema.layout)) is not None:
             return moment
-        counted = {*EPOCHS, EXCEL} & set(self.schema.layout.split(EITHER))
+        counted = {*EPOCHS, EXCEL} & set(parse_layout(self.schema.layout).ways)
         return None if counted else read_moment(text, "epoch s")
 
 
@@ -168,11 +169,11 @@ def as_seconds(moment: datetime) -> float:
     return float((moment - EPOCH) // _SECOND)
 
 
-_READERS: dict[str, Callable[[ColumnParser, Any], Any]] = {
-    "number": ColumnParser._read_number,
-    "text": ColumnParser._read_text,
-    "code": ColumnParser._read_code,
-    "moment": ColumnParser._read_moment,
+_READERS: dict[str, Callable[[ValueParser, Any], Any]] = {
+    "number": ValueParser._read_number,
+    "text": ValueParser._read_text,
+    "code": ValueParser._read_code,
+    "moment": ValueParser._read_moment,
 }
 _FAULTS = {
     "number": "is no number",
