@@ -21,6 +21,7 @@ from tests.cases.case_files import read_case
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.parsing.column_parser import ColumnParser, as_class, read_class
 from fullcircle.core.parsing.raw_schema import RawSchema, name_missing_values
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
@@ -28,7 +29,7 @@ from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.scoring.raw_frames import read_frame
 from fullcircle.core.scoring.records import Bounds, declare_form, validate_records
 from fullcircle.core.training.challenger import describe_inputs
-from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.estimators import assemble, fit
 from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW, UNREADABLE
 from fullcircle.ingestion.inference import ProblemOptions, propose_problem
 from fullcircle.problems import find_reading, load_problem

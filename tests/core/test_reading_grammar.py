@@ -114,6 +114,31 @@ def _meaning_of(value: Any, name: str, text: str, flagged: set[str]) -> Any:
 PLAIN = read_plainly(READING)
 
 
+def test_parts_that_stand_apart_are_read_together() -> None:
+    """A month or a clock in a column of its own belongs to the date, and is no unreadable cell."""
+    reading = ColumnParser(
+        moments={"at": ("day", "%Y%m%d"), "from": ("year", "%Y %m")},
+        clocks={"at": "time", "from": "month"},
+        missing=("?",),
+    )
+    rows = [
+        ("20240105", "07.30.00", "2024", "2"),
+        ("20240105", "?", "2024", None),
+        ("20240105", "late", "2024", "13"),
+        ("?", "07.30.00", None, "2"),
+    ]
+    names = ["day", "time", "year", "month"]
+    raw = ibis.memtable(pd.DataFrame(rows, columns=names).assign(**{SOURCE_ROW: range(4)}))
+    table = raw.select(SOURCE_ROW, **reading.columns(raw), bad=reading.unreadable_cells(raw))
+    read = table.order_by(SOURCE_ROW).to_pyarrow().to_pydict()
+    assert read["bad"] == [None, "from; ", "at; from; ", None]
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    for name, schema in reading.schema().columns.items():
+        parsed = ValueParser(schema).parse_all(columns[schema.source], columns[schema.clock])
+        assert parsed.meanings == read[name]
+        assert parsed.unreadable == [n for n, bad in enumerate(read["bad"]) if name in (bad or "")]
+
+
 @pytest.mark.parametrize("case", [*NUMBERS, *MOMENTS], ids=lambda c: f"{c.form}:{c.text!r}")
 def test_a_text_means_what_the_table_says(meanings: Meanings, case: Case) -> None:
     """Each reader gives each text of the table the value that stands beside it."""

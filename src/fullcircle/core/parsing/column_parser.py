@@ -191,7 +191,7 @@ class ColumnParser:
         """
         told = [
             ibis.ifelse(self._is_read(raw, name), "", f"{name}; ")
-            for name in (*self.numbers, *self.moments)
+            for name in (*self.codes, *self.numbers, *self.moments)
             if name not in names
         ]
         # Joined at once: hundreds of sums within one another are too deep for Python.
@@ -203,9 +203,11 @@ class ColumnParser:
             text = self.text(raw, self.numbers[name])
             read = self.number(raw, self.numbers[name]).notnull()
             return text.isnull() | read | is_infinite(text)
-        source, layout = self.moments[name]
-        text = self.text(raw, source)
-        return text.isnull() | as_moment(text, accept_iso(layout)).notnull()
+        if name in self.codes:
+            source = self.codes[name]
+            return self.text(raw, source).isnull() | self.code(raw, source).notnull()
+        # With the clock: a year alone is no moment where the month stands beside it.
+        return self.text(raw, self.moments[name][0]).isnull() | self._moment(raw, name).notnull()
 
     def _number(self, raw: ir.Table, name: str) -> ir.FloatingColumn:
         number = self.number(raw, self.numbers[name])

@@ -73,7 +73,7 @@ class ValueParser:
             clocks: Times of day that stand by themselves, of a column of moments.
         """
         if clocks:
-            values = [_join_clock(*pair) for pair in zip(values, clocks, strict=True)]
+            values = [self._join_clock(*pair) for pair in zip(values, clocks, strict=True)]
         parsed = ParsedColumn([self.parse(value) for value in values])
         if UNREADABLE in parsed.meanings:
             for place, value in enumerate(parsed.meanings):
@@ -83,6 +83,15 @@ class ValueParser:
         if self._is_checked:
             self._check(parsed)
         return parsed
+
+    def _join_clock(self, date: Any, clock: Any) -> Any:
+        """Return a date and the time of day beside it as one text."""
+        if date is None or clock is None or type(clock) is bool:
+            return date
+        day, written = (str(each).strip(whitespace) for each in (date, clock))
+        if not written or written in self._missing or not day or day in self._missing:
+            return date
+        return f"{day} {written}"
 
     def fault(self) -> str:
         """Return what is wrong with an unreadable value, and what is allowed."""
@@ -154,14 +163,6 @@ class ValueParser:
             return moment
         counted = {*EPOCHS, EXCEL} & set(parse_layout(self.schema.layout).ways)
         return None if counted else read_moment(text, "epoch s")
-
-
-def _join_clock(date: Any, clock: Any) -> Any:
-    """Return a date and the time of day beside it as one text."""
-    if date is None or clock is None or type(clock) is bool:
-        return date
-    written = str(clock).strip(whitespace)
-    return f"{str(date).strip(whitespace)} {written}" if written else date
 
 
 def as_seconds(moment: datetime) -> float:
