@@ -18,6 +18,7 @@ import ibis.expr.types as ir
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.parsing.column_parser import ColumnParser
+from fullcircle.core.parsing.raw_schema import RawSchema
 
 
 class Problem(Protocol):
@@ -46,6 +47,12 @@ def find_reading(name: str) -> ColumnParser | None:
     declared = getattr(package, "READING", None)
     declared = declared or getattr(getattr(package, "cleaning", None), "READING", None)
     return declared if isinstance(declared, ColumnParser) else None
+
+
+def find_raw_schema(name: str) -> RawSchema | None:
+    """Return the schema of a problem's raw columns; None where nobody declared it."""
+    reading = find_reading(name)
+    return None if reading is None else reading.schema()
 
 
 def load_problem(name: str) -> Problem:

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -251,16 +252,11 @@ class BodyReader:
 
     def _finish(self, columns: dict[str, list[Any]], rows: int, names: Iterable[str]) -> Body:
         for name in self.aliases.keys() & columns.keys():
-            own = self.aliases[name]
-            if own in columns:
-                raise DataError(f"The request holds {own!r} twice: as {name!r} as well. Send one.")
+            if (own := self.aliases[name]) in columns:
+                raise DataError(f"The request holds {own!r} twice: as {name!r} too. Send one.")
             columns[own] = columns.pop(name)
-        others: list[str] = []
-        for name in names:
-            if name not in self.known and name not in self.aliases:
-                others.append(name[:_LONGEST_NAME])
-                if len(others) == _REMEMBERED:
-                    break
+        unknown = (n for n in names if n not in self.known and n not in self.aliases)
+        others = [name[:_LONGEST_NAME] for name in islice(unknown, _REMEMBERED)]
         return Body(
             {name: _flatten(column) for name, column in columns.items()}, rows, False, others
         )

@@ -224,8 +224,12 @@ def _write_moment(seconds: float, layout: str) -> Any:
     return moment.strftime(f"{written} %H:%M:%S" if has_clock else written)
 
 
-def name_missing_values(plan: list[dict[str, Any]], schema: RawSchema) -> list[dict[str, Any]]:
+def name_missing_values(
+    plan: list[dict[str, Any]], schema: RawSchema | None
+) -> list[dict[str, Any]]:
     """Return a preparation's plan that also names what means missing in its raw columns."""
+    if schema is None:
+        return plan
     return [{**entry, **_name_missing(entry, schema)} for entry in plan]
 
 

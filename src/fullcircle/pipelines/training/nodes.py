@@ -12,7 +12,6 @@ from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
-from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.core.parsing.raw_schema import RawSchema, name_missing_values
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.profile.table_statistics import describe_columns, describe_head
@@ -25,7 +24,7 @@ from fullcircle.core.training.finalists import find_winner
 from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import split_rows
-from fullcircle.problems import find_reading
+from fullcircle.problems import find_raw_schema, find_reading
 from fullcircle.reporting.notebook import NotebookFacts, write_notebook
 
 
@@ -49,10 +48,7 @@ def diagnose_train_set(
     training: TrainingSettings,
     raw_schema: RawSchema | None = None,
 ) -> list[dict[str, Any]]:
-    """Say of each feature what it is, what becomes of it, and why.
-
-    A plan also names what means missing in a raw column, as the schema or else the problem says,
-    so that a model reads it wherever it is loaded.
+    """Say of each feature what it is, what becomes of it, why, and what means missing in it.
 
     Raises:
         DataError: The label has a single class, no column is of use, or one that gives the label
@@ -67,9 +63,7 @@ def diagnose_train_set(
         training.preparation,
         event_time=train_set[problem.event_time] if problem.event_time else None,
     )
-    if raw_schema is None and (reading := find_reading(problem.name)) is not None:
-        raw_schema = reading.schema()
-    return plan if raw_schema is None else name_missing_values(plan, raw_schema)
+    return name_missing_values(plan, raw_schema or find_raw_schema(problem.name))
 
 
 def search_candidates(
@@ -265,13 +259,11 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
     full_fits: Sequence[FullFit] = (),
     *,
     profiled: bool = True,
-    reading: ColumnParser | None = None,
 ) -> Model:
     """Make the winner a model: fitted on all rows but the gate's, with all that is known of it.
 
-    It carries how raw values are read: as ``reading`` says, or else the problem's package. Without
-    a profile of its inputs nobody can monitor it, and it is made faster; without a report its card
-    says less.
+    It carries how raw values are read. Without a profile of its inputs nobody can monitor it, and
+    it is made faster; without a report its card says less.
     """
     workshop = TrainingContext(train_set, problem, training, preparation_report)
     return make_model(
@@ -282,7 +274,7 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
         evaluation_report,
         profiled=profiled,
         full_fit=next(iter(full_fits), None),
-        reading=reading or find_reading(problem.name),
+        reading=find_reading(problem.name),
     )
 
 
