@@ -219,12 +219,12 @@ def _as_number(value: Any) -> Any:
     return float(value) if plain else value
 
 
-def learn_case(case: str, file: str, target: str, **wishes: Any) -> Learnt:
+def learn_case(case: str, file: str, target: str, **problem_options: Any) -> Learnt:
     """Let a model learn a case's file as ``kedro problem new`` and a run read it."""
-    asked = [target, *wishes.get("keys", ()), *filter(None, [wishes.get("time")])]
-    frame, _ = read_case(case, file, *asked, header=wishes.pop("header", None))
+    asked = [target, *problem_options.get("keys", ()), *filter(None, [problem_options.get("time")])]
+    frame, _ = read_case(case, file, *asked, header=problem_options.pop("header", None))
     raw = ibis.memtable(frame.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
-    said = {"name": "shop", "target": target, "today": date(2026, 1, 1), **wishes}
+    said = {"name": "shop", "target": target, "today": date(2026, 1, 1), **problem_options}
     proposal = propose_problem(raw, ProblemOptions.model_validate(said))
     read, label, time = proposal.reading, proposal.label, proposal.spec.event_time
     truth: ir.Value = read.number(raw, target)

@@ -28,10 +28,10 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("case", "file", "target", "wishes"), CASES, ids=[c[0] for c in CASES])
 def test_a_case_is_read_alike_everywhere(
-    case: str, file: str, target: str, wishes: dict[str, Any]
+    case: str, file: str, target: str, problem_options: dict[str, Any]
 ) -> None:
     """1,000 raw rows get the same predictions from batch, stream and endpoint."""
-    assert find_disagreements(learn_case(case, file, target, **wishes), ROWS) == {}
+    assert find_disagreements(learn_case(case, file, target, **problem_options), ROWS) == {}
 
 
 def draw_customers() -> pd.DataFrame:
