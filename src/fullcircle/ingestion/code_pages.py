@@ -14,14 +14,14 @@ _DOUBTFUL = set("õûþðýÞÐÝ")  # where other languages have letters of the
 _SURE = set("çãñåàêôèæÇÃÑÅÀÊÔÈÆß")
 
 
-def find_legacy(sample: bytes) -> str:
-    """Tell the code page of lines with letters beyond ASCII, by how likely its words are."""
+def find_legacies(sample: bytes) -> list[str]:
+    """Return the code pages that lines with letters beyond ASCII may be of, the likeliest first."""
     from charset_normalizer import from_bytes
 
     found = from_bytes(sample, cp_isolation=list(_LEGACY), enable_fallback=False)
     best = found.best()
     if best is None:
-        return _LEGACY[0]
+        return [_LEGACY[0]]
     near = {
         name
         for each in found
@@ -29,7 +29,8 @@ def find_legacy(sample: bytes) -> str:
         for name in (each.encoding, *each.could_be_from_charset)
     }
     # Few letters fit many code pages; of these, the commonest is meant.
-    return _LEGACY[0] if _LEGACY[0] in near and _is_western(sample) else str(best.encoding)
+    first = _LEGACY[0] if _LEGACY[0] in near and _is_western(sample) else str(best.encoding)
+    return [first, *(each for each in _LEGACY if each in near and each != first)]
 
 
 def _is_western(sample: bytes) -> bool:

@@ -106,11 +106,11 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
 
 
 def _name_imports(proposal: Proposal) -> list[str]:
-    """Name what the cleaning takes from core.declared, in the order of the formatter."""
+    """Name what the cleaning imports, in the order of the formatter."""
     classes = bool(proposal.label.classes)
     wanted = {
+        "ColumnParser": True,
         "NumberFormat": bool(proposal.reading.formats),
-        "Reading": True,
         "as_class": classes,
         "as_moment": proposal.states is not None and proposal.states.known is not None,
         "name_rows": proposal.identity.row_source is None,
@@ -157,6 +157,11 @@ def _as_format(form: NumberFormat) -> str:
     named = {"decimal": form.decimal, "thousands": form.thousands}
     usual = {"decimal": ".", "thousands": ""}
     parts = [f"{key}={as_python(sign)}" for key, sign in named.items() if sign != usual[key]]
+    if form.loose:
+        parts.append("loose=True")
+    if form.scales:
+        scales = [f"({as_python(unit)}, {factor!r})" for unit, factor in form.scales]
+        parts.append(f"scales={_as_tuple('', scales, write=str)}")
     if form.affixes:
         parts.append(f"affixes={_as_tuple('', form.affixes)}")
     return f"NumberFormat({', '.join(parts)})"

@@ -178,7 +178,7 @@ class ColumnParser:
                 yield unless(self._is_read(raw, name), f"{source} is no number", text)
         for name, (source, layout) in self.moments.items():
             if not names or name in names:
-                text = self.text(raw, source)
+                text = self.moment_text(raw, source, self.clocks.get(name, ""))
                 told = f"{source} is no date written as {layout}"
                 yield unless(self._is_read(raw, name), told, text)
 

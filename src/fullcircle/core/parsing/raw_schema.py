@@ -4,6 +4,7 @@ It is made from the problem's ``READING``, travels with the model as plain JSON,
 reader without an engine goes by. Each fact in it means what it means in ``Reading``.
 """
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -192,7 +193,7 @@ def _as_plain(column: ColumnSchema) -> dict[str, Any]:
     if column.default is not None:
         plain["default"] = asdict(column.default)
     if column.form != PLAIN:
-        plain["form"] = {**asdict(column.form), "affixes": list(column.form.affixes)}
+        plain["form"] = json.loads(json.dumps(asdict(column.form)))
     return plain
 
 
@@ -202,7 +203,9 @@ def _from_plain(name: str, given: Mapping[str, Any]) -> ColumnSchema:
     if "default" in read:
         read["default"] = Default(**read["default"])
     if "form" in read:
-        read["form"] = NumberFormat(**{**read["form"], "affixes": tuple(read["form"]["affixes"])})
+        form = {**read["form"], "affixes": tuple(read["form"]["affixes"])}
+        form["scales"] = tuple((unit, factor) for unit, factor in form["scales"])
+        read["form"] = NumberFormat(**form)
     return ColumnSchema(name, **read)
 
 

@@ -93,6 +93,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "params:problem",
                     "service_report",
                     "alert_log",
+                    "watched_window",
                     "alerts",
                 ],
                 "dashboard",
