@@ -26,7 +26,9 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("case", "file", "target", "wishes"), CASES, ids=[c[0] for c in CASES])
+@pytest.mark.parametrize(
+    ("case", "file", "target", "problem_options"), CASES, ids=[c[0] for c in CASES]
+)
 def test_a_case_is_read_alike_everywhere(
     case: str, file: str, target: str, problem_options: dict[str, Any]
 ) -> None:

