@@ -134,7 +134,7 @@ def make_model(
     full_fit: FullFit | None = None,
     reading: ColumnParser | None = None,
 ) -> Model:
-    """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows.
+    """Make the winner a model, fitted on the context's rows and, where declared, on more rows.
 
     It carries the schema of its inputs where the problem declares how they are read.
     """

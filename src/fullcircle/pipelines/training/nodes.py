@@ -187,7 +187,8 @@ def record_candidates(
             "parameters": {"seed": training.seed, **model_config["parameters"]},
             "metrics": {
                 **row["scores"],
-                **{f"train.{name}": score for name, score in row["train_scores"].items()},
+                # A leaderboard of an earlier version, read again, does not tell of the train rows.
+                **{f"train.{name}": score for name, score in row.get("train_scores", {}).items()},
             },
             "tags": {"family": model_config["candidate"], "chosen": str(row["chosen"]).lower()},
             "metric": search_report["metric"],
