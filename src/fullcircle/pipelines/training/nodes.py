@@ -266,9 +266,8 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
     It carries how raw values are read. Without a profile of its inputs nobody can monitor it, and
     it is made faster; without a report its card says less.
     """
-    training_context = TrainingContext(train_set, problem, training, preparation_report)
     return make_model(
-        training_context,
+        TrainingContext(train_set, problem, training, preparation_report),
         winner,
         selection_set,
         str(as_of),
