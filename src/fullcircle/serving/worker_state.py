@@ -213,6 +213,12 @@ class WorkerState:
             self.refused[number] = str(error)
             _logger.error("version %s is not loaded: %s", number, error)
             return None
+        if loaded.form.schema is None:
+            _logger.info(
+                "version %s carries no input schema: its values are read by their types alone, so "
+                "send them as a run has them, not as the source writes them",
+                number,
+            )
         self.refused.pop(number, None)
         self._known[number] = loaded
         return loaded
