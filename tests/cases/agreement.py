@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -168,18 +168,25 @@ class Learnt:
         Raises:
             DataError: The body cannot be read.
         """
+        return self.prepare(share)(content, kind)
+
+    def prepare(self, share: float = 1.0) -> Callable[[bytes, str], Part]:
+        """Put the endpoint's parts together, and give what asks them for a body."""
         spec = self.spec
         contract = schemas.Contract(
             spec.name, spec.row_id, spec.entity_keys, spec.event_time, [], share
         )
         form = schemas.declare_form(self.model, contract)
-        seat = LoadedModel("1", Predictor(self.model), form)
+        active = ActiveModels({"champion": LoadedModel("1", Predictor(self.model), form)})
         known = form.columns | contract.columns
         reader = BodyReader(self.model.features, known, _LIMITS, form.aliases)
-        body = reader.read(content, kind)
         scorer = Scorer(OnlineFeatures(""), contract, "salt", timedelta(days=9999))
-        [[part]] = scorer.score([body], ["one"], ActiveModels({"champion": seat}), {})
-        return part
+
+        def ask(content: bytes, kind: str) -> Part:
+            [[part]] = scorer.score([reader.read(content, kind)], ["one"], active, {})
+            return part
+
+        return ask
 
     def records(self, rows: list[int]) -> list[dict[str, Any]]:
         """Give rows as the source has them; what is not in one column of it, as the run has it."""
