@@ -160,7 +160,7 @@ def test_progress_bar_shows_only_to_a_person(monkeypatch: Any, circle: Any) -> N
     hook.before_node_run(pipeline.nodes[0])
     hook.after_node_run(pipeline.nodes[0])
     assert progress.tasks[0].completed == 1
-    assert progress.tasks[0].description == pipeline.nodes[0].name
+    assert progress.tasks[0].description == "select_requests"
     hook.on_pipeline_error()
     assert hook._progress is None
     hook.after_pipeline_run()
