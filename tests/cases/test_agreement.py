@@ -1,5 +1,6 @@
 """Batch, stream and endpoint give one raw row one prediction, to the last digit."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.cases.agreement import ROOT, find_disagreements, learn_case, learn_example
 
+from fullcircle.core.models.model import Model
+from fullcircle.core.parsing.raw_schema import RawSchema
 from fullcircle.problems.diabetes.simulator import PatientSimulator
 from fullcircle.problems.nyc_taxi import clean
 from fullcircle.problems.nyc_taxi.simulator import TripSimulator
@@ -112,3 +115,15 @@ def test_an_example_is_read_alike_everywhere(name: str) -> None:
     problem, source = name.split(", ")
     learnt = learn_example(problem, source, EXAMPLES[name]())
     assert find_disagreements(learnt, ROWS) == {}
+
+
+def test_a_model_keeps_its_schema_in_its_description() -> None:
+    """What is written beside a model brings the same schema back, defaults and spellings too."""
+    model = learn_example("telco_churn", "simulated", draw_customers()).model
+    written = json.loads(json.dumps(model.describe()))
+    again = Model.from_description(written, model.estimator, model.example)
+    schema = RawSchema.from_dict(again.raw_schema)
+    assert schema == RawSchema.from_dict(model.raw_schema)
+    assert schema is not None
+    assert schema.columns["senior_citizen"].spellings == {"1": "Yes", "0": "No"}
+    assert schema.columns["total_charges"].default is not None
