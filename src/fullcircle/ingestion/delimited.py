@@ -13,7 +13,7 @@ from fullcircle.ingestion.cells import kind_of
 from fullcircle.ingestion.dialect import find_dialect
 from fullcircle.ingestion.encoding import TextFile, open_text
 from fullcircle.ingestion.fast import find_fast_reader
-from fullcircle.ingestion.layout import Layout, find_layout
+from fullcircle.ingestion.layout import Layout, find_layout, tell_other_headers
 from fullcircle.ingestion.lines import Record, read_records
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import open_bytes
@@ -64,6 +64,7 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
         _refuse_no_header(path, records, layout, options.named)
     _refuse_wide(path, layout.width)
     findings = [*_tell(text, dialect, margin, layout), *text.findings]
+    findings += tell_other_headers(records, layout)
     tally = Tally(str(path))
     names = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
     fast = find_fast_reader(text, dialect, layout, tally, records)
@@ -153,8 +154,8 @@ def _tell(text: TextFile, dialect: Dialect, margin: float, layout: Layout) -> li
         shown = "; ".join(layout.skipped[:3])
         told = f"{len(layout.skipped)} lines before the table were passed over: {shown}"
         found.append(Finding("assumed", "layout", told, "--skip-lines N"))
-    if layout.header_rows == 2:
-        told = "two lines of names were joined into one"
+    if layout.header_rows > 1:
+        told = f"{layout.header_rows} lines of names were joined into one"
         found.append(Finding("assumed", "layout", told))
     if layout.names is None:
         found.append(Finding("assumed", "layout", "no header: columns are named by their place"))

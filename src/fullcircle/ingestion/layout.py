@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from fullcircle.core.survey.findings import Finding
 from fullcircle.ingestion.cells import CellKind, kind_of
 from fullcircle.ingestion.headers import (
     count_filled,
+    holds_no_values,
     is_group_row,
     is_header,
     is_second_header,
@@ -18,6 +20,7 @@ from fullcircle.ingestion.headers import (
 from fullcircle.ingestion.lines import Record
 
 _HEADER_ROWS = 60  # so deep a header is looked for
+_MOST_LEVELS = 4  # rows of one header
 _TOTAL = re.compile(
     r"(?i)\W*(?:grand |sub)?(?:total|totals|sum|summe|gesamt|insgesamt|zwischensumme|average|mean|"
     r"mittelwert|somme|totale|suma|итого|всего|合計|总计|合计)\b.*"
@@ -102,15 +105,34 @@ def find_layout(
             drop_last=_ends_blank(rows[start:body_end], width),
             skipped=_tell(records[:start]),
         )
-    header_rows, names = 1, [cell.strip() for cell in stated]
-    if start and is_group_row(rows[start - 1], names, rows[start + 1 : body_end], width):
+    start, levels = _find_levels(rows[:body_end], start, width, named)
+    names = join_headers(levels)
+    return _fit_header(records, rows, start, len(levels), names, width, footer, body_end)
+
+
+def _find_levels(
+    rows: Sequence[list[str]], start: int, width: int, named: Sequence[str]
+) -> tuple[int, list[list[str]]]:
+    """Return where the header begins, and its rows from the top: groups stand above names."""
+    levels, body = [[cell.strip() for cell in rows[start]]], rows[start + 1 :]
+    while start and len(levels) < _MOST_LEVELS and not named_in(named, levels[0]):
         above = [cell.strip() for cell in rows[start - 1]]
-        names, header_rows, start = join_headers(above, names), 2, start - 1
-    elif start + 2 < body_end and not named_in(named, names):
-        second = [cell.strip() for cell in rows[start + 1]]
-        if is_second_header(names, second, rows[start + 2 : body_end], width):
-            names, header_rows = join_headers(names, second), 2
-    return _fit_header(records, rows, start, header_rows, names, width, footer, body_end)
+        if not is_group_row(above, levels[0], body, width):
+            break
+        start, levels = start - 1, [above, *levels]
+    if len(levels) > 1:
+        return start, levels
+    # The lowest row of names fills the gaps of the first one; rows between them hold no values.
+    for last in range(min(_MOST_LEVELS, len(body)) - 1, 0, -1):
+        if named_in(named, levels[0]):
+            break
+        below = [[cell.strip() for cell in row] for row in body[:last]]
+        rest = body[last:]
+        if is_second_header(levels[0], below[-1], rest, width) and all(
+            len(row) == width and holds_no_values(row, rest) for row in below
+        ):
+            return start, [*levels, *below]
+    return start, levels
 
 
 def _fit_header(
@@ -129,11 +151,14 @@ def _fit_header(
     longer = [row for row in body if len(row) == len(names) + 1]
     row_name = drop_last = False
     if names and body and len(longer) >= _MOSTLY * len(body):
-        drop_last = all(not row[-1].strip() for row in longer)
-        row_name = not drop_last
-        width = len(names) + (1 if row_name else 0)
+        drop_last = all(not row[-1].strip(" \t") for row in longer)
+        # A quoted line break is a value that somebody wrote, though not the name of a row.
+        row_name = not drop_last and any(row[-1].strip() for row in longer)
         if row_name:
             names = ["", *names]
+        elif not drop_last:
+            names = [*names, ""]
+        width = len(names)
     elif len(names) == width + 1 and not names[-1] and width > 1:
         names = names[:-1]
     elif len(names) >= width:
@@ -158,6 +183,29 @@ def _fit_header(
     )
 
 
+def tell_other_headers(records: Sequence[Record], layout: Layout) -> list[Finding]:
+    """Return a finding where a later line repeats names of the header beside other names.
+
+    Such a line begins another table in the same file.
+    """
+    stated = set(filter(None, layout.names or []))
+    if len(stated) < 2 or layout.header_rows != 1:
+        return []
+    for record in records[layout.skip + layout.header_rows :]:
+        cells = [cell.strip() for cell in record.fields if cell.strip()]
+        known = stated.intersection(cells)
+        other = [cell for cell in cells if cell not in stated]
+        if (
+            len(known) >= 2
+            and other
+            and not any(kind_of(cell) in ("number", "moment") for cell in other)
+        ):
+            told = f"line {record.line} names other columns: {', '.join(cells)[:60]}"
+            do = "the file seems to hold several tables; give each as a file of its own"
+            return [Finding("danger", "layout", told, do)]
+    return []
+
+
 def _tell(records: Sequence[Record]) -> list[str]:
     return [" ".join(each.text.split())[:60] for each in records]
 
@@ -178,7 +226,8 @@ def _find_start(
     for place in near:
         if header is not False and named_in(named, rows[place]):
             return place
-    usual = sorted(count_filled(row) for row in rows if len(row) >= width - 1) or [0]
+    filled = (count_filled(row) for row in rows if len(row) >= width - 1)
+    usual = sorted(filter(None, filled)) or [0]
     full = usual[len(usual) // 2]
     if width < 2:
         return 0
