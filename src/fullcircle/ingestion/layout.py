@@ -264,7 +264,9 @@ def _is_units(row: Sequence[str], kinds: Sequence[CellKind], width: int) -> bool
         row[place].strip() for place, kind in enumerate(kinds) if kind in ("number", "moment")
     ]
     known = [cell for cell in numbers if cell]
-    if len(known) < 2 or len(known) < len(numbers) / 2:
+    # A row that holds nothing but texts where numbers stand is none of the table's.
+    alone = len(known) == count_filled(row)
+    if not known or (not alone and (len(known) < 2 or len(known) < len(numbers) / 2)):
         return False
     texts = [cell for cell in known if kind_of(cell) not in ("number", "moment", "mark")]
     return len(texts) == len(known) and all(len(cell) <= 16 for cell in known)
