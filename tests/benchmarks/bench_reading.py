@@ -1,4 +1,4 @@
-"""Reading text as people have it: the Pollock benchmark.
+"""Reading text as people have it: the Pollock benchmark, and tables written in random ways.
 
 Pollock (Vitagliano et al., VLDB 2023) holds real and polluted files, their clean versions and its
 own measures; fetch it beside the project (github HPI-Information-Systems/Pollock), it is not part
@@ -6,14 +6,17 @@ of it. Each system reads by itself, told nothing of a file. A refusal scores not
 
     pip install clevercsv price-parser multiset joblib chardet python-dateutil
     python tests/benchmarks/bench_reading.py pollock --folder path/to/Pollock
+    python tests/benchmarks/bench_reading.py tables --count 10000
 """
 
 import argparse
 import csv
 import importlib
 import json
+import random
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -160,6 +163,28 @@ def main_pollock(options: argparse.Namespace) -> None:
             frame.to_csv(options.out / f"pollock_{dataset}.csv", index=False)
 
 
+def read_random_table(seed: int) -> tuple[int, str, str]:
+    """Draw, write and read one table; return its seed, how that ended, and what was said."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ingestion"))
+    tables, back = map(importlib.import_module, ("random_tables", "reading_back"))
+    with tempfile.TemporaryDirectory() as folder:
+        written = tables.draw_table(random.Random(seed))  # noqa: S311
+        outcome = back.read_back(written, Path(folder) / "table.csv")
+    return seed, outcome.end, outcome.said
+
+
+def main_tables(options: argparse.Namespace) -> None:
+    """Print how reading random tables ended, and each that was neither equal nor asked about."""
+    seeds = range(options.first, options.first + options.count)
+    ends: Counter[str] = Counter()
+    with ProcessPoolExecutor(2) as pool:
+        for seed, end, said in pool.map(read_random_table, seeds, chunksize=8):
+            ends[end] += 1
+            if end not in ("equal", "asked"):
+                print(f"{seed} {end}: {said[:200]!r}", flush=True)
+    print(f"{ends.total():,} tables: {dict(ends)}")
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -171,6 +196,10 @@ def main() -> None:
     pollock.add_argument("--every", type=int, default=1, help="only each n-th file")
     pollock.add_argument("--out", type=Path, help="a folder for the scores of each file")
     pollock.set_defaults(run=main_pollock)
+    tables = commands.add_parser("tables")
+    tables.add_argument("--count", type=int, default=10_000)
+    tables.add_argument("--first", type=int, default=0, help="the first seed")
+    tables.set_defaults(run=main_tables)
     options = parser.parse_args()
     options.run(options)
 

@@ -40,7 +40,13 @@ def read_back(written: Written, path: Path) -> Outcome:
     guess, or a class of words that it left open.
     """
     path.write_bytes(written.content)
-    wishes = Wishes(name="table", target=written.target, no_key=True, today=date(2025, 1, 1))
+    wishes = Wishes(
+        name="table",
+        target=written.target,
+        no_key=True,
+        snapshot=True,
+        today=date(2025, 1, 1),
+    )
     try:
         read = read_typed_rows(str(path), wishes, ReadOptions(), _ask)
     except _AskedError as error:

@@ -114,6 +114,8 @@ def _find_levels(
     rows: Sequence[list[str]], start: int, width: int, named: Sequence[str]
 ) -> tuple[int, list[list[str]]]:
     """Return where the header begins, and its rows from the top: groups stand above names."""
+    if start >= len(rows):
+        return start, [[]]
     levels, body = [[cell.strip() for cell in rows[start]]], rows[start + 1 :]
     while start and len(levels) < _MOST_LEVELS and not named_in(named, levels[0]):
         above = [cell.strip() for cell in rows[start - 1]]
