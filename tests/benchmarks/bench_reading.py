@@ -165,8 +165,9 @@ def main_pollock(options: argparse.Namespace) -> None:
 
 def read_random_table(seed: int) -> tuple[int, str, str]:
     """Draw, write and read one table; return its seed, how that ended, and what was said."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ingestion"))
-    tables, back = map(importlib.import_module, ("random_tables", "reading_back"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    tables = importlib.import_module("tests.ingestion.random_tables")
+    back = importlib.import_module("tests.ingestion.reading_back")
     with tempfile.TemporaryDirectory() as folder:
         written = tables.draw_table(random.Random(seed))  # noqa: S311
         outcome = back.read_back(written, Path(folder) / "table.csv")

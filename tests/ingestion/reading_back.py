@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
-from random_tables import Column, Value, Written
+from tests.ingestion.random_tables import Column, Value, Written
 
 from fullcircle.commands.typed_rows import TypedRows, read_typed_rows
 from fullcircle.core.errors import FullCircleError

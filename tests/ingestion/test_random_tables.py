@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from random_tables import draw_table
-from reading_back import read_back
+from tests.ingestion.random_tables import draw_table
+from tests.ingestion.reading_back import read_back
 
 
 @settings(
