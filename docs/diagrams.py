@@ -9,7 +9,7 @@ from pathlib import Path
 from kedro.pipeline import Pipeline
 
 from fullcircle import pipelines as package
-from fullcircle.quiet import quiet_libraries
+from fullcircle.log_config import quiet_libraries
 
 quiet_libraries()
 ROOT = Path(__file__).parents[1]

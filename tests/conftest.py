@@ -26,7 +26,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import Phase, settings
 
-from fullcircle.quiet import quiet_libraries
+from fullcircle.log_config import quiet_libraries
 
 quiet_libraries()
 
@@ -87,7 +87,7 @@ class Project:
 
     def command(self, *arguments: str) -> Result:
         """Run ``kedro run`` with arguments, as a terminal would."""
-        from fullcircle.cli import run
+        from fullcircle.cli.main import run
 
         before = Path.cwd()
         os.chdir(self.path)
@@ -134,7 +134,7 @@ def make_project(path: Path, *, simulation: str | None = SMALL_SIMULATION) -> Pr
 @cache
 def find_removed_examples(file: Path) -> list[str]:
     """Name the examples that a test file needs and that ``kedro problem remove`` took away."""
-    from fullcircle.switches import list_problems
+    from fullcircle.config_resolvers import list_problems
 
     text = file.read_text("utf-8")
     makes_one = "make(" in text and "simulation=None" not in text
@@ -248,7 +248,7 @@ def _configuration_is_resolved_once() -> Iterator[None]:
 
 def describe_surroundings(loader: Any, texts: list[tuple[str, bytes]]) -> list[Any]:
     """Give all that a configuration depends on beside its files, of which it names variables."""
-    from fullcircle.switches import list_problems, list_sources
+    from fullcircle.config_resolvers import list_problems, list_sources
 
     text = b"".join(content for _, content in texts)
     variables = {n: v for n, v in os.environ.items() if n.encode() in text}
@@ -286,12 +286,12 @@ def _settings_are_found_quickly() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _latency_is_measured_briefly() -> Iterator[None]:
     """Call a registered model a few times only, wherever its latency is but one fact of many."""
+    from fullcircle.backtest import model_store
     from fullcircle.datasets import model_probe_dataset
-    from fullcircle.replay import models
 
     briefly = partial(model_probe_dataset.measure_latency, rounds=1, calls=5)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (model_probe_dataset, models):
+        for module in (model_probe_dataset, model_store):
             patch.setattr(module, "measure_latency", briefly)
         yield
 
@@ -313,7 +313,7 @@ def _no_address_from_another_test() -> Iterator[None]:
 
 def copy_project(project: Project, path: Path) -> Project:
     """Copy a project whole, as ``kedro relocate`` makes one of it that means its own folder."""
-    from fullcircle.registry.relocation import relocate
+    from fullcircle.tracking.registry.relocation import relocate
 
     shutil.copytree(project.path, path)
     relocate(path / "mlflow.db", project.path, path)

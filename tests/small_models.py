@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import FeatureLookup
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
 

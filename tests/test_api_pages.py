@@ -72,7 +72,7 @@ def test_pages_are_made_of_docstrings(tmp_path: Path) -> None:
     pdoc.pdoc("fullcircle.core", "fullcircle.api", output_directory=tmp_path)
     pages = {path.stem: path.read_text("utf-8") for path in tmp_path.glob("fullcircle/core/*.html")}
     rooms = [module.name for module in pkgutil.iter_modules(fullcircle.core.__path__)]
-    assert len(rooms) > 20
+    assert len(rooms) > 15
     for room in rooms:
         said = inspect.getdoc(import_module(f"fullcircle.core.{room}")) or ""
         assert html.escape(said.partition("\n")[0][:20]) in pages[room]

@@ -26,23 +26,23 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Where a command is run whole by another test, with the same words or with a folder of the test's.
 ELSEWHERE = {
-    "alerts test": "tests/commands/test_alerts.py",
-    "automl": "tests/commands/test_automl.py",
+    "alerts test": "tests/cli/test_alerts.py",
+    "automl": "tests/cli/test_automl.py",
     "endpoint compare": "tests/serving/test_server.py",
     "endpoint costs": "tests/serving/test_clients.py",
     "endpoint status": "tests/serving/test_server.py",
     "endpoint traffic": "tests/serving/test_server.py",
-    "features publish": "tests/commands/test_features.py",
-    "model adopt": "tests/registry/test_adoption.py",
-    "model copy": "tests/commands/test_model_acts.py",
-    "model reproduce": "tests/test_reproduce.py",
-    "new": "tests/commands/test_rename.py",
+    "features publish": "tests/cli/test_features.py",
+    "model adopt": "tests/tracking/registry/test_adoption.py",
+    "model copy": "tests/cli/test_model_acts.py",
+    "model reproduce": "tests/test_reproduction.py",
+    "new": "tests/cli/test_rename.py",
     "package": "tests/test_package.py",
-    "problem": "tests/commands/test_problem.py",
-    "rename": "tests/commands/test_rename.py",
-    "replay": "tests/replay/test_replay.py",
-    "retrain": "tests/commands/test_retrain.py",
-    "schedule run": "tests/commands/test_jobs.py",
+    "problem": "tests/cli/test_problem.py",
+    "rename": "tests/cli/test_rename.py",
+    "replay": "tests/backtest/test_replay.py",
+    "retrain": "tests/cli/test_retrain.py",
+    "schedule run": "tests/cli/test_jobs.py",
     "serve": "tests/serving/test_server.py",
     "stream": "tests/streaming/test_command.py",
 }
@@ -268,11 +268,11 @@ def test_absent_package_is_one_line(
     monkeypatch: pytest.MonkeyPatch, words: str, absent: str, wanted: str
 ) -> None:
     """Where the package of a command is absent, one line says what to install."""
-    from fullcircle.commands import extras
+    from fullcircle.cli import extras
 
     there = extras.find_spec
     monkeypatch.setattr(extras, "find_spec", lambda n: None if n == absent else there(n))
-    from fullcircle.cli import cli
+    from fullcircle.cli.main import cli
 
     result = CliRunner().invoke(cli, shlex.split(words), obj=None)
     assert result.exit_code == 1
@@ -281,7 +281,7 @@ def test_absent_package_is_one_line(
 
 def test_a_command_of_an_absent_package_stands_in() -> None:
     """A command whose package is absent is one line as well, not an unknown command."""
-    from fullcircle.commands.extras import find_absent
+    from fullcircle.cli.extras import find_absent
 
     assert find_absent({"viz": ("viz", "sys")}) == {}
     [command] = find_absent({"viz": ("viz", "no_such_module")}).values()

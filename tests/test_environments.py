@@ -12,8 +12,8 @@ from kedro.config import OmegaConfigLoader
 from mlflow import MlflowClient
 from tests.conftest import SMALL_SIMULATION, Project
 
-from fullcircle.commands.features import features
-from fullcircle.commands.project import open_project
+from fullcircle.cli.features import features
+from fullcircle.cli.project import open_project
 from fullcircle.hooks.addresses import hide_password, settle_addresses
 from fullcircle.settings import CONFIG_LOADER_ARGS
 

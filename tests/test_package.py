@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from kedro.framework.startup import ProjectMetadata
 from tests.conftest import ADDRESSES, ROOT, SMALL_SIMULATION, SWITCHES
 
-from fullcircle.commands.package import _refuse_secrets, package
+from fullcircle.cli.package import _refuse_secrets, package
 from fullcircle.core.errors import ConfigurationError
 
 SECRET = "not-for-the-archive"  # noqa: S105 - made up

@@ -91,13 +91,13 @@ def test_the_endpoint_looks_up_what_batch_found(real: Any) -> None:
     from kedro.framework.session import KedroSession
     from tests.serving.stage import Client
 
-    from fullcircle.online.publish import publish_table
-    from fullcircle.online.store import open_store
     from fullcircle.serving.collector import Collector
-    from fullcircle.serving.fetching import Fetcher
-    from fullcircle.serving.folder import read_json
-    from fullcircle.serving.opening import set_up
+    from fullcircle.serving.model_files import Fetcher
+    from fullcircle.serving.runtime_dir import read_json
+    from fullcircle.serving.setup import set_up
     from fullcircle.serving.worker import build_endpoint
+    from fullcircle.storage.online.publish import publish_table
+    from fullcircle.storage.online.store import open_store
 
     with KedroSession.create(real.path) as session:
         context = session.load_context()

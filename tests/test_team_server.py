@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from mlflow import MlflowClient
 from tests.servers import DATABASE_PASSWORD, PAGE, Server, start_mlflow, start_postgres
 
-from fullcircle.commands.model import model
-from fullcircle.registry.actors import identify_actor
-from fullcircle.registry.acts import Registry
+from fullcircle.cli.model import model
+from fullcircle.tracking.registry.actors import identify_actor
+from fullcircle.tracking.registry.operations import Registry
 
 MODEL = "fullcircle.telco_churn.simulated_model"
 QUICK = "training: {candidates: [baseline, logistic_regression], search: {trials: 0}}\n"
@@ -209,7 +209,7 @@ def test_password_may_come_from_local_secrets(
     ada: Team, monkeypatch: pytest.MonkeyPatch, new_project: Any, env: str | None
 ) -> None:
     """User and password may stand in conf/local/credentials.yml, whichever environment runs."""
-    from fullcircle.commands.project import open_project
+    from fullcircle.cli.project import open_project
 
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "nobody")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "none")

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fullcircle.explain import explain_error
+from fullcircle.error_messages import explain_error
 
 ROOT = Path(__file__).resolve().parents[1]
 # What `kedro run` and the commands beside it import; the endpoint is for Linux and macOS.
@@ -12,7 +12,8 @@ IMPORTED = """
 import builtins, importlib, pkgutil
 
 POSIX = {"fcntl", "resource", "pwd", "grp", "termios", "pty", "tty", "crypt", "uvloop"}
-BRANCHES = {"fullcircle.locks"}  # which asks sys.platform first, and takes msvcrt on Windows
+# Asks sys.platform first, and takes msvcrt on Windows.
+BRANCHES = {"fullcircle.storage.locks"}
 real = builtins.__import__
 
 def guarded(name, globals=None, locals=None, fromlist=(), level=0):

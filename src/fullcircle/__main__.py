@@ -22,7 +22,7 @@ def main(*given: str) -> Any:
 
     from kedro.framework.project import configure_project
 
-    from fullcircle.cli import cli, run
+    from fullcircle.cli.main import cli, run
 
     configure_project(Path(__file__).parent.name)
     command = cli if words and words[0] in cli.commands else run

@@ -11,11 +11,11 @@ import pandas as pd
 
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.core.features.point_in_time import KeyedTable, join_features
+from fullcircle.core.models.model import Model
 from fullcircle.core.profile import PREDICTION
-from fullcircle.registry.addresses import find_version
-from fullcircle.registry.storage import read_model
+from fullcircle.tracking.registry.lookup import find_version
+from fullcircle.tracking.registry.model_files import read_model
 
 _ORDER = "__order"
 

@@ -1,9 +1,15 @@
 """Project settings that Kedro reads at start."""
 
-from fullcircle.quiet import quiet_libraries
+from fullcircle.log_config import quiet_libraries
 
 quiet_libraries()
 
+from fullcircle.config_resolvers import (  # noqa: E402
+    list_problems,
+    read_source,
+    read_switch,
+    read_variable,
+)
 from fullcircle.configuration import CheckedConfigLoader  # noqa: E402
 from fullcircle.hooks import (  # noqa: E402
     EngineHook,
@@ -14,12 +20,6 @@ from fullcircle.hooks import (  # noqa: E402
     SettingsHook,
     SummaryHook,
     TrackingHook,
-)
-from fullcircle.switches import (  # noqa: E402
-    list_problems,
-    read_source,
-    read_switch,
-    read_variable,
 )
 
 _timer = RunTimer()

@@ -46,10 +46,10 @@ def prepare(folder: Path, workers: int) -> tuple[dict[str, Any], list[dict[str, 
     """Set two endpoints up beside the project's own; gives their folders and rows to send."""
     from kedro.framework.startup import bootstrap_project
 
-    from fullcircle.commands.project import open_project
-    from fullcircle.serving.folder import EndpointFolder, write_json
-    from fullcircle.serving.opening import set_up
+    from fullcircle.cli.project import open_project
     from fullcircle.serving.plan import read_plan
+    from fullcircle.serving.runtime_dir import EndpointFolder, write_json
+    from fullcircle.serving.setup import set_up
 
     bootstrap_project(Path.cwd())
     context = open_project()
@@ -105,7 +105,7 @@ def ask(url: str, connections: int, seconds: float, body: Path) -> dict[str, flo
 
 def find_address(endpoint: Any) -> str | None:
     """The endpoint's address, once it is known."""
-    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.runtime_dir import read_json
 
     said = read_json(endpoint.status)
     return said["address"] if said else None
@@ -165,7 +165,7 @@ def draw(found: dict[int, dict[str, dict[str, float]]], picture: str) -> None:
 @contextmanager
 def serve_by_mlflow(endpoint: Any) -> Iterator[str]:
     """Serve the champion by ``mlflow models serve`` with two workers."""
-    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.runtime_dir import read_json
 
     plan = read_json(endpoint.plan)
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
@@ -204,8 +204,8 @@ def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) ->
     """Print where a request's time goes, of several that are scored together, without HTTP."""
     from fullcircle.serving.answers import describe_parts, tell_part
     from fullcircle.serving.bodies import BodyReader
-    from fullcircle.serving.folder import read_json
-    from fullcircle.serving.room import Room
+    from fullcircle.serving.runtime_dir import read_json
+    from fullcircle.serving.worker_state import Room
 
     room = Room(endpoint, read_json(endpoint.plan), 0)
     asyncio.run(room.load())

@@ -15,7 +15,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from tests.conftest import make_project
 
-from fullcircle.commands.maintain import format_bytes, maintain
+from fullcircle.cli.maintain import format_bytes, maintain
 from fullcircle.maintenance.steps import measure_files
 
 FIRST = date(2025, 1, 1)

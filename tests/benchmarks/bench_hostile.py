@@ -72,7 +72,7 @@ def attack_aside(where: tuple[str, int], given: argparse.Namespace, requests: in
 
 def measure_workers(endpoint: Any) -> dict[int, float]:
     """Megabytes by worker's process."""
-    from fullcircle.serving.folder import read_json
+    from fullcircle.serving.runtime_dir import read_json
 
     pids = [int(worker["pid"]) for worker in read_json(endpoint.status)["workers"]]
     return {pid: psutil.Process(pid).memory_info().rss / 2**20 for pid in pids}

@@ -21,7 +21,7 @@ import pyarrow.parquet
 from deltalake import DeltaTable, write_deltalake
 
 from fullcircle.datasets import FeatureTableDataset
-from fullcircle.datasets.engine import connect
+from fullcircle.engines.engine import connect
 
 FEATURES = 10
 

@@ -75,7 +75,7 @@ def connect(folder: Path, memory_limit: str | None) -> Any:
 def join_ours(folder: Path, memory_limit: str | None, known_time: str | None = None) -> Batches:
     """Join as the project does."""
     from fullcircle.core.contract import FeatureLookup, FeatureTable
-    from fullcircle.core.point_in_time import KeyedTable, join_features
+    from fullcircle.core.features.point_in_time import KeyedTable, join_features
 
     connection = connect(folder, memory_limit)
     declared = FeatureTable(keys=["customer"], event_time="described_at", known_time=known_time)
@@ -166,7 +166,7 @@ OTHERS = ("polars", "pandas")
 
 def measure(name: str, folder: Path, memory_limit: str | None) -> dict[str, float]:
     """Join once in this process; importing the libraries is not counted."""
-    own = ("ibis.backends.duckdb", "fullcircle.core.point_in_time")
+    own = ("ibis.backends.duckdb", "fullcircle.core.features.point_in_time")
     for library in (name,) if name in OTHERS else own:
         importlib.import_module(library)
     start, rows, found, total = time.perf_counter(), 0, 0, 0.0

@@ -34,8 +34,8 @@ from sklearn.preprocessing import OneHotEncoder
 from xgboost import XGBClassifier
 
 from fullcircle.core.contract import FeatureLookup, ProblemSpec
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.planning import ScoringSettings, plan_days
 from fullcircle.core.scoring.predictor import Predictor

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from fullcircle.core.survey import Finding
 from fullcircle.ingestion import ReadOptions, copy_table, open_source
+from fullcircle.ingestion.inference import Finding
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases"
 

@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from fullcircle import problems
-from fullcircle.commands.problem import problem as command
+from fullcircle.cli.problem import problem as command
 from fullcircle.core.errors import GateRefusedError
 
 Case = Callable[[str], Path]

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from tests.cases.case_files import read_case
 
-from fullcircle.core.rejection import SOURCE_ROW
-from fullcircle.core.survey import Proposal, Wishes, propose_problem
+from fullcircle.core.validation.row_validation import SOURCE_ROW
+from fullcircle.ingestion.inference import Proposal, Wishes, propose_problem
 
 
 def look(

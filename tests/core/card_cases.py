@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fullcircle.core.contract import FeatureLookup
-from fullcircle.core.model import Model, Registration
+from fullcircle.core.models.model import Model, Registration
 
 
 def estimate(value: float, reach: float = 0.02, confidence: float = 0.95) -> dict[str, float]:

@@ -8,12 +8,12 @@ import pandas as pd
 from scipy.stats import norm
 
 from fullcircle.core.contract import FeatureLookup, ProblemSpec
-from fullcircle.core.edge_cases import CASES
 from fullcircle.core.gate import Decision, Evidence, GateSettings
 from fullcircle.core.metrics import Vector
-from fullcircle.core.model import Model, Registration
-from fullcircle.core.splits import describe_split
+from fullcircle.core.models.edge_cases import CASES
+from fullcircle.core.models.model import Model, Registration
 from fullcircle.core.training.estimators import as_inputs
+from fullcircle.core.training_data.splits import describe_split
 
 ROWS = 600
 SETTINGS = GateSettings(min_rows=100, bootstrap_resamples=100, confidence=0.95, seed=1)

@@ -12,7 +12,6 @@ import plotly.graph_objects as go
 import pytest
 from tests.core.approval import hold, hold_figure, hold_value
 from tests.core.card_cases import CALIBRATION, MODEL, decision, model_with, slice_of
-from tests.core.survey.test_proposal import ROWS, propose, table
 from tests.core.test_dashboard import DRIFT, PERFORMANCE, REFERENCE, SCORE, SERVICE, draw
 from tests.core.test_figures import (
     make_leaderboard,
@@ -21,9 +20,10 @@ from tests.core.test_figures import (
     make_trials,
     predict,
 )
+from tests.ingestion.inference.test_proposal import ROWS, propose, table
 
-from fullcircle.core.card import write_card, write_card_page
-from fullcircle.core.figures import (
+from fullcircle.core.backtest.summary import tell_story
+from fullcircle.reporting.figures import (
     evaluation_figures,
     hyperparameter_importance_figure,
     importance_figure,
@@ -35,8 +35,8 @@ from fullcircle.core.figures import (
     shap_figure,
     slices_figure,
 )
-from fullcircle.core.replay.figures import draw_replay
-from fullcircle.core.replay.story import tell_story
+from fullcircle.reporting.figures.backtest import draw_replay
+from fullcircle.reporting.model_card import write_card, write_card_page
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
@@ -331,5 +331,5 @@ def test_what_a_survey_proposes() -> None:
     """Contract, reading, key, time, what is left out and what is said of tables of every kind."""
     for name, proposal in look_at_tables():
         parts = {**asdict(proposal), "spec": proposal.spec.model_dump(mode="json")}
-        del parts["columns"]  # what the page draws: tests/core/survey/test_page.py
+        del parts["columns"]  # what the page draws: tests/ingestion/inference/test_page.py
         hold_value(f"survey_{name}", parts)

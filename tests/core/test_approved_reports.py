@@ -18,7 +18,6 @@ from tests.core.gate_cases import SETTINGS, clear_case, probed, snapshot_case, t
 from tests.core.test_alerts import HELD, QUIET, SCORED, alarm, problem
 
 from fullcircle.core.alerts import AlertSettings, decide, find_conditions, write_message
-from fullcircle.core.comparison import compare_arms, compare_pairs
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.drift import check_versions
 from fullcircle.core.evaluation.calibration import choose_calibration
@@ -26,9 +25,10 @@ from fullcircle.core.evaluation.reliability import check_calibration
 from fullcircle.core.evaluation.slices import SliceSettings, measure_gaps, score_slices
 from fullcircle.core.gate import decide_promotion
 from fullcircle.core.performance import ValueTable, measure_performance
+from fullcircle.core.performance.sequential_test import compare_arms, compare_pairs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.profile import take_profile
-from fullcircle.core.statistics import describe_columns
+from fullcircle.core.profile.table_statistics import describe_columns
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.estimators import as_inputs
 

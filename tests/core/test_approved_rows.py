@@ -12,28 +12,32 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from tests.core.approval import hold, hold_value, plain
-from tests.core.evaluation.test_assessment import draw
 from tests.core.scoring import cases
-from tests.core.survey import test_checks as checking
+from tests.core.training.test_assessment import draw
+from tests.ingestion.inference import test_checks as checking
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation.attributions import attribute_rows, shap_values
 from fullcircle.core.preparation import diagnose_columns
-from fullcircle.core.rejection import IntakeSettings, stop_if_too_many, summarise_intake
 from fullcircle.core.scoring.records import Bounds, RecordForm, declare_form, judge_records
 from fullcircle.core.scoring.reporting import summarise_scoring
 from fullcircle.core.scoring.stream import score_days
 from fullcircle.core.scoring.values import MOMENT, as_column, read_values
-from fullcircle.core.splits import split_rows
+from fullcircle.core.training.challenger import make_model, settle_winner
+from fullcircle.core.training.context import Workshop, name_finalists
 from fullcircle.core.training.estimators import as_inputs
 from fullcircle.core.training.finalists import choose_finalists, find_winner
 from fullcircle.core.training.folds import make_folds
-from fullcircle.core.training.recipes import Recipe
+from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
-from fullcircle.core.training.trials import Trial
-from fullcircle.core.training.winner import make_model, settle_winner
-from fullcircle.core.training.workshop import Workshop, name_finalists
+from fullcircle.core.training.trial_store import Trial
+from fullcircle.core.training_data.splits import split_rows
+from fullcircle.core.validation.row_validation import (
+    IntakeSettings,
+    stop_if_too_many,
+    summarise_intake,
+)
 
 Make = Callable[..., ProblemSpec]
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -5,7 +5,14 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullcircle.core.audit import Entry, Kept, find_faults, follow_role, last_moves, newest_seals
+from fullcircle.core.audit_log.chain import (
+    Entry,
+    Kept,
+    find_faults,
+    follow_role,
+    last_moves,
+    newest_seals,
+)
 
 ALIASES = ["champion", "challenger", "shadow"]
 MOVES = st.lists(

@@ -16,12 +16,12 @@ from tests.core.card_cases import (
     slice_of,
 )
 
-from fullcircle.core.card import describe_model, write_card, write_card_page
-from fullcircle.core.card.limits import describe_limits
-from fullcircle.core.card.parts import Bullets, Range, Table, draw
-from fullcircle.core.card.verdict import Verdict
 from fullcircle.core.contract import FeatureLookup
-from fullcircle.core.model import Model, Registration
+from fullcircle.core.models.model import Model, Registration
+from fullcircle.reporting.model_card import describe_model, write_card, write_card_page
+from fullcircle.reporting.model_card.limits import describe_limits
+from fullcircle.reporting.model_card.parts import Bullets, Range, Table, draw
+from fullcircle.reporting.model_card.verdict import Verdict
 
 CARD = write_card(MODEL, decision(promote=True, incumbent="full.shop.model v2"))
 

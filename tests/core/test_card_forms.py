@@ -9,8 +9,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from tests.core.card_cases import MODEL, PROBLEM, REPORT, decision, model_with, slice_of
 
-from fullcircle.core.card import as_markdown, as_page, write_card, write_card_page
-from fullcircle.core.card.parts import (
+from fullcircle.core.contract import FeatureLookup
+from fullcircle.core.models.model import Model, Registration
+from fullcircle.reporting.model_card import as_markdown, as_page, write_card, write_card_page
+from fullcircle.reporting.model_card.parts import (
     Bullets,
     Card,
     Commands,
@@ -22,8 +24,6 @@ from fullcircle.core.card.parts import (
     Section,
     Table,
 )
-from fullcircle.core.contract import FeatureLookup
-from fullcircle.core.model import Model, Registration
 
 EVIL = (
     "1. a|b\n\n# <script>alert(1)</script> <b> [x](javascript:f) ![i](j) [d]: http://e "
@@ -111,7 +111,7 @@ KINDS = ("heading", "bullet_list", "blockquote")
 
 
 def sections_of(model: Model) -> list[list[Any]]:
-    from fullcircle.core.card import describe_model
+    from fullcircle.reporting.model_card import describe_model
 
     return [section.blocks for section in describe_model(model, evil_decision()).sections]
 

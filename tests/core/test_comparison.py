@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_ind
 
-from fullcircle.core.comparison import compare_arms, compare_pairs, sequence_half_width
+from fullcircle.core.performance.sequential_test import (
+    compare_arms,
+    compare_pairs,
+    sequence_half_width,
+)
 
 LOOKS = range(100, 2001, 100)
 

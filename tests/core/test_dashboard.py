@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from fullcircle.core.dashboard import draw_dashboard
-from fullcircle.core.dashboard.charts import chart_latency, chart_performance, chart_volume
-from fullcircle.core.figures import drift_figure, monitoring_figures
+from fullcircle.reporting.dashboard import draw_dashboard
+from fullcircle.reporting.dashboard.charts import chart_latency, chart_performance, chart_volume
+from fullcircle.reporting.figures import drift_figure, monitoring_figures
 
 DRIFT: dict[str, Any] = {
     "as_of": "2024-06-01",

@@ -8,22 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from fullcircle.core.drift.chance import (
-    Difference,
-    chance_of,
-    chance_of_more,
-    compare,
-    smallest_seen,
-)
+from fullcircle.core.drift.column_tests import Evidence
 from fullcircle.core.drift.decision import adjust, find_alarms
-from fullcircle.core.drift.evidence import Evidence
-from fullcircle.core.drift.variation import (
+from fullcircle.core.drift.past_variation import (
     INDEPENDENT,
     Variation,
     estimate_variations,
     look_back,
     moderate,
     pool_variations,
+)
+from fullcircle.core.drift.significance import (
+    Difference,
+    chance_of,
+    chance_of_more,
+    compare,
+    smallest_seen,
 )
 
 large = st.lists(st.integers(50, 500), min_size=4, max_size=4)

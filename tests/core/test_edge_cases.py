@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.small_models import make_model
 
-from fullcircle.core.edge_cases import (
+from fullcircle.core.models.edge_cases import (
     CASES,
     find_edge_faults,
     make_edge_cases,

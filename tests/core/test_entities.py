@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullcircle.core.contract import Task
-from fullcircle.core.entities import find_entities, measure_repetition
+from fullcircle.core.validation.entities import find_entities, measure_repetition
 
 
 def deal(seed: int, entities: int, rows_each: int, task: Task, fixed: float) -> Any:

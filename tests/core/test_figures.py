@@ -12,7 +12,8 @@ import pytest
 from scipy.special import expit
 
 from fullcircle.core.evaluation.reliability import check_calibration
-from fullcircle.core.figures import (
+from fullcircle.core.metrics import roc_auc
+from fullcircle.reporting.figures import (
     calibration_figure,
     confusion_figure,
     evaluation_figures,
@@ -29,7 +30,6 @@ from fullcircle.core.figures import (
     shap_figure,
     slices_figure,
 )
-from fullcircle.core.metrics import roc_auc
 
 MANY = 100_000
 Predictions = tuple[np.ndarray, np.ndarray, np.ndarray | None]

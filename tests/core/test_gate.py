@@ -28,11 +28,11 @@ from tests.core.gate_cases import (
     taught,
 )
 
-from fullcircle.core.edge_cases import CASES
 from fullcircle.core.gate import Evidence, GateSettings, RolledBack, decide_promotion
-from fullcircle.core.gate.case import Case
+from fullcircle.core.gate.context import Case
 from fullcircle.core.metrics import METRICS
-from fullcircle.core.splits import describe_split
+from fullcircle.core.models.edge_cases import CASES
+from fullcircle.core.training_data.splits import describe_split
 
 NAN, INF = float("nan"), float("inf")
 FIRST_MODEL = [

@@ -24,7 +24,7 @@ from fullcircle.core.metrics import (
 )
 from fullcircle.core.metrics.decisions import score_recall, score_specificity
 from fullcircle.core.retraining import RetrainingSettings
-from fullcircle.datasets.runs import find_direction
+from fullcircle.tracking.runs import find_direction
 
 Make = Callable[..., ProblemSpec]
 

@@ -9,7 +9,7 @@ import pytest
 
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.errors import ModelError
-from fullcircle.core.model import Model, Registration
+from fullcircle.core.models.model import Model, Registration
 
 
 class Echo:

@@ -14,18 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.gate_cases import INTAKE, probe_of
 
-from fullcircle.core import notebook_code as code
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.gate import GateSettings
-from fullcircle.core.model import Registration
-from fullcircle.core.notebook import NotebookFacts, write_notebook
+from fullcircle.core.models.model import Registration
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.estimators import as_inputs, predict
-from fullcircle.core.training.recipes import Recipe
+from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.datasets import DeltaTableDataset
 from fullcircle.pipelines.registry.nodes import judge_challenger
 from fullcircle.pipelines.training import nodes
+from fullcircle.reporting import notebook_code as code
+from fullcircle.reporting.notebook import NotebookFacts, write_notebook
 
 SETS = ("train_set", "selection_set", "gate_set")
 NAME = "a.b.model v3"

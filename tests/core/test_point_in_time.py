@@ -37,10 +37,10 @@ from tests.core.point_in_time_cases import (
     usage_lookup,
 )
 
-from fullcircle.core import point_in_time
 from fullcircle.core.contract import Clock, FeatureLookup, ProblemSpec
 from fullcircle.core.errors import DataError
-from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.core.features import point_in_time
+from fullcircle.core.features.point_in_time import KeyedTable, join_features
 from fullcircle.pipelines.feature_store.nodes import build_training_set
 
 EVENTS = SPINE.append(pa.field("returned", pa.int64())).append(pa.field("returned_known_at", TIME))

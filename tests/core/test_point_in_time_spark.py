@@ -27,7 +27,7 @@ from tests.core.point_in_time_cases import (
 )
 from tests.spark_session import open_session, open_sockets
 
-from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.core.features.point_in_time import KeyedTable, join_features
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from fullcircle.core.retraining import (
     note_retraining,
     note_window,
 )
-from fullcircle.core.retraining.acts import known_by
+from fullcircle.core.retraining.ledger import known_by
 
 TRAINED = datetime(2024, 1, 1, tzinfo=UTC)
 PROMISED = {"value": 0.80, "low": 0.78, "high": 0.82, "confidence": 0.95}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullcircle.core.errors import DataError
-from fullcircle.core.sampling import SampleSettings, choose_sample, keep_sample
+from fullcircle.core.training_data.sampling import SampleSettings, choose_sample, keep_sample
 from fullcircle.hooks.summary import tell_training_rows
 
 

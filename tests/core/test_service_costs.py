@@ -10,7 +10,7 @@ from tests.core.test_service import AS_OF, SETTINGS, requests
 
 from fullcircle.core.contract import Clock
 from fullcircle.core.service import Uptime, measure_costs, measure_service
-from fullcircle.serving.folder import EndpointFolder, read_json
+from fullcircle.serving.runtime_dir import EndpointFolder, read_json
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.uptime import Uptime as UptimeFile
 

@@ -14,7 +14,7 @@ from tests.core.test_drift import draw, profile_of
 from fullcircle.core.alerts import AlertSettings, decide, find_conditions
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.drift import DriftSettings, Scored, build_windows, measure_windows
-from fullcircle.core.drift.evidence import Evidence
+from fullcircle.core.drift.column_tests import Evidence
 from fullcircle.core.drift.report import find_joint_alarms
 from fullcircle.core.drift.windows import Comparison, DriftWindow, compare_window
 from fullcircle.core.errors import DataError

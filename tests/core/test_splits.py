@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
-from fullcircle.core.splits import SETS, is_held_out, key_digest, split_rows
+from fullcircle.core.training_data.splits import SETS, is_held_out, key_digest, split_rows
 
 Make = Callable[..., ProblemSpec]
 START = pd.Timestamp("2024-01-01", tz="UTC")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fullcircle.core.statistics import describe_columns, take_head
+from fullcircle.core.profile.table_statistics import describe_columns, take_head
 
 ROWS = pd.DataFrame(
     {

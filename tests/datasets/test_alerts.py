@@ -18,7 +18,7 @@ from aiosmtpd.controller import Controller
 from kedro.io import DatasetError
 
 from fullcircle.datasets import AlertsDataset
-from fullcircle.datasets.channels import conceal
+from fullcircle.notifications.channels import conceal
 
 SECRET = "hush-hush-token"  # noqa: S105 - made up
 

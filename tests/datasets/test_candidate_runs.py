@@ -12,8 +12,8 @@ from kedro.io import DatasetError
 from fullcircle.core.errors import ConfigurationError, ModelError
 from fullcircle.datasets import CandidateRunsDataset
 from fullcircle.datasets.candidate_runs_dataset import choose_trials
-from fullcircle.datasets.dead_runs import describe_process
-from fullcircle.datasets.runs import find_direction, rank_runs
+from fullcircle.tracking.killed_runs import describe_process
+from fullcircle.tracking.runs import find_direction, rank_runs
 
 pytestmark = pytest.mark.usefixtures("tracked")
 

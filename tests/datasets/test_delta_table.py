@@ -17,7 +17,7 @@ from kedro.io import DatasetError
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.datasets import DeltaTableDataset
 from fullcircle.datasets.delta_table_dataset import write_version
-from fullcircle.datasets.engine import connect
+from fullcircle.engines.engine import connect
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from kedro.io import DatasetError
 from tests.small_models import make_model
 
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
 from fullcircle.datasets import ModelDataset, ModelProbeDataset
 from fullcircle.datasets.model_probe_dataset import measure_latency
-from fullcircle.registry.acts import Registry
+from fullcircle.tracking.registry.operations import Registry
 
 pytestmark = pytest.mark.usefixtures("tracked")
 NAME = "catalog.schema.model"

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fullcircle.datasets import FeatureTableDataset
-from fullcircle.datasets.engine import connect
+from fullcircle.engines.engine import connect
 
 pytestmark = pytest.mark.untraced
 DAYS = 40  # all 305 pass too, and take ten times as long

@@ -18,12 +18,8 @@ from kedro.io import DatasetError
 
 from fullcircle.core.errors import StorageError
 from fullcircle.core.scoring.days import ScoredDay, Tally
-from fullcircle.datasets import (
-    PredictionsDataset,
-    RequestTableDataset,
-    ScoredDaysDataset,
-    partition_files,
-)
+from fullcircle.datasets import PredictionsDataset, RequestTableDataset, ScoredDaysDataset
+from fullcircle.storage import partition_files
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 

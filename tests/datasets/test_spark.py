@@ -18,8 +18,8 @@ from tests.spark_session import open_session, open_sockets
 
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import DataError, StorageError
-from fullcircle.core.rejection import IntakeSettings, as_number, as_text, unless
-from fullcircle.core.sampling import SampleSettings, choose_sample, keep_sample
+from fullcircle.core.training_data.sampling import SampleSettings, choose_sample, keep_sample
+from fullcircle.core.validation.row_validation import IntakeSettings, as_number, as_text, unless
 from fullcircle.datasets import (
     DeltaTableDataset,
     FeatureTableDataset,
@@ -28,9 +28,9 @@ from fullcircle.datasets import (
     RawParquetDataset,
     SimulatedDataset,
 )
-from fullcircle.datasets.contract_validator import ContractValidator
 from fullcircle.datasets.delta_table_dataset import read_delta
-from fullcircle.datasets.engine import (
+from fullcircle.engines.contract_validator import ContractValidator
+from fullcircle.engines.engine import (
     choose_engine,
     connect,
     get_embedded,

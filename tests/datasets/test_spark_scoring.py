@@ -16,7 +16,7 @@ from fullcircle.datasets import (
     RequestTableDataset,
     ScoredDaysDataset,
 )
-from fullcircle.datasets.engine import choose_engine
+from fullcircle.engines.engine import choose_engine
 from fullcircle.pipelines.scoring import nodes
 
 DAYS = 4

@@ -7,7 +7,7 @@ import duckdb
 from kedro.framework.hooks.specs import PipelineSpecs
 from pluggy import PluginManager
 
-from fullcircle.datasets.engine import get_embedded
+from fullcircle.engines.engine import get_embedded
 from fullcircle.hooks import EngineHook
 
 ENDLESS = "select sum(a.range * b.range) from range(9000000) a, range(9000000) b"

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from fullcircle.explain import explain_error
+from fullcircle.config_resolvers import list_problems, read_switch, read_variable
+from fullcircle.error_messages import explain_error
 from fullcircle.hooks import ProgressHook, RunTimer
 from fullcircle.hooks.addresses import anchor_sqlite
 from fullcircle.hooks.summary import (
@@ -19,7 +20,6 @@ from fullcircle.hooks.summary import (
     tell_retraining,
 )
 from fullcircle.hooks.timing import describe_seconds
-from fullcircle.switches import list_problems, read_switch, read_variable
 
 
 def shown(text: Any) -> str:

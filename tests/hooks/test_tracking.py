@@ -14,8 +14,8 @@ import mlflow
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 
-from fullcircle.datasets.provenance import describe_environment, describe_hardware
 from fullcircle.hooks.tracking import read_note, was_interrupted
+from fullcircle.tracking.provenance import describe_environment, describe_hardware
 
 SLOW = """
 from time import sleep

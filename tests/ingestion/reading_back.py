@@ -9,11 +9,11 @@ from typing import Any, Literal, NamedTuple
 import pandas as pd
 from tests.ingestion.random_tables import Column, Value, Written
 
-from fullcircle.commands.typed_rows import TypedRows, read_typed_rows
 from fullcircle.core.errors import FullCircleError
-from fullcircle.core.survey import Wishes
-from fullcircle.core.survey.questions import Question
 from fullcircle.ingestion import ReadOptions
+from fullcircle.ingestion.inference import Wishes
+from fullcircle.ingestion.inference.questions import Question
+from fullcircle.ingestion.typed_rows import TypedRows, read_typed_rows
 
 End = Literal["equal", "asked", "refused", "told", "wrong"]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from fullcircle.core.survey import Finding
 from fullcircle.ingestion import ReadOptions, Source, open_source
+from fullcircle.ingestion.inference import Finding
 
 BODY = "".join(f"{n},{n + 0.5},{'abc'[n % 3]}\n" for n in range(20))
 

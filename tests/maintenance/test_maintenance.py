@@ -18,17 +18,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mlflow import MlflowClient
 
-from fullcircle.commands.maintain import format_bytes, maintain
+from fullcircle.cli.maintain import format_bytes, maintain
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.datasets import DeltaTableDataset
-from fullcircle.datasets import delta_maintenance as delta
 from fullcircle.maintenance.files import plan_files
 from fullcircle.maintenance.places import Place
 from fullcircle.maintenance.runs import plan_runs
 from fullcircle.maintenance.settings import MaintenanceSettings, parse_settings
 from fullcircle.maintenance.tables import plan_tables
-from fullcircle.rebuild import rebuild
-from fullcircle.registry.addresses import find_version
+from fullcircle.reproduction import rebuild
+from fullcircle.storage import delta_maintenance as delta
+from fullcircle.tracking.registry.lookup import find_version
 
 NOW = datetime.now(UTC)
 QUICK = """

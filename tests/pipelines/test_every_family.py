@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kedro.framework.session import KedroSession
 
-from fullcircle.switches import list_problems
+from fullcircle.config_resolvers import list_problems
 
 SMALL = {
     "telco_churn": "{first_month: '2024-08-01', months: 9, rows_per_month: 200}",

@@ -22,12 +22,11 @@ from fullcircle.core.alerts import AlertSettings
 from fullcircle.core.contract import Clock, FeatureTable, ProblemSpec
 from fullcircle.core.drift import DriftSettings
 from fullcircle.core.errors import GateRefusedError
+from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
-from fullcircle.core.model import Registration
+from fullcircle.core.models.model import Registration
 from fullcircle.core.performance import PerformanceSettings
-from fullcircle.core.point_in_time import KeyedTable
-from fullcircle.core.rejection import IntakeSettings
 from fullcircle.core.retraining import RetrainingSettings
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.planning import ScoringSettings
@@ -36,7 +35,8 @@ from fullcircle.core.training.candidates import CANDIDATES, Candidate
 from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.failures import describe_failure
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
-from fullcircle.core.training.trials import NoJournal
+from fullcircle.core.training.trial_store import NoJournal
+from fullcircle.core.validation.row_validation import IntakeSettings
 from fullcircle.hooks.summary import tell_leaderboard, tell_search
 from fullcircle.problems.telco_churn.simulator import ChurnSimulator
 

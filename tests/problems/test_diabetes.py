@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from fullcircle.core.metrics import roc_auc
-from fullcircle.core.rejection import REASON, SOURCE_ROW
+from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW
 from fullcircle.datasets import RawFileDataset
-from fullcircle.datasets.engine import connect
+from fullcircle.engines.engine import connect
 from fullcircle.problems.diabetes import clean, features
 from fullcircle.problems.diabetes.cleaning import FACTS, MEASUREMENTS
 from fullcircle.problems.diabetes.contract import EVENTS

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from fullcircle.core.contract import FeatureLookup, FeatureTable, ProblemSpec
 from fullcircle.core.errors import DataError, StorageError
-from fullcircle.core.point_in_time import KeyedTable, join_features
-from fullcircle.core.rejection import REASON, SOURCE_ROW
+from fullcircle.core.features.point_in_time import KeyedTable, join_features
+from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW
 from fullcircle.datasets import FeatureTablesDataset, RawParquetDataset
-from fullcircle.datasets.engine import connect
+from fullcircle.engines.engine import connect
 from fullcircle.problems.nyc_taxi import RAW_COLUMNS, clean, features
 from fullcircle.problems.nyc_taxi.cleaning import (
     BACKWARDS,

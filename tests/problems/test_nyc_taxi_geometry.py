@@ -10,9 +10,9 @@ import yaml
 from scipy.linalg import orthogonal_procrustes
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.point_in_time import join_features
+from fullcircle.core.features.point_in_time import join_features
 from fullcircle.datasets import FeatureTablesDataset
-from fullcircle.datasets.engine import connect
+from fullcircle.engines.engine import connect
 from fullcircle.problems.nyc_taxi import clean
 from fullcircle.problems.nyc_taxi.geometry import place_and_measure
 from fullcircle.problems.nyc_taxi.simulator import TripSimulator

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.core.rejection import REASON, SOURCE_ROW, reject_repeated
+from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW, reject_repeated
 from fullcircle.problems import load_problem
 from fullcircle.problems.telco_churn import RAW_COLUMNS, clean, features
 from fullcircle.problems.telco_churn.cleaning import NUMBERS, TEXTS

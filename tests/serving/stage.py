@@ -21,16 +21,16 @@ from tests.core.scoring.cases import draw_habits, make_model
 
 from fullcircle.core.contract import FeatureTable
 from fullcircle.datasets import StreamTableDataset
-from fullcircle.online.publish import publish_table
-from fullcircle.online.store import open_store
-from fullcircle.registry.acts import Registry
-from fullcircle.registry.addresses import list_aliases
 from fullcircle.serving.app import Endpoint
 from fullcircle.serving.collector import Collector
-from fullcircle.serving.fetching import Fetcher
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.model_files import Fetcher
+from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.worker import build_app, build_endpoint
+from fullcircle.storage.online.publish import publish_table
+from fullcircle.storage.online.store import open_store
+from fullcircle.tracking.registry.lookup import list_aliases
+from fullcircle.tracking.registry.operations import Registry
 
 NAME = "catalog.schema.model"
 HABITS = FeatureTable(keys=["who"], event_time="at")

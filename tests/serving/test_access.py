@@ -19,10 +19,10 @@ import pytest
 from tests.serving.stage import FULL, Client, Stage, opened
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.serving.doors import is_private, take_door
-from fullcircle.serving.folder import Watched, read_json, write_json
 from fullcircle.serving.plan import hide_secret, read_plan, write_plan
-from fullcircle.serving.steering import describe_access
+from fullcircle.serving.runtime_dir import Watched, read_json, write_json
+from fullcircle.serving.sockets import is_private, take_door
+from fullcircle.serving.status import describe_access
 from fullcircle.serving.tokens import issue_token, list_tokens, load_tokens, revoke_token
 
 NOW = datetime.now(UTC)

@@ -16,7 +16,7 @@ from tests.core.scoring.cases import draw_habits
 from tests.serving.stage import FULL, HABITS, KEYED, NAME, Client, Stage, opened
 
 from fullcircle.api import score_batch
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
 
 ROWS = [
     {**FULL, "size": size, "shape": shape}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fullcircle.core.errors import DataError
 from fullcircle.core.scoring.values import MOMENT, as_column, read_values
 from fullcircle.serving.bodies import Body, BodyLimits, BodyReader
-from fullcircle.serving.forms import Form, read_values_of
+from fullcircle.serving.schemas import Form, read_values_of
 
 JSON = "application/json"
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.serving.stage import HTTP, wait_until
 
-from fullcircle.serving.folder import EndpointFolder, read_json
+from fullcircle.serving.runtime_dir import EndpointFolder, read_json
 
 DOCS = Path(__file__).parents[2] / "docs" / "endpoint.md"
 DOCUMENTED = "http://127.0.0.1:8080"
@@ -119,7 +119,7 @@ def test_the_documented_customer_is_in_the_tables(circle: Any) -> None:
 
 def test_commands_steer_what_runs(address: str, circle: Any) -> None:
     """Traffic, tokens, status, costs and units: the documented commands reach the endpoint."""
-    from fullcircle.commands.endpoint import endpoint
+    from fullcircle.cli.endpoint import endpoint
 
     def ask(*words: str) -> Result:
         before = Path.cwd()
@@ -171,8 +171,8 @@ def test_commands_steer_what_runs(address: str, circle: Any) -> None:
 
 def test_mistakes_are_one_line(circle: Any, tmp_path: Path) -> None:
     """A wrong share, an open address without a token, half a TLS: one line, nothing begun."""
-    from fullcircle.commands.endpoint import endpoint
-    from fullcircle.commands.serve import serve
+    from fullcircle.cli.endpoint import endpoint
+    from fullcircle.cli.serve import serve
 
     before = Path.cwd()
     os.chdir(circle.path)
@@ -200,7 +200,7 @@ def test_mistakes_are_one_line(circle: Any, tmp_path: Path) -> None:
 
 def test_the_plans_of_several_problems_are_their_own(circle: Any, address: str) -> None:
     """Two problems set up by one command have the plans that each has alone, in its folder."""
-    from fullcircle.commands.serve import serve
+    from fullcircle.cli.serve import serve
 
     def set_up(*problems: str) -> list[dict[str, Any]]:
         words = [word for name in problems for word in ("--problem", name)]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fullcircle.core.errors import ConfigurationError, DataError
-from fullcircle.serving.comparing import compare_log, describe
+from fullcircle.serving.comparison import compare_log, describe
 
 HOW = {"share": 0.5, "margin": 0.001, "confidence": 0.95}
 

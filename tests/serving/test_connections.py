@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from fullcircle.serving import connections
 from fullcircle.serving.connections import ConnectionLimits
-from fullcircle.serving.doors import open_door
 from fullcircle.serving.http import RefusedError, Reply, read_all, send_reply
 from fullcircle.serving.server import HttpServer
+from fullcircle.serving.sockets import open_door
 
 GOOD = b"POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nabc"
 PING = b"GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n"

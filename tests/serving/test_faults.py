@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from tests.serving.stage import FULL, HTTP, Stage, opened, served, wait_until
 
-from fullcircle.serving import journal as journals
-from fullcircle.serving.doors import open_door
-from fullcircle.serving.folder import EndpointFolder, keep_reserve, read_json
-from fullcircle.serving.journal import Journal, adopt_orphans, read_segment
-from fullcircle.serving.steering import describe_end
+from fullcircle.serving import request_log as journals
+from fullcircle.serving.request_log import Journal, adopt_orphans, read_segment
+from fullcircle.serving.runtime_dir import EndpointFolder, keep_reserve, read_json
+from fullcircle.serving.sockets import open_door
+from fullcircle.serving.status import describe_end
 from fullcircle.serving.supervisor import Supervisor
 
 BODY = {"dataframe_records": [FULL]}
@@ -135,7 +135,7 @@ def test_the_supervisor_survives_its_own_files(
         def refuse(*_: Any) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("fullcircle.serving.upkeep.write_json", refuse)
+        monkeypatch.setattr("fullcircle.serving.model_updates.write_json", refuse)
         monkeypatch.setattr(supervisor.workers, "_start", refuse)
         for act in (supervisor._idle, supervisor.workers.start_missing):
             assert not supervisor._attempts.make(act)

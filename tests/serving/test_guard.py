@@ -13,10 +13,10 @@ import pytest
 from tests.serving.stage import FULL, Client, Stage, opened
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.doors import is_loopback
-from fullcircle.serving.folder import read_json
 from fullcircle.serving.http import RefusedError, read_all
 from fullcircle.serving.limits import RateLimits
+from fullcircle.serving.runtime_dir import read_json
+from fullcircle.serving.sockets import is_loopback
 from fullcircle.serving.tokens import (
     find_token,
     issue_token,

@@ -15,13 +15,13 @@ from tests.serving.stage import FULL, Stage, opened
 
 from fullcircle.core.errors import StorageError
 from fullcircle.serving.collector import Collector
-from fullcircle.serving.folder import write_json
-from fullcircle.serving.journal import Journal, adopt_orphans, read_segment
+from fullcircle.serving.request_log import Journal, adopt_orphans, read_segment
+from fullcircle.serving.runtime_dir import write_json
 
 WRITER = """
 import sys
 from pathlib import Path
-from fullcircle.serving.journal import Journal
+from fullcircle.serving.request_log import Journal
 journal = Journal(Path(sys.argv[1]), 0.01, 2**20)
 for number in range(10**9):
     journal.append({"n": number})

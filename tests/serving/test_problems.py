@@ -13,8 +13,8 @@ from tests.serving.stage import FULL, HTTP, Client, Stage, opened, served, wait_
 from tests.serving.test_access import FORGED, LOCAL
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.doors import open_door
-from fullcircle.serving.folder import read_json, write_json
+from fullcircle.serving.runtime_dir import read_json, write_json
+from fullcircle.serving.sockets import open_door
 from fullcircle.serving.supervisor import Supervisor
 from fullcircle.serving.tokens import issue_token
 

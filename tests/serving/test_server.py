@@ -21,11 +21,11 @@ import psutil
 import pytest
 from tests.serving.stage import FULL, HTTP, KEYED, NAME, Stage, served, wait_until
 
-from fullcircle.registry.addresses import list_aliases
-from fullcircle.serving.folder import read_json, write_json
-from fullcircle.serving.steering import is_running, read_workers
+from fullcircle.serving.runtime_dir import read_json, write_json
+from fullcircle.serving.status import is_running, read_workers
 from fullcircle.serving.tokens import issue_token
 from fullcircle.serving.traffic import set_traffic
+from fullcircle.tracking.registry.lookup import list_aliases
 
 BODY = {"dataframe_records": [FULL]}
 

@@ -9,8 +9,8 @@ from scipy.stats import binomtest
 from tests.serving.stage import FULL, KEYED, Stage, opened
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.fallback import Counts, Watchman, judge_challenger
-from fullcircle.serving.folder import EndpointFolder
+from fullcircle.serving.canary import Counts, Watchman, judge_challenger
+from fullcircle.serving.runtime_dir import EndpointFolder
 from fullcircle.serving.settings import FallbackSettings
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, choose_role, set_traffic
 

@@ -14,14 +14,14 @@ import pandas as pd
 
 from fullcircle.core.contract import FeatureLookup, ProblemSpec
 from fullcircle.core.errors import StorageError
-from fullcircle.core.model import Model, Registration
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model, Registration
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
 from fullcircle.datasets import FeatureTableDataset, RecordFolderDataset, StreamTableDataset
-from fullcircle.streaming.ledger import Tables
-from fullcircle.streaming.running import Stream, Summary
+from fullcircle.streaming.commit_log import Tables
+from fullcircle.streaming.runner import Stream, Summary
 from fullcircle.streaming.scorer import Scorer
 from fullcircle.streaming.settings import StreamSettings
 

@@ -33,7 +33,7 @@ from tests.streaming.shop import (
 
 from fullcircle.core.errors import StorageError
 from fullcircle.datasets import RecordFolderDataset, RecordTableDataset, record_folder_dataset
-from fullcircle.streaming import running
+from fullcircle.streaming import runner
 
 LINE = "{line},1,2011-01-05 09:00:00,A1,2.5,UK,1"
 RECORD = {
@@ -369,7 +369,7 @@ def test_a_running_stream_plans_it_again(
     """A stream that runs on tries again by itself, after a pause."""
     folder = write_day(tmp_path / "new", 3).parent
     file = refuse(monkeypatch, "day-03.csv", 4)
-    monkeypatch.setattr(running, "_LONGEST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(runner, "_LONGEST_PAUSE_SECONDS", 0.01)
     stop = Event()
     stream = open_stream(
         room,

@@ -16,8 +16,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from fullcircle.commands.stream import stream
-from fullcircle.core.model import Model
+from fullcircle.cli.stream import stream
+from fullcircle.core.models.model import Model
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.training.estimators import as_inputs, assemble, fit
 
@@ -219,7 +219,7 @@ def test_spark_where_it_cannot_run_is_one_line(
     run: Callable[..., Result], project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without PySpark, or for what is no folder, a line says so before anything is scored."""
-    from fullcircle.datasets.engines import spark_session
+    from fullcircle.engines import spark_session
 
     table = project.path / "data/07_model_output/telco_churn/simulated/stream_sources"
     assert "Spark brings files" in run("--once", "--spark", "--table", str(table)).output

@@ -28,7 +28,7 @@ from tests.streaming.shop import (
 )
 
 from fullcircle.core.errors import StorageError
-from fullcircle.streaming.ledger import Ledger
+from fullcircle.streaming.commit_log import Ledger
 
 AS_OF = datetime(2012, 1, 1, tzinfo=UTC)
 TABLES = ("stream_predictions", "stream_rejected", "stream_sources")
@@ -74,7 +74,7 @@ def processes() -> Any:
     """Give what starts processes that have imported all they need, and done nothing yet."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["pytest", "tests.streaming.shop", "fullcircle.core.training.winner"]
+        ["pytest", "tests.streaming.shop", "fullcircle.core.training.challenger"]
     )
     return context
 

@@ -10,7 +10,7 @@ import pandas as pd
 from fullcircle.automl.rows import with_text_names
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation import Estimate
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from fullcircle.automl.options import Options
 from fullcircle.core.contract import ProblemSpec, Split, Task, Threshold
-from fullcircle.core.entities import find_entities
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.metrics import METRICS, raise_if_cannot_select
 from fullcircle.core.preparation.reader import is_numeric
-from fullcircle.core.splits import split_rows
+from fullcircle.core.training_data.splits import split_rows
+from fullcircle.core.validation.entities import find_entities
 
 ROW, LABEL, LABEL_TIME = "__row__", "__label__", "__label_time__"
 SELECTION, GATE = 0.25, 0.1

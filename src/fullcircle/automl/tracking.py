@@ -5,7 +5,7 @@ from typing import Any
 
 from fullcircle.automl.options import Options
 from fullcircle.core.contract import flatten
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
 from fullcircle.pipelines.training import nodes
 
 
@@ -29,7 +29,7 @@ def track_search(
     import mlflow
 
     from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
-    from fullcircle.registry.storage import log_model
+    from fullcircle.tracking.registry.model_files import log_model
 
     mlflow.set_experiment("automl")
     tags = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}

@@ -23,9 +23,9 @@ from fullcircle.core.contract import Clock, Task
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation import Estimate, estimate_scores
 from fullcircle.core.gate import GateSettings
-from fullcircle.core.notebook import NotebookFacts
-from fullcircle.core.training.trials import NoJournal
+from fullcircle.core.training.trial_store import NoJournal
 from fullcircle.pipelines.training import nodes
+from fullcircle.reporting.notebook import NotebookFacts
 
 _TASKS: dict[int, Task] = {0: "regression", 2: "binary"}
 

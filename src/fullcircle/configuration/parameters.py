@@ -7,11 +7,11 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
+from fullcircle.config_resolvers import list_problems
 from fullcircle.configuration.models import Flaw, find_flaws, list_names
 from fullcircle.configuration.places import ConfigFiles
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import ConfigurationError, name_missing
-from fullcircle.switches import list_problems
 
 if TYPE_CHECKING:
     from fullcircle.configuration.loader import CheckedConfigLoader

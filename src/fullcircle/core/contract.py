@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from fullcircle.core.clock import read_moment
+from fullcircle.core.as_of import read_moment
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.metrics import raise_if_cannot_select, raise_if_sets_no_threshold
 

@@ -13,10 +13,10 @@ from kedro.io import AbstractDataset
 
 from fullcircle.core.alerts import Message, write_message
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.channels import Channel, read_channels, send
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
-from fullcircle.datasets.provenance import active_run_id
-from fullcircle.datasets.row_files import append_lines, replace_file
+from fullcircle.notifications.channels import Channel, read_channels, send
+from fullcircle.storage.row_files import append_lines, replace_file
+from fullcircle.tracking.provenance import active_run_id
 
 _logger = logging.getLogger(__name__)
 _KEPT_FOR_LATER = 50  # messages that a channel which is down for long still gets

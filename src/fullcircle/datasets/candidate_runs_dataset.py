@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset, DatasetError
 from fullcircle.core.contract import flatten
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.metrics import METRICS
-from fullcircle.datasets.dead_runs import PROCESS_TAGS
+from fullcircle.tracking.killed_runs import PROCESS_TAGS
 
 _FIRST_TRIALS = 5
 _STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED"}

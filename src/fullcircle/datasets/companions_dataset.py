@@ -4,10 +4,10 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from fullcircle.core.model import Model
-from fullcircle.registry.addresses import find_by_alias
-from fullcircle.registry.rules import CHAMPION
-from fullcircle.registry.storage import read_model
+from fullcircle.core.models.model import Model
+from fullcircle.tracking.registry.lookup import find_by_alias
+from fullcircle.tracking.registry.model_files import read_model
+from fullcircle.tracking.registry.rules import CHAMPION
 
 
 class CompanionsDataset(AbstractDataset[None, dict[str, Model]]):

@@ -17,8 +17,8 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.datasets.engine import get_embedded, get_engine, stream_rows
-from fullcircle.datasets.provenance import describe_writer
+from fullcircle.engines.engine import get_embedded, get_engine, stream_rows
+from fullcircle.tracking.provenance import describe_writer
 
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table | pa.RecordBatchReader
 
@@ -217,7 +217,7 @@ def repeat_overwrite(path: Path, data: Rows, write: Callable[[pa.RecordBatchRead
         StorageError: The rows come as a stream, which cannot be read again, or other writers were
             faster every time.
     """
-    from fullcircle.datasets.delta_writes import retry_commit
+    from fullcircle.storage.delta_writes import retry_commit
 
     if isinstance(data, pa.RecordBatchReader):
         return retry_commit(path, lambda: write(data), attempts=1)

@@ -15,8 +15,7 @@ from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.contract import FeatureTable
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
-from fullcircle.core.point_in_time import KeyedTable
-from fullcircle.datasets.delta_maintenance import compact, vacuum
+from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.datasets.delta_table_dataset import (
     clear_storage_errors,
     is_delta,
@@ -24,8 +23,9 @@ from fullcircle.datasets.delta_table_dataset import (
     preview_rows,
     read_delta,
 )
-from fullcircle.datasets.delta_writes import append_rows, merge_rows, replace_rows
-from fullcircle.datasets.engine import get_embedded, get_engine, settle_rows
+from fullcircle.engines.engine import get_embedded, get_engine, settle_rows
+from fullcircle.storage.delta_maintenance import compact, vacuum
+from fullcircle.storage.delta_writes import append_rows, merge_rows, replace_rows
 
 Mode: TypeAlias = Literal["overwrite", "merge", "append"]
 Rows: TypeAlias = ir.Table | pd.DataFrame | pa.Table

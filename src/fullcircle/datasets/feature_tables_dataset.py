@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
 

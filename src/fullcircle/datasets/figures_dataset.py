@@ -14,7 +14,7 @@ from kedro_datasets._typing import PlotlyPreview
 
 from fullcircle.core.errors import StorageError
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
-from fullcircle.datasets.provenance import active_run_id
+from fullcircle.tracking.provenance import active_run_id
 
 _NAME = re.compile(r"\w[\w.-]*")
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from kedro.io import AbstractDataset, DatasetError
 
-from fullcircle.registry.acts import Registry
-from fullcircle.registry.addresses import list_aliases
-from fullcircle.registry.decisions import find_decision
-from fullcircle.registry.rules import CHAMPION
+from fullcircle.tracking.registry.decisions import find_decision
+from fullcircle.tracking.registry.lookup import list_aliases
+from fullcircle.tracking.registry.operations import Registry
+from fullcircle.tracking.registry.rules import CHAMPION
 
 
 class KeptDecisionDataset(AbstractDataset[None, dict[str, Any] | None]):

@@ -6,8 +6,8 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
-from fullcircle.datasets.provenance import active_run_id
-from fullcircle.datasets.row_files import append_lines, read_lines
+from fullcircle.storage.row_files import append_lines, read_lines
+from fullcircle.tracking.provenance import active_run_id
 
 
 class LedgerDataset(AbstractDataset[dict[str, Any], list[dict[str, Any]]]):

@@ -5,11 +5,11 @@ from typing import Any
 from kedro.io import AbstractDataset
 
 from fullcircle.core.errors import ModelError
-from fullcircle.core.model import Model
-from fullcircle.registry.acts import Registry
-from fullcircle.registry.addresses import find_by_alias
-from fullcircle.registry.rules import CHAMPION
-from fullcircle.registry.storage import read_model
+from fullcircle.core.models.model import Model
+from fullcircle.tracking.registry.lookup import find_by_alias
+from fullcircle.tracking.registry.model_files import read_model
+from fullcircle.tracking.registry.operations import Registry
+from fullcircle.tracking.registry.rules import CHAMPION
 
 
 class ModelDataset(AbstractDataset[Model, Model | None]):

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
-from fullcircle.core.edge_cases import predict_edge_cases
-from fullcircle.core.model import Model
-from fullcircle.registry.acts import Registry
-from fullcircle.registry.addresses import find_by_alias, find_version
-from fullcircle.registry.storage import fetch_version, read_model
-from fullcircle.registry.verification import find_trainer
+from fullcircle.core.models.edge_cases import predict_edge_cases
+from fullcircle.core.models.model import Model
+from fullcircle.tracking.registry.lookup import find_by_alias, find_version
+from fullcircle.tracking.registry.model_files import fetch_version, read_model
+from fullcircle.tracking.registry.operations import Registry
+from fullcircle.tracking.registry.verification import find_trainer
 
 _WARM_UP = 3
 _MIN_CALLS = 5

@@ -21,9 +21,9 @@ from fullcircle.datasets.delta_table_dataset import (
     preview_rows,
     read_delta,
 )
-from fullcircle.datasets.partition_files import as_stored
-from fullcircle.datasets.prediction_commits import LAYOUT, CollisionError, commit_day, read_layout
-from fullcircle.datasets.provenance import active_run_id
+from fullcircle.storage.partition_files import as_stored
+from fullcircle.storage.prediction_commits import LAYOUT, CollisionError, commit_day, read_layout
+from fullcircle.tracking.provenance import active_run_id
 
 
 class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table | None]):

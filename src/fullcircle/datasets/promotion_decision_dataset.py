@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from fullcircle.datasets.provenance import active_run_id
 from fullcircle.datasets.report_dataset import ReportDataset
-from fullcircle.registry.acts import Registry
-from fullcircle.registry.addresses import list_aliases
-from fullcircle.registry.rules import CHAMPION, seal_decision
+from fullcircle.tracking.provenance import active_run_id
+from fullcircle.tracking.registry.lookup import list_aliases
+from fullcircle.tracking.registry.operations import Registry
+from fullcircle.tracking.registry.rules import CHAMPION, seal_decision
 
 
 class PromotionDecisionDataset(ReportDataset):

@@ -7,8 +7,8 @@ import ibis.expr.types as ir
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import DataError, FullCircleError, StorageError
-from fullcircle.datasets.engine import get_engine
-from fullcircle.datasets.provenance import digest_file
+from fullcircle.engines.engine import get_engine
+from fullcircle.tracking.provenance import digest_file
 
 _SAMPLE_BYTES = 65_536
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.record_files import NOT_OPENED, Block, Unreadable, read_blocks
-from fullcircle.datasets.record_sources import Arrivals, Piece
+from fullcircle.storage.record_files import NOT_OPENED, Block, Unreadable, read_blocks
+from fullcircle.storage.record_sources import Arrivals, Piece
 
 _PAUSES_SECONDS = (0.1, 0.4, 1.6)
 _UNFINISHED = (".tmp", ".unfinished", ".part", ".crdownload")

@@ -13,8 +13,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.record_files import Block, Unreadable
-from fullcircle.datasets.record_sources import Arrivals, Piece
+from fullcircle.storage.record_files import Block, Unreadable
+from fullcircle.storage.record_sources import Arrivals, Piece
 
 _CHANGE = "_change_type"
 _OF_THE_FEED = [_CHANGE, "_commit_version", "_commit_timestamp"]

@@ -11,8 +11,8 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.datasets.record_files import Block, Unreadable, parse_lines
-from fullcircle.datasets.record_sources import Arrivals, Piece
+from fullcircle.storage.record_files import Block, Unreadable, parse_lines
+from fullcircle.storage.record_sources import Arrivals, Piece
 
 _PATIENCE_SECONDS = 10
 _AT_ONCE = 10_000

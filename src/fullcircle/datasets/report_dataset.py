@@ -12,7 +12,7 @@ from kedro.io import AbstractDataset
 from fullcircle.core.contract import flatten
 from fullcircle.core.errors import StorageError
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
-from fullcircle.datasets.provenance import active_run_id
+from fullcircle.tracking.provenance import active_run_id
 
 
 class ReportDataset(AbstractDataset[Any, Any]):

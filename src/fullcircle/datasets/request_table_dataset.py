@@ -23,8 +23,8 @@ from fullcircle.datasets.delta_table_dataset import (
     read_delta,
     repeat_overwrite,
 )
-from fullcircle.datasets.partition_files import as_plain
-from fullcircle.datasets.provenance import describe_writer
+from fullcircle.storage.partition_files import as_plain
+from fullcircle.tracking.provenance import describe_writer
 
 _BATCH_ROWS = 131_072
 _SAMPLE_ROWS = 1000

@@ -8,9 +8,9 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import ModelError
-from fullcircle.registry.addresses import find_by_alias
-from fullcircle.registry.rules import CHAMPION
-from fullcircle.registry.storage import DESCRIPTION, fetch_version
+from fullcircle.tracking.registry.lookup import find_by_alias
+from fullcircle.tracking.registry.model_files import DESCRIPTION, fetch_version
+from fullcircle.tracking.registry.rules import CHAMPION
 
 _logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import ModelError
-from fullcircle.registry.acts import Registry
-from fullcircle.registry.addresses import find_by_number
-from fullcircle.registry.storage import read_model
+from fullcircle.tracking.registry.lookup import find_by_number
+from fullcircle.tracking.registry.model_files import read_model
+from fullcircle.tracking.registry.operations import Registry
 
 
 class RolledBackDataset(AbstractDataset[None, list[dict[str, Any]]]):

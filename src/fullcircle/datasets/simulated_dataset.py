@@ -14,7 +14,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
 
 from fullcircle.datasets.delta_table_dataset import clear_storage_errors
-from fullcircle.datasets.engine import get_engine
+from fullcircle.engines.engine import get_engine
 
 
 class Simulator(Protocol):

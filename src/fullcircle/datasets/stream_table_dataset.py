@@ -26,7 +26,7 @@ from fullcircle.datasets.delta_table_dataset import (
     preview_rows,
     read_delta,
 )
-from fullcircle.datasets.provenance import describe_writer
+from fullcircle.tracking.provenance import describe_writer
 
 # Statistics per file of the first column, the batch's number: those of features cost as much as all
 # the rest of the writing.

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fullcircle.core.errors import StorageError
-from fullcircle.registry.relocation import describe_displacement, find_displacement
+from fullcircle.tracking.registry.relocation import describe_displacement, find_displacement
 
 _SQLITE = "sqlite:///"
 _ADDRESS = "MLFLOW_TRACKING_URI"

@@ -13,7 +13,7 @@ class EngineHook:
     def after_context_created(self, context: KedroContext) -> None:
         """Read which engine it is and, of Spark, how it is reached."""
         # Every command loads the hooks, and few open the project: the datasets take two seconds.
-        from fullcircle.datasets.engine import choose_engine
+        from fullcircle.engines.engine import choose_engine
 
         name = str(context.config_loader["globals"]["engine"])
         if name != "spark":
@@ -25,7 +25,7 @@ class EngineHook:
     @hook_impl
     def on_pipeline_error(self, error: Exception) -> None:
         """After Ctrl-C, leave no query behind: the session may go on, as in a notebook."""
-        from fullcircle.datasets.engine import get_embedded
+        from fullcircle.engines.engine import get_embedded
 
         if was_interrupted(error):
             get_embedded().interrupt()

@@ -10,7 +10,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.locks import LockedError, hold_lock
+from fullcircle.storage.locks import LockedError, hold_lock
 
 _logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from fullcircle.console import Facts, Rows, Sections, count, make_console, say_score, say_span
 from fullcircle.core.training.failures import describe_failure, list_excluded
 from fullcircle.hooks.summary_monitoring import (
     tell_alerts,
@@ -21,7 +22,6 @@ from fullcircle.hooks.summary_monitoring import (
     tell_service,
 )
 from fullcircle.hooks.timing import RunTimer, describe_seconds
-from fullcircle.terminal import Facts, Rows, Sections, count, make_console, say_score, say_span
 
 _MAX_REASONS = 5
 _LOG_WIDTH = 100

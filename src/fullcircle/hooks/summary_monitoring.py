@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from fullcircle.core.sources import (
+from fullcircle.console import count, say_score, say_span
+from fullcircle.core.predictions.sources import (
     BATCH,
     CHAMPION,
     has_several,
@@ -14,7 +15,6 @@ from fullcircle.core.sources import (
     name_source,
     split_by_source,
 )
-from fullcircle.terminal import count, say_score, say_span
 
 _MAX_ALERTS = 10
 

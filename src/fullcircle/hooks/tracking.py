@@ -15,8 +15,6 @@ from kedro.pipeline.node import Node
 from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
-from fullcircle.datasets.dead_runs import describe_process, end_dead_runs
-from fullcircle.datasets.uncommitted import PATCH_FILE, read_patch
 from fullcircle.hooks.addresses import (
     address_variable_kept,
     require_own_folder,
@@ -25,6 +23,8 @@ from fullcircle.hooks.addresses import (
 )
 from fullcircle.hooks.resources import ResourceSampler, read_seconds
 from fullcircle.hooks.timing import RunTimer
+from fullcircle.tracking.killed_runs import describe_process, end_dead_runs
+from fullcircle.tracking.uncommitted_code import PATCH_FILE, read_patch
 
 _MAX_LENGTH = 6000
 _logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class TrackingHook(MlflowHook):
 
     def _record_surroundings(self) -> None:
         """Tag the run with code, libraries and hardware; list every package in an artifact."""
-        from fullcircle.datasets.provenance import (
+        from fullcircle.tracking.provenance import (
             describe_code,
             describe_environment,
             describe_hardware,

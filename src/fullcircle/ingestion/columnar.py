@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from fullcircle.core.errors import ConfigurationError, DataError
-from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.source import BATCH_ROWS, Source, settle_names
 from fullcircle.ingestion.tally import Tally
 

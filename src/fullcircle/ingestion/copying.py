@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fullcircle.core.errors import DataError, StorageError
-from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.source import Source
 from fullcircle.ingestion.tally import Rejection
 

@@ -8,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 
 from fullcircle.core.errors import ConfigurationError, DataError
-from fullcircle.core.survey.findings import Finding
 from fullcircle.ingestion.cells import kind_of
 from fullcircle.ingestion.dialect import find_dialect
 from fullcircle.ingestion.encoding import TextFile, open_text
 from fullcircle.ingestion.fast import find_fast_reader
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.layout import Layout, find_layout, tell_other_headers
 from fullcircle.ingestion.lines import Record, read_records
 from fullcircle.ingestion.options import ReadOptions

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO
 
 from fullcircle.core.errors import DataError
-from fullcircle.core.survey.findings import Finding
 from fullcircle.ingestion.code_pages import find_legacy
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.scanning import CHUNK, HEAD, Scan, scan_bytes
 
 _MARKS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from fullcircle.core.errors import DataError
-from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.source import Source
 from fullcircle.ingestion.tally import Tally
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
-from fullcircle.core.survey.findings import Finding
 from fullcircle.ingestion.delimited import refuse_page
 from fullcircle.ingestion.encoding import TextFile, open_text
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import open_bytes
 from fullcircle.ingestion.source import Source, of_texts

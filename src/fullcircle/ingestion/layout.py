@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fullcircle.core.survey.findings import Finding
 from fullcircle.ingestion.cells import CellKind, kind_of
 from fullcircle.ingestion.headers import (
     count_filled,
@@ -17,6 +16,7 @@ from fullcircle.ingestion.headers import (
     kinds_of,
     named_in,
 )
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.lines import Record
 
 _HEADER_ROWS = 60  # so deep a header is looked for

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from fullcircle.core.errors import DataError
-from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.tally import Tally
 
 BATCH_ROWS = 20_000

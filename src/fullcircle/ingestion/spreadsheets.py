@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
-from fullcircle.core.survey.findings import Finding
 from fullcircle.ingestion.delimited import fit_row
+from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.layout import find_layout
 from fullcircle.ingestion.lines import Record
 from fullcircle.ingestion.options import ReadOptions

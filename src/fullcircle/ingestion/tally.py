@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from fullcircle.core.errors import DataError
-from fullcircle.core.survey.findings import Finding
+from fullcircle.ingestion.inference.issues import Finding
 
 MAX_REJECTED_SHARE = 0.05
 _KEPT = 10_000

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from fullcircle.datasets.row_files import read_lines, replace_file
 from fullcircle.maintenance.places import Place
 from fullcircle.maintenance.settings import MaintenanceSettings
 from fullcircle.maintenance.steps import Step, measure_files
+from fullcircle.storage.row_files import read_lines, replace_file
 
 _UNFINISHED = (".unfinished", ".part", ".tmp")
 

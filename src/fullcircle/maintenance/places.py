@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from fullcircle.registry.addresses import find_by_number, list_aliases
+from fullcircle.tracking.registry.lookup import find_by_number, list_aliases
 
 _VERSION = re.compile(r"delta v(\d+)")
 # What a model is reproduced from, and judged on.
@@ -106,9 +106,9 @@ def find_places(project: Path, env: str | None) -> Iterator[Place]:
     from kedro.config import OmegaConfigLoader
     from kedro.framework.project import settings
 
+    from fullcircle.config_resolvers import list_problems, list_sources, switched
     from fullcircle.core.errors import ConfigurationError
-    from fullcircle.explain import explain_error
-    from fullcircle.switches import list_problems, list_sources, switched
+    from fullcircle.error_messages import explain_error
 
     for problem in list_problems():
         for source in list_sources(problem):

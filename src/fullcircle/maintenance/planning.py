@@ -6,13 +6,13 @@ from datetime import datetime
 from pathlib import Path
 
 from fullcircle.hooks.run_lock import find_lock
-from fullcircle.locks import hold_lock
 from fullcircle.maintenance.files import plan_files
 from fullcircle.maintenance.places import find_places
 from fullcircle.maintenance.runs import plan_runs
 from fullcircle.maintenance.settings import MaintenanceSettings
 from fullcircle.maintenance.steps import AREAS, Step
 from fullcircle.maintenance.tables import plan_tables
+from fullcircle.storage.locks import hold_lock
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.datasets import delta_maintenance as delta
 from fullcircle.maintenance.places import Place
 from fullcircle.maintenance.settings import MaintenanceSettings
 from fullcircle.maintenance.steps import Step
+from fullcircle.storage import delta_maintenance as delta
 
 
 def plan_tables(place: Place, settings: MaintenanceSettings, today: date) -> Iterator[Step]:

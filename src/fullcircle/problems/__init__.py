@@ -22,7 +22,7 @@ class Problem(Protocol):
     RAW_COLUMNS: tuple[str, ...]
 
     def clean(self, raw: ir.Table) -> ir.Table:
-        """Type and judge raw rows (see fullcircle.core.rejection)."""
+        """Type and judge raw rows (see fullcircle.core.validation.row_validation)."""
         ...
 
     def features(self, events: ir.Table) -> dict[str, ir.Table]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Event
 
 from fullcircle.core.errors import FullCircleError
-from fullcircle.serving.doors import open_door, take_door
-from fullcircle.serving.folder import EndpointFolder
 from fullcircle.serving.plan import read_plan
+from fullcircle.serving.runtime_dir import EndpointFolder
+from fullcircle.serving.sockets import open_door, take_door
 
 
 def main() -> int:

@@ -8,8 +8,8 @@ import numpy as np
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.metrics import Vector
-from fullcircle.serving.forms import FaultyRowsError
 from fullcircle.serving.memory import count_resident_bytes
+from fullcircle.serving.schemas import FaultyRowsError
 from fullcircle.serving.scoring import Part
 
 

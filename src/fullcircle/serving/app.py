@@ -10,7 +10,7 @@ import orjson
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.answers import tell_request
-from fullcircle.serving.guard import Guard
+from fullcircle.serving.auth import Guard
 from fullcircle.serving.http import (
     JSON,
     Receive,
@@ -21,11 +21,11 @@ from fullcircle.serving.http import (
     require_type,
 )
 from fullcircle.serving.invocations import Invocations
-from fullcircle.serving.journal import Journal
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.openapi import describe_api
-from fullcircle.serving.room import Room
+from fullcircle.serving.request_log import Journal
 from fullcircle.serving.routing import Route, RoutedApp
+from fullcircle.serving.worker_state import Room
 
 _LAST_SECONDS = 3.0  # for a disk that refuses; what it does not take until then is lost
 _PROBES = ("/ping", "/health", "/ready")

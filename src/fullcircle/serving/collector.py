@@ -14,8 +14,8 @@ import orjson
 import pyarrow as pa
 
 from fullcircle.datasets.stream_table_dataset import StreamTableDataset
-from fullcircle.serving.folder import read_json, write_json
-from fullcircle.serving.journal import CLOSED, adopt_orphans, read_segment
+from fullcircle.serving.request_log import CLOSED, adopt_orphans, read_segment
+from fullcircle.serving.runtime_dir import read_json, write_json
 
 STREAM = "endpoint"
 _BATCH_BYTES = 64 * 2**20

@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from fullcircle.core.contract import FeatureLookup, FeatureTable
 from fullcircle.core.errors import DataError, FullCircleError, StorageError
-from fullcircle.online.codec import named_type
-from fullcircle.online.lookup import look_up
-from fullcircle.online.store import OnlineStore, open_store, table_state
-from fullcircle.serving.forms import Columns
+from fullcircle.serving.schemas import Columns
+from fullcircle.storage.online.codec import named_type
+from fullcircle.storage.online.lookup import look_up
+from fullcircle.storage.online.store import OnlineStore, open_store, table_state
 
 
 class FeaturesError(FullCircleError):

@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 
 from fullcircle.core.errors import ConfigurationError, DataError
+from fullcircle.serving.active_models import Seat
 from fullcircle.serving.answers import describe_parts, find_fault, tell_part, tell_request
 from fullcircle.serving.batching import Batcher, BusyError
 from fullcircle.serving.bodies import Body, BodyLimits, BodyReader
-from fullcircle.serving.explaining import explain_part
+from fullcircle.serving.explanations import explain_part
 from fullcircle.serving.features import FeaturesError
 from fullcircle.serving.http import (
     CSV,
@@ -25,12 +26,11 @@ from fullcircle.serving.http import (
     read_all,
     require_type,
 )
-from fullcircle.serving.journal import Journal
 from fullcircle.serving.metrics import Metrics
-from fullcircle.serving.room import Room
+from fullcircle.serving.request_log import Journal
 from fullcircle.serving.scoring import Part
-from fullcircle.serving.seats import Seat
 from fullcircle.serving.traffic import CHALLENGER, SHADOW
+from fullcircle.serving.worker_state import Room
 
 _INLINE_BYTES = 32 * 1024  # read on the event loop, in a few milliseconds at most
 _MAX_SHADOWS = 64  # requests that wait for the shadow; more are left out and counted

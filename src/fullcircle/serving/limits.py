@@ -8,7 +8,7 @@ import time
 from hashlib import blake2b
 from pathlib import Path
 
-from fullcircle.serving.folder import allocate, make_private_dir
+from fullcircle.serving.runtime_dir import allocate, make_private_dir
 
 _SLOTS = 4096
 _SLOT = struct.Struct("dd")  # tokens left, moment of the last look

@@ -6,8 +6,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from fullcircle.serving.folder import OWNER_ONLY, allocate, make_private_dir
 from fullcircle.serving.memory import count_resident_bytes
+from fullcircle.serving.runtime_dir import OWNER_ONLY, allocate, make_private_dir
 
 _PROBLEM = "problem"
 _FILE_BYTES = 2**18  # for some thousand counters of a process

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from fullcircle.serving.forms import Contract, Form
-from fullcircle.serving.seats import Seat
+from fullcircle.serving.active_models import Seat
+from fullcircle.serving.schemas import Contract, Form
 
 _SCHEMAS = "#/components/schemas/"
 _NUMBER = {"type": ["number", "string", "null"]}

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
 
 _ADDRESSES = ("tracking_uri", "online_store")
 

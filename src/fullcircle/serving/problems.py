@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fullcircle.serving.app import Endpoint, describe_health
-from fullcircle.serving.guard import StrangerError
+from fullcircle.serving.auth import StrangerError
 from fullcircle.serving.http import Receive, RefusedError, Reply, Scope, Send
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.routing import Route, RoutedApp

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
-from fullcircle.serving.guard import StrangerError
+from fullcircle.serving.auth import StrangerError
 from fullcircle.serving.http import TEXT, Receive, RefusedError, Reply, Scope, Send, send_reply
 
 _logger = logging.getLogger("fullcircle.endpoint")

@@ -14,10 +14,10 @@ from fullcircle.core.contract import FeatureLookup, FeatureTable
 from fullcircle.core.errors import DataError, ModelError
 from fullcircle.core.evaluation.conformal import apply_interval
 from fullcircle.core.metrics import Vector
+from fullcircle.serving.active_models import Seat, Seats
 from fullcircle.serving.bodies import Body
 from fullcircle.serving.features import FeatureGap, OnlineFeatures
-from fullcircle.serving.forms import Columns, Contract, FaultyRowsError
-from fullcircle.serving.seats import Seat, Seats
+from fullcircle.serving.schemas import Columns, Contract, FaultyRowsError
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, choose_role
 
 _logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.features import OnlineFeatures
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
 
 _logger = logging.getLogger("fullcircle.endpoint")
 _PATIENCE_SECONDS = 5.0  # with a store that does not answer

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from threading import Event
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.doors import describe_address, is_private
-from fullcircle.serving.folder import OWNER_ONLY_UMASK, EndpointFolder
 from fullcircle.serving.metrics import Metrics
-from fullcircle.serving.steering import describe_end
-from fullcircle.serving.upkeep import Attempts, Upkeep
+from fullcircle.serving.model_updates import Attempts, Upkeep
+from fullcircle.serving.runtime_dir import OWNER_ONLY_UMASK, EndpointFolder
+from fullcircle.serving.sockets import describe_address, is_private
+from fullcircle.serving.status import describe_end
 from fullcircle.serving.workers import Workers
 
 _TURN_SECONDS = 0.25

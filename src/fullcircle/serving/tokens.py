@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from fullcircle.core.contract import Settings
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.serving.folder import EndpointFolder, locked, read_json, write_json
+from fullcircle.serving.runtime_dir import EndpointFolder, locked, read_json, write_json
 
 Scope = Literal["predict", "admin"]
 SCOPES = ("predict", "admin")

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from fullcircle.core.contract import Settings
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.serving.folder import EndpointFolder, write_json
+from fullcircle.serving.runtime_dir import EndpointFolder, write_json
 
 CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
 ROLES = (CHAMPION, CHALLENGER, SHADOW)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fullcircle.core.errors import StorageError
-from fullcircle.serving.folder import EndpointFolder, read_json, write_json
+from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
 
 _SECONDS = 15.0  # so much may be missing of a span that ended with the power
 

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.serving.app import Endpoint
+from fullcircle.serving.auth import Guard
 from fullcircle.serving.connections import ConnectionLimits
-from fullcircle.serving.doors import is_private
-from fullcircle.serving.folder import OWNER_ONLY_UMASK, EndpointFolder
-from fullcircle.serving.guard import Guard
-from fullcircle.serving.journal import Journal
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.plan import read_plan
 from fullcircle.serving.problems import Problems, Together
-from fullcircle.serving.room import Room
+from fullcircle.serving.request_log import Journal
+from fullcircle.serving.runtime_dir import OWNER_ONLY_UMASK, EndpointFolder
 from fullcircle.serving.server import HttpServer, bound_files
+from fullcircle.serving.sockets import is_private
+from fullcircle.serving.worker_state import Room
 
 _TURN_SECONDS = 0.2
 _GRACE_SECONDS = 10

@@ -13,15 +13,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fullcircle.core.rejection import SOURCE_ROW
 from fullcircle.core.scoring.lookups import STALE
 from fullcircle.core.scoring.requests import DAY
 from fullcircle.core.scoring.values import MOMENT
-from fullcircle.datasets.provenance import active_run_id
-from fullcircle.datasets.record_sources import RecordSource
-from fullcircle.streaming.judging import ARRIVED, SOURCE, Judge
-from fullcircle.streaming.ledger import BATCH, STREAM, Batch, Ledger, Tables
+from fullcircle.core.validation.row_validation import SOURCE_ROW
+from fullcircle.storage.record_sources import RecordSource
+from fullcircle.streaming.commit_log import BATCH, STREAM, Batch, Ledger, Tables
+from fullcircle.streaming.record_validation import ARRIVED, SOURCE, Judge
 from fullcircle.streaming.scorer import Scorer
+from fullcircle.tracking.provenance import active_run_id
 
 _NO_ROWS = pa.schema(
     [

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fullcircle.core.contract import FeatureLookup
-from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.core.features.point_in_time import KeyedTable, join_features
 from fullcircle.core.scoring.lookups import STALE
 from fullcircle.core.scoring.records import RecordForm
 

@@ -10,8 +10,8 @@ import ibis
 import pyarrow as pa
 
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.scoring.records import RecordForm, declare_form
 from fullcircle.core.scoring.requests import refuse_bad_requests

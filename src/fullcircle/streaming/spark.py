@@ -19,10 +19,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.record_files import Block, read_blocks
 from fullcircle.datasets.record_folder_dataset import RecordFolderDataset, is_hidden
-from fullcircle.datasets.record_sources import Arrivals, Piece
-from fullcircle.streaming.running import Stream, Summary
+from fullcircle.storage.record_files import Block, read_blocks
+from fullcircle.storage.record_sources import Arrivals, Piece
+from fullcircle.streaming.runner import Stream, Summary
 
 _SCHEMA = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
 _LOOK_SECONDS = 0.2

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.contract import flatten
-from fullcircle.datasets.dead_runs import describe_process
-from fullcircle.datasets.provenance import describe_code, describe_environment, describe_hardware
 from fullcircle.streaming.batches import Tally
-from fullcircle.streaming.running import Summary
+from fullcircle.streaming.runner import Summary
+from fullcircle.tracking.killed_runs import describe_process
+from fullcircle.tracking.provenance import describe_code, describe_environment, describe_hardware
 
 _progress = logging.getLogger("fullcircle.progress")
 

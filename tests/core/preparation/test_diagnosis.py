@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from fullcircle.core.errors import DataError
+from fullcircle.core.preparation.column_scores import MAX_ROWS, choose_rows
 from fullcircle.core.preparation.diagnosis import diagnose_columns
-from fullcircle.core.preparation.evidence import MAX_ROWS, choose_rows
 from fullcircle.core.preparation.kinds import PreparationSettings, are_sentences
 from fullcircle.core.preparation.reader import ColumnReader
 from fullcircle.core.preparation.reader import _parse_numbers as parse_numbers

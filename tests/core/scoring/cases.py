@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from fullcircle.core.contract import FeatureLookup, FeatureTable, ProblemSpec
-from fullcircle.core.model import Model, Registration
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model, Registration
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.scoring.requests import RequestTable

@@ -10,7 +10,7 @@ from tests.core.scoring.cases import SPEC, draw_requests, make_model, tables
 
 from fullcircle.core.contract import Clock, FeatureTable
 from fullcircle.core.errors import ConfigurationError, DataError, ModelError
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.scoring.planning import Span, find_span, plan_days
 from fullcircle.core.scoring.reporting import summarise_scoring
 from fullcircle.core.scoring.requests import RequestDay, refuse_bad_requests

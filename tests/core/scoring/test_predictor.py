@@ -13,7 +13,7 @@ from sklearn.ensemble import VotingClassifier
 
 from fullcircle.core.errors import ModelError
 from fullcircle.core.evaluation.calibration import CalibratedClassifier
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.matrix import _lay_out as lay_out
 from fullcircle.core.scoring.predictor import Predictor

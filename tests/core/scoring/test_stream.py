@@ -23,8 +23,8 @@ from tests.core.scoring.cases import (
 )
 
 from fullcircle.core.errors import ModelError
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import join_features
+from fullcircle.core.features.point_in_time import join_features
+from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.planning import plan_days
 from fullcircle.core.scoring.stream import score_days
 

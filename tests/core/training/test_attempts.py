@@ -8,8 +8,8 @@ import optuna
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullcircle.core.training.attempts import Attempt
-from fullcircle.core.training.trials import Trial
+from fullcircle.core.training.trial_execution import Attempt
+from fullcircle.core.training.trial_store import Trial
 
 FOLDS = 5
 SCORES = st.one_of(st.floats(0, 1), st.just(float("nan")), st.just("singular matrix\nand more"))

@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 from tests.core.scoring.cases import SPEC, draw_habits, draw_requests, tables
 from tests.spark_session import open_session, open_sockets
 
-from fullcircle.core.card.origin import describe_data
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import ConfigurationError, DataError, ModelError
-from fullcircle.core.labelled_rows import join_labelled, select_labelled
-from fullcircle.core.sampling import SampleSettings, choose_sample, keep_sample
-from fullcircle.core.splits import split_rows
+from fullcircle.core.training.challenger import Winner, make_model
+from fullcircle.core.training.context import Workshop
 from fullcircle.core.training.distributed import (
     fit_on_spark,
     keep_train_rows,
@@ -26,14 +24,16 @@ from fullcircle.core.training.distributed import (
     require_trees,
 )
 from fullcircle.core.training.estimators import predict
-from fullcircle.core.training.recipes import Recipe
+from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
-from fullcircle.core.training.winner import Winner, make_model
-from fullcircle.core.training.workshop import Workshop
+from fullcircle.core.training_data.labelled_rows import join_labelled, select_labelled
+from fullcircle.core.training_data.sampling import SampleSettings, choose_sample, keep_sample
+from fullcircle.core.training_data.splits import split_rows
 from fullcircle.datasets import DeltaTableDataset, FeatureTableDataset
-from fullcircle.datasets.engine import choose_engine
+from fullcircle.engines.engine import choose_engine
 from fullcircle.pipelines.training import all_rows, nodes
-from fullcircle.rebuild import refuse_distributed
+from fullcircle.reporting.model_card.origin import describe_data
+from fullcircle.reproduction import refuse_distributed
 
 DAYS, PER_DAY = 20, 60
 AS_OF = Clock.model_validate("2025-03-18")

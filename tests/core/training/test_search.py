@@ -20,10 +20,10 @@ from fullcircle.core.training.finalists import (
     find_winner,
 )
 from fullcircle.core.training.folds import make_folds
-from fullcircle.core.training.recipes import Recipe, build
+from fullcircle.core.training.model_config import Recipe, build
 from fullcircle.core.training.search import Search
 from fullcircle.core.training.settings import SearchSettings
-from fullcircle.core.training.trials import Trial
+from fullcircle.core.training.trial_store import Trial
 
 Make = Callable[..., ProblemSpec]
 USELESS = ["age", "weight", "height"]

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fullcircle.core.alerts.settings import AlertSettings, Severity
-from fullcircle.core.sources import BATCH, CHAMPION, has_several, list_windows, name_source
+from fullcircle.core.predictions.sources import (
+    BATCH,
+    CHAMPION,
+    has_several,
+    list_windows,
+    name_source,
+)
 
 Report = Mapping[str, Any]
 

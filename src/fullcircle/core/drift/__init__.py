@@ -2,10 +2,10 @@
 
 from fullcircle.core.drift.arrivals import Arrivals, Period, group_days
 from fullcircle.core.drift.measures import homogeneity_p_value, population_stability_index
-from fullcircle.core.drift.problems import Problem, check_versions
 from fullcircle.core.drift.report import measure_drift, measure_windows
 from fullcircle.core.drift.settings import DriftSettings
 from fullcircle.core.drift.sources import NOTHING_SCORED, Scored, build_windows
+from fullcircle.core.drift.violations import Problem, check_versions
 from fullcircle.core.drift.windows import DriftWindow
 
 __all__ = [

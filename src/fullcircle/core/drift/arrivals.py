@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from scipy import stats
 
-from fullcircle.core.drift.evidence import Evidence
+from fullcircle.core.drift.column_tests import Evidence
 from fullcircle.core.drift.settings import DriftSettings
 
 _MIN_PERIODS = 3

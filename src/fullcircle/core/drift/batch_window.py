@@ -9,12 +9,12 @@ import ibis.expr.types as ir
 
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.drift.arrivals import Arrivals, Period, group_days
-from fullcircle.core.drift.problems import check_versions
+from fullcircle.core.drift.violations import check_versions
 from fullcircle.core.drift.windows import DriftWindow
-from fullcircle.core.endpoint_log import SHADOW
+from fullcircle.core.predictions.endpoint_log import SHADOW
+from fullcircle.core.predictions.sources import BATCH
 from fullcircle.core.profile import PREDICTION, Profile
 from fullcircle.core.scoring.requests import DAY
-from fullcircle.core.sources import BATCH
 
 
 def list_looked_up(problem: ProblemSpec) -> set[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fullcircle.core.drift.evidence import Evidence
+from fullcircle.core.drift.column_tests import Evidence
 
 _TOLD = {
     "distribution": "its distribution moved: population stability index {effect:.2f}",

@@ -17,9 +17,10 @@ from fullcircle.core.drift.batch_window import (
     list_arrivals,
     list_looked_up,
 )
-from fullcircle.core.drift.problems import Problem
+from fullcircle.core.drift.violations import Problem
 from fullcircle.core.drift.windows import DriftWindow
-from fullcircle.core.endpoint_log import (
+from fullcircle.core.errors import DataError
+from fullcircle.core.predictions.endpoint_log import (
     ANSWERED_AT,
     COLUMNS,
     count_versions,
@@ -28,9 +29,15 @@ from fullcircle.core.endpoint_log import (
     plain_role,
     read_prediction,
 )
-from fullcircle.core.errors import DataError
+from fullcircle.core.predictions.sources import (
+    ENDPOINT,
+    SCORED_AT,
+    STREAM,
+    Span,
+    find_span,
+    select_span,
+)
 from fullcircle.core.profile import PREDICTION, Profile
-from fullcircle.core.sources import ENDPOINT, SCORED_AT, STREAM, Span, find_span, select_span
 
 
 def _tell_span(span: Span) -> dict[str, Any]:

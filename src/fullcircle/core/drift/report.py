@@ -6,15 +6,15 @@ from typing import Any
 import ibis.expr.types as ir
 
 from fullcircle.core.drift.arrivals import Period
+from fullcircle.core.drift.column_tests import Case, Evidence, find_smallest
 from fullcircle.core.drift.decision import find_alarms, tell
-from fullcircle.core.drift.evidence import Case, Evidence, find_smallest
 from fullcircle.core.drift.measures import measure
-from fullcircle.core.drift.problems import Problem
+from fullcircle.core.drift.past_variation import INDEPENDENT
 from fullcircle.core.drift.settings import DriftSettings
-from fullcircle.core.drift.variation import INDEPENDENT
+from fullcircle.core.drift.violations import Problem
 from fullcircle.core.drift.windows import Comparison, DriftWindow, compare_window
+from fullcircle.core.predictions.sources import CHAMPION
 from fullcircle.core.profile import PREDICTION, Profile, bin_labels
-from fullcircle.core.sources import CHAMPION
 
 
 def measure_drift(

@@ -12,8 +12,8 @@ from fullcircle.core.drift.recent_windows import build_endpoint, build_stream
 from fullcircle.core.drift.settings import DriftSettings
 from fullcircle.core.drift.windows import DriftWindow
 from fullcircle.core.errors import DataError
+from fullcircle.core.predictions.sources import BATCH, DEFAULT_DAYS, ENDPOINT, STREAM
 from fullcircle.core.profile import Profile
-from fullcircle.core.sources import BATCH, DEFAULT_DAYS, ENDPOINT, STREAM
 
 NOTHING_SCORED = (
     "Nothing has been scored yet, so there is nothing to monitor. Score first: kedro run "

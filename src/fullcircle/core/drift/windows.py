@@ -7,7 +7,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from fullcircle.core.drift.arrivals import Period, weigh_silence, weigh_volume
-from fullcircle.core.drift.evidence import (
+from fullcircle.core.drift.column_tests import (
     Case,
     Evidence,
     What,
@@ -15,11 +15,11 @@ from fullcircle.core.drift.evidence import (
     weigh_distribution,
     weigh_share,
 )
-from fullcircle.core.drift.problems import Problem, check_columns, check_rows, check_values
+from fullcircle.core.drift.past_variation import Variation
 from fullcircle.core.drift.settings import DriftSettings
-from fullcircle.core.drift.variation import Variation
+from fullcircle.core.drift.violations import Problem, check_columns, check_rows, check_values
+from fullcircle.core.predictions.sources import BATCH, CHAMPION
 from fullcircle.core.profile import PREDICTION, Profile, profile_window
-from fullcircle.core.sources import BATCH, CHAMPION
 
 Variations = dict[tuple[str, What], Variation]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from fullcircle.core.evaluation import Estimate
 from fullcircle.core.evaluation.reliability import check_calibration
-from fullcircle.core.gate.case import Case
+from fullcircle.core.gate.context import Case
 
 
 def calibrated(case: Case) -> tuple[bool, str]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fullcircle.core.evaluation import Estimate
-from fullcircle.core.gate.case import Case
+from fullcircle.core.gate.context import Case
 from fullcircle.core.metrics import METRICS
 
 

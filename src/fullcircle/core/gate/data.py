@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fullcircle.core.gate.case import Case
+from fullcircle.core.gate.context import Case
 from fullcircle.core.metrics import Vector
-from fullcircle.core.splits import assign_by_key, describe_split
+from fullcircle.core.training_data.splits import assign_by_key, describe_split
 
 
 def enough_rows(case: Case) -> tuple[bool, str]:

@@ -5,16 +5,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from fullcircle.core.gate import (
-    apart,
     calibration,
     comparison,
     data,
+    disjoint_rows,
     groups,
     rollbacks,
     serving,
 )
-from fullcircle.core.gate.case import Case
-from fullcircle.core.gate.evidence import Evidence
+from fullcircle.core.gate.context import Case
+from fullcircle.core.gate.inputs import Evidence
 from fullcircle.core.gate.settings import GateSettings
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ QUESTIONS: tuple[Question, ...] = (
     data.complete_evidence,
     data.every_class_present,
     data.unseen_rows,
-    apart.no_shared_entity,
-    apart.few_repeated_rows,
+    disjoint_rows.no_shared_entity,
+    disjoint_rows.few_repeated_rows,
     comparison.above_minimum,
     comparison.better_than_baseline,
     comparison.better_than_champion,
@@ -115,8 +115,8 @@ def list_questions(evidence: Evidence, settings: GateSettings) -> list[Question]
         comparison.better_than_champion: has_champion,
         rollbacks.unlike_rolled_back: bool(evidence.rolled_back),
         groups.no_slice_harmed: bool(problem.slices) and evidence.champion is not None,
-        apart.no_shared_entity: problem.split.by == "key",
-        apart.few_repeated_rows: problem.split.by == "key",
+        disjoint_rows.no_shared_entity: problem.split.by == "key",
+        disjoint_rows.few_repeated_rows: problem.split.by == "key",
         groups.steady_over_time: problem.event_time is not None,
         data.fresh_data: problem.event_time is not None,
         serving.approved_by_a_person: settings.approval,

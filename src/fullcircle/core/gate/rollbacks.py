@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fullcircle.core.gate.case import Case, Rival
+from fullcircle.core.gate.context import Case, Rival
 from fullcircle.core.metrics import Vector
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
 
 # Of a model's settings, what says from which rows and by which declaration it was made.
 _ORIGIN = ("rows_sha256", "problem", "training", "seed", "adopted")

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fullcircle.core.edge_cases import CASES, find_edge_faults
-from fullcircle.core.gate.case import Case
-from fullcircle.core.logged import is_same_person
+from fullcircle.core.audit_log.versions import is_same_person
+from fullcircle.core.gate.context import Case
+from fullcircle.core.models.edge_cases import CASES, find_edge_faults
 from fullcircle.core.training.estimators import as_inputs
 
 _NUMBERS = {"double", "float", "long", "integer", "boolean"}

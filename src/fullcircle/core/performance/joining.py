@@ -7,10 +7,10 @@ import ibis
 import ibis.expr.types as ir
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.drift.problems import Problem
+from fullcircle.core.drift.violations import Problem
 from fullcircle.core.performance.labelled import CLOCK, ROLE, VERSION, Labelled
+from fullcircle.core.predictions.sources import BATCH
 from fullcircle.core.profile import PREDICTION
-from fullcircle.core.sources import BATCH
 
 _KNOWN_AT = "label_known_at"
 

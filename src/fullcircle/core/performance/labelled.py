@@ -10,8 +10,8 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from fullcircle.core.drift.problems import Problem
-from fullcircle.core.sources import BATCH, CHAMPION
+from fullcircle.core.drift.violations import Problem
+from fullcircle.core.predictions.sources import BATCH, CHAMPION
 
 VERSION = "model_version"
 CLOCK = "as_of"

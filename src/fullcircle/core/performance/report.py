@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.drift.problems import Problem
+from fullcircle.core.drift.violations import Problem
 from fullcircle.core.evaluation.slices import SliceSettings, score_slices
 from fullcircle.core.performance.estimation import BLIND_SPOT
 from fullcircle.core.performance.labelled import CLOCK, ROLE, VERSION, Labelled, LabelledWindow
 from fullcircle.core.performance.settings import PerformanceSettings
 from fullcircle.core.performance.windows import judge_window
+from fullcircle.core.predictions.sources import BATCH, CHAMPION
 from fullcircle.core.profile import PREDICTION
-from fullcircle.core.sources import BATCH, CHAMPION
 
 # What is kept of windows that have not changed is of no use once this code judges otherwise.
 _LAYOUT = 1

@@ -9,13 +9,11 @@ import ibis.expr.types as ir
 
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.drift.sources import NOTHING_SCORED, Scored
-from fullcircle.core.endpoint_log import ANSWERED_AT, read_answers
 from fullcircle.core.errors import DataError
 from fullcircle.core.performance.joining import join_labels
 from fullcircle.core.performance.labelled import CLOCK, Labelled
-from fullcircle.core.profile import PREDICTION
-from fullcircle.core.scoring.rows import BACKFILLED
-from fullcircle.core.sources import (
+from fullcircle.core.predictions.endpoint_log import ANSWERED_AT, read_answers
+from fullcircle.core.predictions.sources import (
     BATCH,
     DEFAULT_DAYS,
     ENDPOINT,
@@ -25,6 +23,8 @@ from fullcircle.core.sources import (
     find_span,
     select_known,
 )
+from fullcircle.core.profile import PREDICTION
+from fullcircle.core.scoring.rows import BACKFILLED
 
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 _DAY_SECONDS = 86_400

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.errors import DataError
-from fullcircle.core.preparation import evidence
+from fullcircle.core.preparation import column_scores
 from fullcircle.core.preparation.kinds import PreparationSettings, drop_column, recognise_column
 from fullcircle.core.preparation.reader import Vector, read_moments, repeated_names
 
@@ -45,7 +45,7 @@ def diagnose_columns(
     read = {name: recognise_column(frame[name], settings) for name in frame.columns}
     plan = {name: {"column": name, **entry} for name, (entry, _) in read.items()}
     values = {name: array for name, (_, array) in read.items()}
-    for name, earlier in evidence.find_duplicates(_of_kept(values, plan)).items():
+    for name, earlier in column_scores.find_duplicates(_of_kept(values, plan)).items():
         drop_column(plan[name], "duplicate", f"equal to {earlier!r} in all {len(frame)} rows")
     target = _as_target(label, task)
     suspects = _find_leaks(plan, values, target, task, settings)
@@ -119,14 +119,14 @@ def _score(
     numbers: dict[str, Vector], texts: dict[str, Vector], target: Vector, task: str, limit: float
 ) -> Vector:
     columns = [*numbers.values(), *texts.values()]
-    rows = evidence.choose_rows(columns, target, classes=task != "regression")
+    rows = column_scores.choose_rows(columns, target, classes=task != "regression")
     chosen = np.empty((len(rows), len(numbers)))
     for position, array in enumerate(numbers.values()):
         chosen[:, position] = array[rows]
     codes = np.empty((len(rows), len(texts)))
     for position, array in enumerate(texts.values()):
         codes[:, position] = pd.factorize(array[rows])[0]
-    return evidence.score_columns(chosen, codes, target[rows], task, limit)
+    return column_scores.score_columns(chosen, codes, target[rows], task, limit)
 
 
 def _find_later(
@@ -168,10 +168,10 @@ def _drop_collinear(
     numbers = _of_kept(values, plan, "number")
     if len(numbers) < 2:
         return
-    rows = evidence.choose_rows(numbers.values(), target, classes=False)
+    rows = column_scores.choose_rows(numbers.values(), target, classes=False)
     matrix = np.column_stack([array[rows] for array in numbers.values()])
     names = list(numbers)
-    found = evidence.find_collinear(matrix, settings.max_collinearity)
+    found = column_scores.find_collinear(matrix, settings.max_collinearity)
     for column, (earlier, strength) in found.items():
         why = f"correlation {strength:.6f} with {names[earlier]!r}"
         drop_column(plan[names[column]], "collinear", f"{why} above {settings.max_collinearity:g}")

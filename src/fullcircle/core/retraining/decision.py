@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from fullcircle.core.retraining.acts import Retraining, known_by
+from fullcircle.core.predictions.sources import has_several, list_windows
+from fullcircle.core.retraining.ledger import Retraining, known_by
 from fullcircle.core.retraining.rules import Evidence, apply_rules, describe_drift
 from fullcircle.core.retraining.settings import RetrainingSettings
-from fullcircle.core.sources import has_several, list_windows
 
 
 def decide_retraining(

@@ -6,8 +6,8 @@ from typing import Any
 
 from fullcircle.core.contract import Clock
 from fullcircle.core.errors import ConfigurationError, ModelError
-from fullcircle.core.retraining.acts import Retraining, known_by
 from fullcircle.core.retraining.decision import hold_back
+from fullcircle.core.retraining.ledger import Retraining, known_by
 from fullcircle.core.retraining.settings import RetrainingSettings
 
 _MONITOR = "Monitor first: kedro run --pipeline monitoring --params as_of={}."

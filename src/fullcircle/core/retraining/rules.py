@@ -7,9 +7,15 @@ from typing import Any
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.metrics import METRICS
+from fullcircle.core.predictions.sources import (
+    BATCH,
+    CHAMPION,
+    has_several,
+    list_windows,
+    name_source,
+)
 from fullcircle.core.profile import PREDICTION
 from fullcircle.core.retraining.settings import RetrainingSettings
-from fullcircle.core.sources import BATCH, CHAMPION, has_several, list_windows, name_source
 
 
 @dataclass(frozen=True)

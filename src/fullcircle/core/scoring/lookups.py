@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fullcircle.core.contract import FeatureLookup
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable, join_features
+from fullcircle.core.features.point_in_time import KeyedTable, join_features
+from fullcircle.core.models.model import Model
 
 STALE = "stale_lookups"
 _ROW = "__row"

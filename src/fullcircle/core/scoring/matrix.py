@@ -20,7 +20,7 @@ from fullcircle.core.metrics import Vector
 from fullcircle.core.preparation.encoders import TextEncoder
 from fullcircle.core.preparation.reader import ColumnReader, clean_text
 from fullcircle.core.scoring.columns import Coded, Outputs, read_column, read_plain
-from fullcircle.core.scoring.plain import Form, plain_transform
+from fullcircle.core.scoring.numpy_transforms import Form, plain_transform
 
 _MAX_REMEMBERED = 50_000  # texts per column
 _PIECE_ROWS = 4096

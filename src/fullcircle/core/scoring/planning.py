@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from fullcircle.core.clock import read_moment
+from fullcircle.core.as_of import read_moment
 from fullcircle.core.contract import Clock, ProblemSpec, Settings
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.scoring.requests import RequestDay

@@ -16,8 +16,8 @@ from pandas.api import types
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.values import MOMENT, read_values
 
 _LONGEST_QUOTE = 60

@@ -10,9 +10,9 @@ from pandas.api import types
 
 from fullcircle.core.contract import Clock, ProblemSpec, require_columns
 from fullcircle.core.errors import ModelError
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable
-from fullcircle.core.rejection import reject, unless
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model
+from fullcircle.core.validation.row_validation import reject, unless
 
 DAY = "scored_on"
 _TWIN = "__twin"

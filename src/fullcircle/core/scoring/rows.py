@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from fullcircle.core.errors import ModelError
 from fullcircle.core.evaluation.conformal import apply_interval
 from fullcircle.core.metrics import Vector
-from fullcircle.core.model import Model
+from fullcircle.core.models.model import Model
 from fullcircle.core.profile import PREDICTION
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.scoring.requests import DAY

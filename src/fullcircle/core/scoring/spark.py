@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from fullcircle.core.point_in_time import join_features
+from fullcircle.core.features.point_in_time import join_features
 from fullcircle.core.scoring.days import ScoredDay, Tally
 from fullcircle.core.scoring.lookups import STALE
 from fullcircle.core.scoring.requests import DAY, RequestTable

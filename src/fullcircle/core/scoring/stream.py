@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow as pa
 
 from fullcircle.core.contract import FeatureLookup, ProblemSpec
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.days import ScoredDay, Tally, timed
 from fullcircle.core.scoring.lookups import STALE, add_features, merge_lookups
 from fullcircle.core.scoring.planning import ScoringSettings

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from fullcircle.core.drift.problems import Problem
+from fullcircle.core.drift.violations import Problem
 from fullcircle.core.service.costs import Uptime, measure_costs
 from fullcircle.core.service.counting import (
     COLUMNS,

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fullcircle.core.adopted import AdoptedEstimator
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, ModelError, name_missing
 from fullcircle.core.evaluation import estimate_scores, find_threshold
 from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
-from fullcircle.core.model import Model
+from fullcircle.core.models.adopted import AdoptedEstimator
+from fullcircle.core.models.model import Model
 from fullcircle.core.profile import take_profile
-from fullcircle.core.splits import describe_split
 from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.settings import TrainingSettings
+from fullcircle.core.training_data.splits import describe_split
 
 _EXAMPLE_ROWS = 5
 

@@ -21,8 +21,8 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.core.scoring.matrix import FastPreparation
 from fullcircle.core.scoring.spark import is_on_spark
-from fullcircle.core.splits import is_before, is_in_train
-from fullcircle.core.training.recipes import Recipe
+from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training_data.splits import is_before, is_in_train
 
 _LABEL = "label"
 _OFF = "or set training.distributed: false"

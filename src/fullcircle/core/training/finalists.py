@@ -10,8 +10,8 @@ from fullcircle.core.evaluation import resample_metric
 from fullcircle.core.metrics import METRICS, Vector
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.crossvalidation import CrossValidation
-from fullcircle.core.training.recipes import Recipe
-from fullcircle.core.training.trials import Trial, best_trial
+from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.trial_store import Trial, best_trial
 
 _MOST_COLUMNS = 100
 _ONE_STANDARD_ERROR = 0.6827  # coverage of an interval that reaches one to either side

@@ -24,11 +24,11 @@ from threadpoolctl import threadpool_limits
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.metrics import METRICS
-from fullcircle.core.training.attempts import Attempt
 from fullcircle.core.training.candidates import CANDIDATES, Parameters
 from fullcircle.core.training.crossvalidation import CrossValidation
 from fullcircle.core.training.settings import SearchSettings
-from fullcircle.core.training.trials import Journal, NoJournal, Trial, best_trial
+from fullcircle.core.training.trial_execution import Attempt
+from fullcircle.core.training.trial_store import Journal, NoJournal, Trial, best_trial
 
 _TRIALS_PER_ROUND = 4
 _ROUNDS_AT_ONCE = 2

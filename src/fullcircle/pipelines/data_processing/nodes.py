@@ -5,7 +5,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from fullcircle.core.contract import ProblemSpec, require_columns
-from fullcircle.core.rejection import (
+from fullcircle.core.validation.row_validation import (
     REASON,
     SOURCE_ROW,
     UNREADABLE,

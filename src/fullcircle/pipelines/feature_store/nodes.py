@@ -7,9 +7,9 @@ import ibis.expr.types as ir
 
 from fullcircle.core.contract import Clock, ProblemSpec, require_columns
 from fullcircle.core.errors import DataError
-from fullcircle.core.labelled_rows import join_labelled, select_labelled
-from fullcircle.core.point_in_time import KeyedTable
-from fullcircle.core.sampling import SampleSettings, choose_sample, keep_sample
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.training_data.labelled_rows import join_labelled, select_labelled
+from fullcircle.core.training_data.sampling import SampleSettings, choose_sample, keep_sample
 from fullcircle.problems import load_problem
 
 

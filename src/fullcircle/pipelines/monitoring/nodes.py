@@ -10,9 +10,7 @@ import plotly.graph_objects as go
 
 from fullcircle.core.alerts import AlertSettings, decide, find_conditions
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.dashboard import draw_dashboard
 from fullcircle.core.drift import DriftSettings, Scored, build_windows, measure_windows
-from fullcircle.core.figures import drift_figure, monitoring_figures
 from fullcircle.core.performance import PerformanceSettings, label_sources, measure_sources
 from fullcircle.core.retraining import (
     Evidence,
@@ -21,6 +19,8 @@ from fullcircle.core.retraining import (
     note_window,
 )
 from fullcircle.core.service import ServiceSettings, measure_service
+from fullcircle.reporting.dashboard import draw_dashboard
+from fullcircle.reporting.figures import drift_figure, monitoring_figures
 
 
 def report_drift(

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fullcircle.core.card import write_card, write_card_page
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import FullCircleError, GateRefusedError
+from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.gate import (
     Evidence,
     GateSettings,
@@ -16,9 +16,9 @@ from fullcircle.core.gate import (
     decide_promotion,
     have_same_origin,
 )
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model
 from fullcircle.core.training.failures import describe_failure, list_excluded
+from fullcircle.reporting.model_card import write_card, write_card_page
 
 
 def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on

@@ -8,9 +8,8 @@ import ibis.expr.types as ir
 
 from fullcircle.core.contract import Clock, ProblemSpec, require_columns
 from fullcircle.core.errors import DataError
-from fullcircle.core.model import Model
-from fullcircle.core.point_in_time import KeyedTable
-from fullcircle.core.rejection import REASON
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.planning import (
     ScoringSettings,
@@ -29,7 +28,8 @@ from fullcircle.core.scoring.requests import (
 from fullcircle.core.scoring.rows import CHAMPION, name_model
 from fullcircle.core.scoring.spark import is_on_spark, score_days_on_spark
 from fullcircle.core.scoring.stream import Scoring, score_days
-from fullcircle.core.splits import is_held_out
+from fullcircle.core.training_data.splits import is_held_out
+from fullcircle.core.validation.row_validation import REASON
 
 
 def select_requests(

@@ -7,9 +7,8 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.labelled_rows import join_labelled, select_labelled
-from fullcircle.core.point_in_time import KeyedTable
-from fullcircle.core.sampling import leave_sample_out
+from fullcircle.core.features.point_in_time import KeyedTable
+from fullcircle.core.training.challenger import Winner
 from fullcircle.core.training.distributed import (
     FullFit,
     fit_on_spark,
@@ -19,7 +18,8 @@ from fullcircle.core.training.distributed import (
     require_trees,
 )
 from fullcircle.core.training.settings import TrainingSettings
-from fullcircle.core.training.winner import Winner
+from fullcircle.core.training_data.labelled_rows import join_labelled, select_labelled
+from fullcircle.core.training_data.sampling import leave_sample_out
 
 
 def select_all_train_rows(

@@ -3,7 +3,7 @@
 The NIDDK's own page of it is gone; Kaggle (uciml/pima-indians-diabetes-database) asks for a login.
 """
 
-from fullcircle.core.published import PublishedFile
+from fullcircle.core.published_files import PublishedFile
 
 FILES = (
     PublishedFile(

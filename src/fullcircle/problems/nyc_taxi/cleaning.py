@@ -8,7 +8,7 @@ back, a trip across that hour comes out an hour short and is set aside if that m
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.rejection import SOURCE_ROW, as_text, reject, unless
+from fullcircle.core.validation.row_validation import SOURCE_ROW, as_text, reject, unless
 
 RAW_COLUMNS = (
     "VendorID",

@@ -3,7 +3,7 @@
 The TLC may publish a month anew, with other rows.
 """
 
-from fullcircle.core.published import PublishedFile
+from fullcircle.core.published_files import PublishedFile
 
 _TLC = "https://d37ci6vzurychx.cloudfront.net"
 _TRIPS = PublishedFile(

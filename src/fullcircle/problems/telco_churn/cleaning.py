@@ -3,7 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.rejection import SOURCE_ROW, as_number, as_text, reject, unless
+from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_text, reject, unless
 from fullcircle.problems.telco_churn.contract import CATEGORIES
 
 TEXTS = {

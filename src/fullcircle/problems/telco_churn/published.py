@@ -1,6 +1,6 @@
 """Where IBM's file is to be had."""
 
-from fullcircle.core.published import PublishedFile
+from fullcircle.core.published_files import PublishedFile
 
 FILES = (
     PublishedFile(

@@ -1,5 +1,0 @@
-"""One page that says how things stand."""
-
-from fullcircle.core.dashboard.page import draw_dashboard
-
-__all__ = ["draw_dashboard"]

@@ -1,0 +1,1 @@
+"""Features as of a time: the point-in-time join."""

@@ -1,0 +1,1 @@
+"""The grammar of numbers, dates and timestamps in text, alike on every engine."""

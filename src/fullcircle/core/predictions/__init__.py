@@ -1,0 +1,1 @@
+"""Predictions of batch, stream and endpoint, read alike."""

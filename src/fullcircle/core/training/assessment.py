@@ -1,0 +1,183 @@
+"""How good the chosen model is, for whom, and what it leans on: its report and its figures."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.core.evaluation.importance import learning_curve, permutation_importance
+from fullcircle.core.evaluation.intervals import Estimate, bootstrap_metric
+from fullcircle.core.evaluation.reliability import check_calibration
+from fullcircle.core.evaluation.slices import SliceSettings, measure_gaps, score_slices
+from fullcircle.core.evaluation.thresholds import find_threshold
+from fullcircle.core.metrics import Vector, count_decisions
+from fullcircle.core.profile.table_statistics import take_head
+from fullcircle.core.training.challenger import Winner
+from fullcircle.core.training.context import Workshop
+from fullcircle.core.training.estimators import as_inputs, fit, predict
+from fullcircle.core.training.failures import list_excluded
+from fullcircle.core.training.model_config import Recipe
+from fullcircle.reporting.figures import (
+    evaluation_figures,
+    hyperparameter_importance_figure,
+    importance_figure,
+    leaderboard_figure,
+    learning_curve_figure,
+    parallel_coordinates_figure,
+    search_history_figure,
+    shap_figure,
+    slices_figure,
+)
+
+_SHARES = (0.125, 0.25, 0.5, 1.0)
+_REPEATS = 5
+_EXPLAINED_ROWS = 2_000
+_MOST_COLUMNS = 200
+_MIN_SLICE_ROWS = 50
+
+
+def assess(workshop: Workshop, winner: Winner, selection_set: pd.DataFrame) -> dict[str, Any]:
+    """Report on the winner, by the selection rows.
+
+    Returns:
+        Plain values: ``scores``, and ``train_scores`` of the ``train_rows`` that it learnt from;
+        for classes ``confusion``, the matrix at the threshold (rows of the truth, columns of the
+        decisions), and ``calibration`` and how its method was chosen;
+        ``slices`` and, of two classes, their ``gaps``; ``importance`` by column;
+        ``learning_curve``; ``shap`` where asked for; and ``sample``, a few rows with prediction
+        and label.
+    """
+    problem, training = workshop.problem, workshop.training
+    inputs = as_inputs(selection_set, problem.features)
+    truth = selection_set[problem.label].to_numpy()
+    estimator = winner.estimator
+    predicted = predict(estimator, problem.task, inputs)
+    decided = decide(problem.task, predicted, winner.threshold)
+    report: dict[str, Any] = {
+        "metric": problem.primary_metric,
+        "rows": len(truth),
+        "scores": winner.scores,
+        "train_rows": len(workshop.rows),
+        "train_scores": winner.train_scores,
+        "threshold": winner.threshold,
+        "importance": _rank_columns(workshop, winner, inputs, truth),
+        "learning_curve": _trace_learning(workshop, winner.recipe, inputs, truth),
+        "sample": take_head(selection_set.assign(predicted=list(predicted)), 10),
+    }
+    if problem.task != "regression":
+        check = check_calibration(truth, predicted, confidence=training.confidence)
+        report["calibration"] = {**check, "method": winner.calibration}
+        report["confusion"] = count_decisions(truth, predicted, winner.threshold).tolist()
+    if problem.slices:
+        settings = SliceSettings(
+            min_rows=_MIN_SLICE_ROWS,
+            bootstrap_resamples=training.bootstrap_resamples,
+            confidence=training.confidence,
+            seed=training.seed,
+        )
+        report["slices"] = score_slices(
+            selection_set,
+            problem.slices,
+            problem.primary_metric,
+            problem.task,
+            truth,
+            predicted,
+            decided if problem.task == "binary" else None,
+            settings,
+        )
+        if problem.task == "binary":
+            report["gaps"] = measure_gaps(report["slices"], _MIN_SLICE_ROWS)
+    if training.explain:
+        from fullcircle.core.evaluation.attributions import shap_values
+
+        report["shap"] = shap_values(estimator, inputs, seed=training.seed)
+    return report
+
+
+def decide(task: str, predicted: Vector, threshold: float | None) -> Vector | None:
+    """Turn probabilities into classes; None for a regression."""
+    if task == "regression":
+        return None
+    if task == "multiclass":
+        return np.asarray(predicted.argmax(axis=1))
+    return (predicted >= (0.5 if threshold is None else threshold)).astype("int64")
+
+
+def _rank_columns(
+    workshop: Workshop, winner: Winner, inputs: pd.DataFrame, truth: Vector
+) -> list[dict[str, Any]]:
+    """Rank columns by permutation importance; of a very wide table none."""
+    if inputs.shape[1] > _MOST_COLUMNS:
+        return []
+    return permutation_importance(
+        lambda rows: predict(winner.estimator, workshop.problem.task, rows),
+        inputs,
+        truth,
+        workshop.problem.primary_metric,
+        threshold=winner.threshold,
+        repeats=_REPEATS,
+        seed=workshop.training.seed,
+        max_rows=_EXPLAINED_ROWS,
+        confidence=workshop.training.confidence,
+    )
+
+
+def _trace_learning(
+    workshop: Workshop, recipe: Recipe, inputs: pd.DataFrame, truth: Vector
+) -> list[dict[str, Any]]:
+    """Fit the recipe on ever more of the newest rows, or of a snapshot's in random order."""
+    problem, training = workshop.problem, workshop.training
+    places = np.arange(len(workshop.rows))[::-1]
+    if problem.split.by == "key":
+        places = np.random.default_rng(training.seed).permutation(places)
+
+    def fit_and_score(size: int) -> Estimate:
+        rows = np.sort(places[:size])
+        model = fit(workshop.build(recipe), workshop.inputs.iloc[rows], workshop.label.iloc[rows])
+        predicted = predict(model, problem.task, inputs)
+        return bootstrap_metric(
+            problem.primary_metric,
+            truth,
+            predicted,
+            threshold=find_threshold(problem.threshold, truth, predicted),
+            resamples=training.bootstrap_resamples,
+            confidence=training.confidence,
+            seed=training.seed,
+        )
+
+    return learning_curve(fit_and_score, len(places), _SHARES)
+
+
+def draw_figures(
+    report: dict[str, Any],
+    task: str,
+    truth: Vector,
+    predicted: Vector,
+    leaderboard: list[dict[str, Any]],
+    trials: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Draw what the report, the leaderboard and the search say; what cannot be drawn is absent."""
+    [chosen] = [row["candidate"] for row in leaderboard if row["chosen"]]
+    metric = report["metric"]
+    excluded = [failure["family"] for failure in list_excluded(report.get("failures", []))]
+    drawn = {
+        "leaderboard": leaderboard_figure(leaderboard, chosen, excluded),
+        **evaluation_figures(task, truth, predicted, decide(task, predicted, report["threshold"])),
+        "importance": importance_figure(report["importance"]) if report["importance"] else None,
+        "learning_curve": learning_curve_figure(report["learning_curve"], metric),
+        "slices": slices_figure(report["slices"], metric) if report.get("slices") else None,
+        "shap": shap_figure(report["shap"]) if "shap" in report else None,
+        **_draw_search(trials, metric),
+    }
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def _draw_search(trials: list[dict[str, Any]], metric: str) -> dict[str, Any]:
+    """Draw the history of the search and, of each family that was tuned, what mattered."""
+    records = [{**trial, "params": trial["parameters"]} for trial in trials]
+    drawn: dict[str, Any] = {"search_history": search_history_figure(records, metric)}
+    for family in dict.fromkeys(trial["candidate"] for trial in records):
+        own = [trial for trial in records if trial["candidate"] == family and trial["params"]]
+        drawn[f"search_parallel_{family}"] = parallel_coordinates_figure(own, metric)
+        drawn[f"search_importance_{family}"] = hyperparameter_importance_figure(own, metric)
+    return drawn

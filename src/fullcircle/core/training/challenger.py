@@ -1,0 +1,247 @@
+"""From the chosen finalist to a model: calibrated, with a threshold, fitted on what may teach."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fullcircle.core.contract import ProblemSpec
+from fullcircle.core.evaluation import estimate_scores, find_threshold
+from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
+from fullcircle.core.evaluation.conformal import fit_interval
+from fullcircle.core.evaluation.recalibration import fit_recalibration
+from fullcircle.core.models.model import Model
+from fullcircle.core.profile import take_profile
+from fullcircle.core.training.context import Workshop
+from fullcircle.core.training.distributed import FullFit
+from fullcircle.core.training.estimators import as_inputs, predict
+from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.settings import TrainingSettings
+from fullcircle.core.training_data.splits import describe_split
+
+_REPORTED = (
+    "metric",
+    "rows",
+    "train_rows",
+    "train_scores",
+    "confusion",
+    "slices",
+    "gaps",
+    "calibration",
+    "importance",
+    "learning_curve",
+    "failures",
+)
+_FULL_FACTS = ("rows", "first", "last")
+_PLAN_FACTS = ("column", "kind", "action", "why", "missing")
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The chosen finalist.
+
+    Attributes:
+        recipe: What rebuilds it.
+        estimator: Fitted on the train set and calibrated.
+        calibration: The ``method``, and why it was chosen.
+        out_of_fold: Labels and predictions that calibrate it; None for a regression.
+        threshold: Probability from which a row counts as class 1 (binary only).
+        scores: Every metric on the selection rows, with its interval.
+        train_scores: Every metric on the rows that it was fitted on, which flatters it: by how
+            much is how far it learnt them by heart.
+        interval: How far off its values are on the selection rows (regression only).
+    """
+
+    recipe: Recipe
+    estimator: Any
+    calibration: dict[str, Any]
+    out_of_fold: tuple[np.ndarray, np.ndarray] | None
+    threshold: float | None
+    scores: dict[str, Any]
+    train_scores: dict[str, float]
+    interval: dict[str, Any] | None = None
+
+    def calibrate(self, estimator: Any) -> Any:
+        """Give another fit of the recipe the winner's own calibration."""
+        if self.out_of_fold is None:
+            return estimator
+        known, predicted = self.out_of_fold
+        return calibrate(estimator, self.calibration["method"], predicted, known)
+
+
+def settle_winner(
+    workshop: Workshop, recipe: Recipe, estimator: Any, selection_set: pd.DataFrame
+) -> Winner:
+    """Calibrate a fitted finalist, choose its threshold, and score it on the selection rows."""
+    problem, training = workshop.problem, workshop.training
+    inputs = as_inputs(selection_set, problem.features)
+    truth = selection_set[problem.label].to_numpy()
+    calibration, out_of_fold = {"method": "none"}, None
+    if problem.task != "regression":
+        out_of_fold = workshop.bounded().predict_out_of_fold(recipe)
+        raw = predict(estimator, problem.task, inputs)
+        calibration = _choose_method(training, *out_of_fold, truth, raw)
+        known, held_out = out_of_fold
+        estimator = calibrate(estimator, calibration["method"], held_out, known)
+    predicted = predict(estimator, problem.task, inputs)
+    threshold = find_threshold(problem.threshold, truth, predicted)
+    interval = None
+    if problem.task == "regression":
+        interval = fit_interval(truth, predicted, training.interval_coverage)
+    return Winner(
+        recipe=recipe,
+        estimator=estimator,
+        calibration=calibration,
+        out_of_fold=out_of_fold,
+        threshold=threshold,
+        scores=_score(problem, training, truth, predicted, threshold),
+        train_scores=workshop.bounded().score(estimator, threshold),
+        interval=interval,
+    )
+
+
+def _choose_method(
+    training: TrainingSettings,
+    known: np.ndarray,
+    held_out: np.ndarray,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+) -> dict[str, Any]:
+    if training.calibration != "auto":
+        return {"method": training.calibration, "evidence": "declared"}
+    return choose_calibration(
+        known,
+        held_out,
+        truth,
+        predicted,
+        resamples=training.bootstrap_resamples,
+        confidence=training.confidence,
+        seed=training.seed,
+    )
+
+
+def _score(
+    problem: ProblemSpec,
+    training: TrainingSettings,
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    threshold: float | None,
+) -> dict[str, Any]:
+    return estimate_scores(
+        problem.task,
+        truth,
+        predicted,
+        threshold=threshold,
+        also=[problem.primary_metric],
+        resamples=training.bootstrap_resamples,
+        confidence=training.confidence,
+        seed=training.seed,
+    )
+
+
+def make_model(
+    workshop: Workshop,
+    winner: Winner,
+    more: pd.DataFrame,
+    as_of: str,
+    report: dict[str, Any] | None,
+    *,
+    profiled: bool,
+    full_fit: FullFit | None = None,
+) -> Model:
+    """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows."""
+    problem, training, estimator = workshop.problem, workshop.training, winner.estimator
+    refit = training.refit and full_fit is None
+    if full_fit is not None:
+        estimator = winner.calibrate(full_fit.estimator)
+    elif refit:
+        rows = pd.concat([workshop.rows, more], ignore_index=True)
+        workshop = Workshop(rows, problem, training, workshop.plan)
+        estimator = winner.calibrate(workshop.fit(winner.recipe))
+    inputs = workshop.inputs
+    example = _take_example(inputs)
+    return Model(
+        estimator=estimator,
+        candidate=winner.recipe.name,
+        task=problem.task,
+        features=problem.features,
+        lookups=problem.feature_lookups,
+        event_time=problem.event_time,
+        threshold=winner.threshold,
+        settings={
+            "seed": training.seed,
+            "recipe": winner.recipe.as_dict(),
+            "calibration": winner.calibration["method"],
+            "refit": refit,
+            **({} if full_fit is None else {"distributed": full_fit.facts}),
+            "rows_sha256": workshop.digest_rows(),
+            "problem": problem.model_dump(mode="json"),
+            "training": training.model_dump(mode="json"),
+        },
+        scores=winner.scores,
+        trained_on={
+            **_describe_rows(workshop.rows, problem, as_of),
+            **({} if full_fit is None else _describe_full(full_fit)),
+        },
+        profile=_take_profile(workshop, winner, more) if profiled else {},
+        example=example,
+        expected=predict(estimator, problem.task, example).tolist(),
+        report=None if report is None else _keep_report(report, workshop.plan),
+        interval=winner.interval,
+    )
+
+
+def _take_profile(workshop: Workshop, winner: Winner, more: pd.DataFrame) -> dict[str, Any]:
+    """Profile the rows that teach, and predictions of rows that did not teach the winner.
+
+    Of its own rows many a model predicts more boldly than it ever will again, and that would look
+    like drift.
+    """
+    problem = workshop.problem
+    unseen = as_inputs(more, problem.features)
+    predicted = predict(winner.estimator, problem.task, unseen)
+    when = problem.event_time
+    profile = take_profile(
+        workshop.inputs,
+        predicted,
+        None if when is None else workshop.rows[when],
+        predicted_at=None if when is None else more[when],
+        period_days=problem.period_days,
+    )
+    if problem.task == "regression":
+        return profile
+    truth = more[problem.label].to_numpy()
+    return {**profile, "calibration": fit_recalibration(truth, predicted)}
+
+
+def _keep_report(report: dict[str, Any], plan: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the assessment, what the model must be able to tell without its files; no rows."""
+    kept = {name: report[name] for name in _REPORTED if name in report}
+    columns = [{name: entry.get(name) for name in _PLAN_FACTS} for entry in plan]
+    return {**kept, "columns": columns}
+
+
+def _take_example(inputs: pd.DataFrame) -> pd.DataFrame:
+    """First five rows, or four and the one with the fewest gaps: a signature needs to see values.
+
+    Of a column of text that is empty in all rows of the example, MLflow would say it holds numbers.
+    """
+    fullest = int(np.argmin(inputs.isna().sum(axis=1).to_numpy()))
+    return inputs.iloc[sorted({0, 1, 2, 3, max(fullest, 4)} & set(range(len(inputs))))]
+
+
+def _describe_full(full_fit: FullFit) -> dict[str, Any]:
+    return {name: full_fit.facts[name] for name in _FULL_FACTS if name in full_fit.facts}
+
+
+def _describe_rows(rows: pd.DataFrame, problem: ProblemSpec, as_of: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"rows": len(rows), "as_of": as_of, "split": describe_split(problem)}
+    if problem.task == "multiclass":
+        facts["baseline"] = rows[problem.label].value_counts(normalize=True).sort_index().tolist()
+    else:
+        facts["baseline"] = float(rows[problem.label].mean())
+    if problem.event_time is not None:
+        facts["first"] = rows[problem.event_time].min().isoformat()
+        facts["last"] = rows[problem.event_time].max().isoformat()
+    return facts

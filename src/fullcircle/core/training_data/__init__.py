@@ -1,0 +1,1 @@
+"""Which rows train, select and gate: labelled rows, samples and splits."""

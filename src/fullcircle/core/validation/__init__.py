@@ -1,0 +1,1 @@
+"""Checks of rows, keys and feature lookups before they are used."""

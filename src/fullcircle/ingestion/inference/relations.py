@@ -1,0 +1,89 @@
+"""What rows have to do with each other: whom they are about, and which are states of one case."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+
+from fullcircle.core.parsing.column_parser import Reading, as_class, read_class
+from fullcircle.ingestion.inference.change_logs import States, describe_states, find_states
+from fullcircle.ingestion.inference.column_kinds import Column
+from fullcircle.ingestion.inference.entity import describe_entity, find_entity
+from fullcircle.ingestion.inference.identity import Identity, choose_identity
+from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.label import Label
+from fullcircle.ingestion.inference.lags import find_lags
+from fullcircle.ingestion.inference.options import Wishes
+
+
+@dataclass(frozen=True)
+class Relations:
+    """How rows belong together.
+
+    Attributes:
+        identity: Row id, keys and time.
+        states: Rows that are states of one case, of which the first alone is kept; None for none.
+        findings: What was assumed, and what looks dangerous.
+    """
+
+    identity: Identity
+    states: States | None
+    findings: tuple[Finding, ...]
+
+
+def relate_rows(
+    raw: ir.Table, columns: list[Column], label: Label, reading: Reading, wishes: Wishes
+) -> Relations:
+    """Return whom rows are about, and which of them are states of one case.
+
+    Args:
+        raw: The table as it came, with ``source_row``.
+        columns: All its columns.
+        label: What is predicted.
+        reading: How texts are read.
+        wishes: What the user says.
+    """
+    identity = choose_identity(raw, columns, reading, wishes)
+    target = _as_number(raw, label, reading)
+    others = [each for each in columns if each.source != wishes.target]
+    found: list[Finding] = []
+    if not wishes.keys and not wishes.no_key:
+        free = [each for each in others if each.source not in identity.sources]
+        entity = find_entity(raw, free, target, label.task, reading)
+        if entity is not None:
+            by_time = identity.time is not None
+            found.append(describe_entity(entity, taken=not by_time, by_time=by_time))
+            if not by_time:
+                wishes = wishes.model_copy(update={"keys": (entity.source,)})
+                identity = choose_identity(raw, columns, reading, wishes)
+    states = _look_for_states(raw, others, identity, reading, wishes, found)
+    if identity.time_column is not None:
+        numbers = [each for each in others if each.kind == "number"]
+        found += find_lags(raw, numbers, target, wishes.keys, identity.time_column, reading)
+    return Relations(identity, states, (*identity.findings, *found))
+
+
+def _as_number(raw: ir.Table, label: Label, reading: Reading) -> ir.NumericColumn:
+    if label.task == "regression":
+        return reading.number(raw, label.source)
+    text = read_class(raw[label.source], label.unknown, label.spellings)
+    return as_class(text, label.classes)
+
+
+def _look_for_states(
+    raw: ir.Table,
+    others: Sequence[Column],
+    identity: Identity,
+    reading: Reading,
+    wishes: Wishes,
+    found: list[Finding],
+) -> States | None:
+    """Return the states of cases of which the first is to be kept; a row id has one row each."""
+    if identity.time_column is None or not identity.key_sources:
+        return None
+    states = find_states(raw, identity.key_sources, identity.time_column, others, reading)
+    if states is None:
+        return None
+    kept = wishes.states != "all"
+    found.append(describe_states(states, kept=kept))
+    return states if kept else None

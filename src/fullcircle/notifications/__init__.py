@@ -1,0 +1,1 @@
+"""Delivery of alerts by the channels that a project declares."""

@@ -1,9 +1,0 @@
-"""Replay: the circle turned over history, in a place of its own.
-
-It runs the nodes of the six pipelines over what was known at each window's clock, in memory; the
-project's own tables, registry and tracking are not touched.
-"""
-
-from fullcircle.replay.opening import Request, open_replay
-
-__all__ = ["Request", "open_replay"]

@@ -1,0 +1,1 @@
+"""Model card, dashboard, figures and notebook: pure functions from reports to pages."""

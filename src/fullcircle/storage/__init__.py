@@ -1,0 +1,1 @@
+"""Tables, files and locks: Delta, Parquet, the online store."""

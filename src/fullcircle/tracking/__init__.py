@@ -1,0 +1,1 @@
+"""MLflow: runs, registry, lineage and audit log."""
