@@ -36,10 +36,10 @@ def datasets(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if not name.startswith("params:"))
 
 
-def draw_layers(pyproject: str) -> str:
-    """Draw the layers that import-linter holds, from outside to inside."""
+def draw_layers(pyproject: str, package: str) -> str:
+    """Draw the layers of a package that import-linter holds, from outside to inside."""
     contracts = tomllib.loads(pyproject)["tool"]["importlinter"]["contracts"]
-    [layers] = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    [layers] = [each["layers"] for each in contracts if each.get("containers") == [package]]
     named = [f'L{i}["{layer.replace("|", "·")}"]' for i, layer in enumerate(layers)]
     return flowchart("TB", [" --> ".join(named)])
 
@@ -68,9 +68,11 @@ def draw_room(pipeline: Pipeline) -> str:
 def draw_all() -> dict[str, str]:
     """Give each diagram by the name of its place on the page."""
     rooms = read_rooms()
+    pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
     titled = (f"### {name}\n\n{draw_room(pipeline)}" for name, pipeline in rooms.items())
     return {
-        "layers": draw_layers((ROOT / "pyproject.toml").read_text("utf-8")),
+        "layers": draw_layers(pyproject, "fullcircle"),
+        "core": draw_layers(pyproject, "fullcircle.core"),
         "rooms": draw_rooms(rooms),
         "pipelines": "\n\n".join(titled),
     }

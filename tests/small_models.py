@@ -5,8 +5,9 @@ import pandas as pd
 
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
-from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.estimators import assemble, fit
 
 
 def make_model(

@@ -206,7 +206,7 @@ def test_damaged_tracking_database_is_said_in_one_line(new_project: Any) -> None
 
 def test_folder_that_cannot_be_written_to_is_named(new_project: Any, monkeypatch: Any) -> None:
     """A read-only folder is named in one line, and the table in it stays whole."""
-    from fullcircle.datasets import delta_table_dataset
+    from fullcircle.storage import delta_tables
 
     project = new_project()
     project.run("data_processing")
@@ -215,7 +215,7 @@ def test_folder_that_cannot_be_written_to_is_named(new_project: Any, monkeypatch
     def refuse(path: Path, mode: int) -> bool:
         return "03_primary" not in str(path)
 
-    monkeypatch.setattr(delta_table_dataset.os, "access", refuse)
+    monkeypatch.setattr(delta_tables.os, "access", refuse)
     line = said(project.command("--pipeline", "data_processing"))
     assert "Cannot write to" in line
     assert "03_primary" in line

@@ -35,10 +35,10 @@ def arguments(instructions: list[tuple[str, str]], word: str) -> list[str]:
 
 
 def test_base_is_one_pinned_slim_python(instructions: list[tuple[str, str]]) -> None:
-    """Every stage starts from the same slim Python, by a tag that says its version."""
+    """Every stage starts from the same slim Python, by version and by digest."""
     images = {rest.split()[0] for rest in arguments(instructions, "FROM")}
     (image,) = images
-    assert re.fullmatch(r"python:3\.\d+-slim-\w+", image)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", image)
 
 
 def test_libraries_come_from_the_lock_alone(name: str, instructions: list[tuple[str, str]]) -> None:

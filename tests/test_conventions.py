@@ -7,6 +7,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 import yaml
 from kedro.framework.project import pipelines
@@ -186,3 +187,22 @@ def test_every_shipped_feature_table_is_described() -> None:
                 assert table["owner"], file
                 assert table["tags"], file
     assert tables
+
+
+def test_no_packages_import_each_other_in_a_circle() -> None:
+    """In every package, those below it can be put in an order in which each imports only earlier.
+
+    Imports that type checkers alone see are left out.
+    """
+    graph = grimp.build_graph("fullcircle", exclude_type_checking_imports=True)
+    for package in sorted({module.rpartition(".")[0] for module in graph.modules} - {""}):
+        depth = package.count(".") + 1
+        below = [module for module in graph.modules if module.startswith(f"{package}.")]
+        imported: dict[str, set[str]] = {module.split(".")[depth]: set() for module in below}
+        for module in below:
+            own = module.split(".")[depth]
+            for other in graph.find_modules_directly_imported_by(module):
+                if other.startswith(f"{package}."):
+                    imported[own].add(other.split(".")[depth])
+            imported[own].discard(own)
+        list(TopologicalSorter(imported).static_order())  # a CycleError names the circle

@@ -127,3 +127,51 @@ def test_the_environment_for_conda_names_what_exists() -> None:
     paths = [file.parent / line.split()[1] for line in packages["pip"]]
     assert [path.resolve() for path in paths] == [ROOT / "requirements.lock", ROOT]
     assert all(path.exists() for path in paths)
+
+
+OWN_IMAGE = re.compile(r"fullcircle(-endpoint)?:")
+NAMED_IMAGE = re.compile(r"^\s*-?\s*(?:FROM|image:|IMAGE:)\s+([\w./-]+[:@]\S+)", re.MULTILINE)
+ACTION = re.compile(r"\buses:\s*(\S+@\S+.*)$", re.MULTILINE)
+
+
+def deployed_files() -> list[Path]:
+    """Give the files that say what is run elsewhere."""
+    folders = (ROOT / "deploy", ROOT / ".ci", ROOT / ".github")
+    return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
+def test_no_image_is_named_by_its_tag_alone() -> None:
+    """Every image that others make is named by its digest: a tag may mean another one tomorrow."""
+    named = {i for p in deployed_files() for i in NAMED_IMAGE.findall(p.read_text("utf-8"))}
+    others = {image for image in named if not OWN_IMAGE.match(image)}
+    assert len(others) >= 2
+    assert {
+        i for i in others if not re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", i)
+    } == set()
+
+
+def test_no_action_is_named_by_its_tag_alone() -> None:
+    """Every action is named by its commit, and a comment says which version that is."""
+    named = {i for p in deployed_files() for i in ACTION.findall(p.read_text("utf-8"))}
+    assert len(named) == 3
+    wanted = r"[\w-]+/[\w-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+"
+    assert {i for i in named if not re.fullmatch(wanted, i)} == set()
+
+
+@WORKFLOWS
+def test_tools_come_from_locks(name: str) -> None:
+    """No workflow installs anything by its name alone: all comes from a lock, or from here."""
+    text = (FOLDER / name).read_text("utf-8")
+    lines = re.findall(r"pip install (.*?)(?:$| &&)", text, flags=re.MULTILINE)
+    words = {word for line in lines for word in line.split()}
+    locks = {"requirements.lock", "requirements-dev.lock", ".ci/scan.lock"}
+    assert words - {"--quiet", "--require-hashes", "--requirement", "-r", "-e", "."} == locks
+
+
+@pytest.mark.parametrize("name", ["scan.lock", "build.lock"])
+def test_lock_of_tools_is_exact(name: str) -> None:
+    """Each pin of the tools' locks is exact and has a digest; no address of an index is in it."""
+    text = (ROOT / ".ci" / name).read_text("utf-8")
+    assert "://" not in text
+    pins = re.split(r"\n(?=\S)", text.strip())
+    assert all(re.match(r"[\w.-]+(\[\w+\])?==\S+", pin) and "--hash=sha256:" in pin for pin in pins)

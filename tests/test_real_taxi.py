@@ -96,8 +96,8 @@ def test_the_endpoint_looks_up_what_batch_found(real: Any) -> None:
     from fullcircle.serving.runtime_dir import read_json
     from fullcircle.serving.setup import set_up
     from fullcircle.serving.worker import build_endpoint
+    from fullcircle.storage.online.addresses import open_store
     from fullcircle.storage.online.publish import publish_table
-    from fullcircle.storage.online.store import open_store
 
     with KedroSession.create(real.path) as session:
         context = session.load_context()

@@ -12,9 +12,11 @@ from fullcircle.config_resolvers import (  # noqa: E402
 )
 from fullcircle.configuration import CheckedConfigLoader  # noqa: E402
 from fullcircle.hooks import (  # noqa: E402
+    ClockHook,
     EngineHook,
     ProgressHook,
     RunLockHook,
+    RunLockReleaseHook,
     RunnerHook,
     RunTimer,
     SettingsHook,
@@ -23,10 +25,13 @@ from fullcircle.hooks import (  # noqa: E402
 )
 
 _timer = RunTimer()
+_lock = RunLockHook()
 HOOKS = (
     _timer,
     SettingsHook(),
-    RunLockHook(),
+    ClockHook(),
+    _lock,
+    RunLockReleaseHook(_lock),
     RunnerHook(),
     EngineHook(),
     ProgressHook(_timer),

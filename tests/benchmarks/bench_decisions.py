@@ -19,8 +19,8 @@ from fullcircle.automl.options import Options
 from fullcircle.automl.rows import LABEL, as_events, declare_problem
 from fullcircle.core.evaluation import choose_threshold
 from fullcircle.core.metrics import METRICS
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.training.context import Workshop
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.trial_store import NoJournal
 from fullcircle.pipelines.training import nodes

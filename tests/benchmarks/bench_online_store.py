@@ -21,9 +21,10 @@ import numpy as np
 import pyarrow as pa
 
 from fullcircle.core.contract import FeatureTable
+from fullcircle.storage.online.addresses import open_store
 from fullcircle.storage.online.publish import publish_table
 from fullcircle.storage.online.reading import read_features
-from fullcircle.storage.online.store import OnlineStore, open_store
+from fullcircle.storage.online.store import OnlineStore
 
 DECLARED = FeatureTable(keys=["customer"], event_time="at")
 GOALS_MS = {1: 1.0, 100: 5.0}

@@ -15,8 +15,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from xgboost import XGBClassifier
 
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
-from fullcircle.core.training.estimators import as_inputs, assemble, fit, predict
+from fullcircle.core.training.estimators import assemble, fit
 
 _TEXTS, _NUMBERS = 15, 4
 

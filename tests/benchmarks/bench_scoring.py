@@ -36,11 +36,12 @@ from xgboost import XGBClassifier
 from fullcircle.core.contract import FeatureLookup, ProblemSpec
 from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.planning import ScoringSettings, plan_days
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.scoring.stream import Scoring, score_days
-from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.estimators import assemble, fit
 from fullcircle.datasets import FeatureTableDataset, PredictionsDataset, RequestTableDataset
 
 DAY_ROWS = 1_000_000

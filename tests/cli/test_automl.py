@@ -149,6 +149,7 @@ def test_automl_reads_what_problem_new_reads(
     """However a table is written, the same rows give the same model, and what was read is said."""
     from fullcircle.cli.problem.messages import settle_wishes
     from fullcircle.ingestion import ReadOptions
+    from fullcircle.ingestion.decisions import Decider
     from fullcircle.ingestion.typed_rows import read_typed_rows
 
     rng = np.random.default_rng(1)
@@ -160,7 +161,7 @@ def test_automl_reads_what_problem_new_reads(
     write(frame, written)
     reading = ReadOptions(separator=separator)
     said = settle_wishes("automl", {"target": "sold", "snapshot": True, "no_key": True})
-    rows = read_typed_rows(str(written), said, reading, lambda _: {})
+    rows = read_typed_rows(str(written), said, reading, Decider())
     found = rows.frame[["size", "kind", "sold"]]
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)
     assert rows.is_class

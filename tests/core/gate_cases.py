@@ -12,7 +12,7 @@ from fullcircle.core.gate import Decision, Evidence, GateSettings
 from fullcircle.core.metrics import Vector
 from fullcircle.core.models.edge_cases import CASES
 from fullcircle.core.models.model import Model, Registration
-from fullcircle.core.training.estimators import as_inputs
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.training_data.splits import describe_split
 
 ROWS = 600

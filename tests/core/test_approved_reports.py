@@ -24,13 +24,13 @@ from fullcircle.core.evaluation.calibration import choose_calibration
 from fullcircle.core.evaluation.reliability import check_calibration
 from fullcircle.core.evaluation.slices import SliceSettings, measure_gaps, score_slices
 from fullcircle.core.gate import decide_promotion
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.performance import ValueTable, measure_performance
 from fullcircle.core.performance.sequential_test import compare_arms, compare_pairs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.profile import take_profile
 from fullcircle.core.profile.table_statistics import describe_columns
 from fullcircle.core.training.candidates import CANDIDATES
-from fullcircle.core.training.estimators import as_inputs
 
 Make = Callable[..., ProblemSpec]
 NOW = datetime(2024, 3, 1, tzinfo=UTC)

@@ -19,6 +19,7 @@ from tests.ingestion.inference import test_checks as checking
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation.attributions import attribute_rows, shap_values
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.scoring.records import Bounds, RecordForm, declare_form, judge_records
 from fullcircle.core.scoring.reporting import summarise_scoring
@@ -26,7 +27,6 @@ from fullcircle.core.scoring.stream import score_days
 from fullcircle.core.scoring.values import MOMENT, as_column, read_values
 from fullcircle.core.training.challenger import make_model, settle_winner
 from fullcircle.core.training.context import Workshop, name_finalists
-from fullcircle.core.training.estimators import as_inputs
 from fullcircle.core.training.finalists import choose_finalists, find_winner
 from fullcircle.core.training.folds import make_folds
 from fullcircle.core.training.model_config import Recipe

@@ -17,8 +17,8 @@ from tests.core.gate_cases import INTAKE, probe_of
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.models.model import Registration
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.training.candidates import CANDIDATES
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.datasets import DeltaTableDataset

@@ -18,6 +18,7 @@ from fullcircle.core.drift.column_tests import Evidence
 from fullcircle.core.drift.report import find_joint_alarms
 from fullcircle.core.drift.windows import Comparison, DriftWindow, compare_window
 from fullcircle.core.errors import DataError
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.performance import (
     PerformanceSettings,
     label_sources,
@@ -27,7 +28,6 @@ from fullcircle.core.performance import (
     report as performance_report,
 )
 from fullcircle.core.profile import PREDICTION, take_profile
-from fullcircle.core.training.estimators import as_inputs
 
 Make = Callable[..., ProblemSpec]
 SETTINGS = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)

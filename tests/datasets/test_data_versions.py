@@ -7,7 +7,8 @@ import pytest
 from kedro.io import DatasetError
 
 from fullcircle.datasets.data_versions_dataset import DataVersionsDataset
-from fullcircle.datasets.delta_table_dataset import DeltaTableDataset, read_delta
+from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
+from fullcircle.storage.delta_tables import read_delta
 
 
 def look_up(folder: Path) -> DataVersionsDataset:

@@ -16,8 +16,8 @@ from kedro.io import DatasetError
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.datasets import DeltaTableDataset
-from fullcircle.datasets.delta_table_dataset import write_version
 from fullcircle.engines.engine import connect
+from fullcircle.storage.delta_tables import write_version
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from fullcircle.datasets import (
     RawParquetDataset,
     SimulatedDataset,
 )
-from fullcircle.datasets.delta_table_dataset import read_delta
 from fullcircle.engines.contract_validator import ContractValidator
 from fullcircle.engines.engine import (
     choose_engine,
@@ -39,6 +38,7 @@ from fullcircle.engines.engine import (
 from fullcircle.pipelines.data_processing import nodes as processing
 from fullcircle.pipelines.feature_store import nodes as store
 from fullcircle.problems import load_problem
+from fullcircle.storage.delta_tables import read_delta
 
 PROBLEMS = Path(__file__).parents[2] / "conf" / "base" / "problems"
 FEW = {

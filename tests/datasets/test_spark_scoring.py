@@ -49,7 +49,7 @@ def score(folder: Path, models: dict[str, Any]) -> tuple[pd.DataFrame, dict[str,
     for day, _ in nodes.score_requests(requests.load(), *shared, plan, SPEC, AS_OF, settings):
         predictions.save(day)
         ledger.save(day)
-    report = nodes.report_scoring(predictions.load(), plan, ledger.load(), aside.load())
+    report = nodes.report_scoring(predictions.load(), plan, ledger.load(), aside.load(), AS_OF)
     rows = DeltaTableDataset(filepath=str(folder / "predictions"), load_as="pandas").load()
     return rows.drop(columns=["scored_at"]).sort_values("id", ignore_index=True), report
 

@@ -26,13 +26,13 @@ from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.models.model import Registration
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.performance import PerformanceSettings
 from fullcircle.core.retraining import RetrainingSettings
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.service import ServiceSettings
 from fullcircle.core.training.candidates import CANDIDATES, Candidate
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.failures import describe_failure
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training.trial_store import NoJournal

@@ -9,8 +9,8 @@ import pytest
 
 from fullcircle.core.drift import DriftSettings, measure_drift
 from fullcircle.core.metrics import roc_auc
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.profile import PREDICTION, take_profile
-from fullcircle.core.training.estimators import as_inputs
 from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW
 from fullcircle.problems.telco_churn import RAW_COLUMNS, clean
 from fullcircle.problems.telco_churn.contract import EVENTS

@@ -27,8 +27,8 @@ from fullcircle.serving.model_files import Fetcher
 from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.worker import build_app, build_endpoint
+from fullcircle.storage.online.addresses import open_store
 from fullcircle.storage.online.publish import publish_table
-from fullcircle.storage.online.store import open_store
 from fullcircle.tracking.registry.lookup import list_aliases
 from fullcircle.tracking.registry.operations import Registry
 

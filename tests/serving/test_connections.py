@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullcircle.serving import connections
-from fullcircle.serving.connections import ConnectionLimits
+from fullcircle.serving import connection_limits, connections
+from fullcircle.serving.connection_limits import ConnectionLimits
 from fullcircle.serving.http import RefusedError, Reply, read_all, send_reply
 from fullcircle.serving.server import HttpServer
 from fullcircle.serving.sockets import open_door
@@ -215,7 +215,7 @@ def test_half_open_connections_starve_nobody(bound: str) -> None:
                 assert statuses(await server.ask(close(PING))) == [200]
                 assert statuses(await server.ask(close(GOOD))) == [200]
         assert server.limits.evicted > 50
-        assert sum(server.limits.by_address.values()) <= 10 + connections._RESERVED + 1
+        assert sum(server.limits.by_address.values()) <= 10 + connection_limits._RESERVED + 1
         for _, writer in opened:
             writer.close()
 

@@ -16,9 +16,10 @@ from fullcircle.core.contract import FeatureLookup, ProblemSpec
 from fullcircle.core.errors import StorageError
 from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.models.model import Model, Registration
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.planning import ScoringSettings
-from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.estimators import assemble, fit
 from fullcircle.datasets import FeatureTableDataset, RecordFolderDataset, StreamTableDataset
 from fullcircle.streaming.commit_log import Tables
 from fullcircle.streaming.runner import Stream, Summary

@@ -18,8 +18,9 @@ from click.testing import CliRunner, Result
 
 from fullcircle.cli.stream import stream
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
-from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.estimators import assemble, fit
 
 NUMBERS = ("tenure_months", "monthly_charges", "total_charges")
 

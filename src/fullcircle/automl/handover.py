@@ -11,7 +11,7 @@ import pandas as pd
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import StorageError
 from fullcircle.core.evaluation import Estimate
-from fullcircle.core.training.estimators import as_inputs
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.reporting.notebook import NotebookFacts, write_notebook
 
 

@@ -15,8 +15,9 @@ from fullcircle.backtest.run_nodes import Room, turn
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.features.point_in_time import KeyedTable
-from fullcircle.datasets.delta_table_dataset import DeltaTableDataset, clear_storage_errors
+from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
 from fullcircle.engines.engine import connect, stream_rows
+from fullcircle.storage.delta_tables import clear_storage_errors
 
 
 @dataclass(frozen=True)

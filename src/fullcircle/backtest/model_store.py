@@ -12,8 +12,8 @@ import pandas as pd
 from fullcircle.core.errors import StorageError
 from fullcircle.core.models.edge_cases import predict_edge_cases
 from fullcircle.core.models.model import Model, Registration
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
 from fullcircle.datasets.model_probe_dataset import measure_latency
+from fullcircle.storage.delta_tables import clear_storage_errors
 from fullcircle.tracking.registry.model_files import DESCRIPTION
 from fullcircle.tracking.registry.trusted_types import load_skops
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
+from fullcircle.storage.delta_tables import clear_storage_errors
 from fullcircle.storage.row_files import append_lines, read_lines, replace_file
 
 

@@ -14,8 +14,8 @@ from fullcircle.core.backtest import Window
 from fullcircle.core.contract import Clock
 from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.days import ScoredDay
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
 from fullcircle.engines.engine import connect
+from fullcircle.storage.delta_tables import clear_storage_errors
 
 
 class _Days(AbstractDataset[ScoredDay, Any]):

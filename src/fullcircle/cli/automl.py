@@ -1,7 +1,6 @@
 """``kedro automl``: training that chooses, for one file."""
 
 import csv
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -80,6 +79,7 @@ def split_names(
     help="What becomes of classes with too few rows.",
 )
 @reading_options
+@click.option("--yes", is_flag=True, help="Ask nothing.")
 @json_option
 def automl(
     address: str,
@@ -87,18 +87,19 @@ def automl(
     seconds: float,
     trials: int | None,
     options: "ReadOptions",
+    yes: bool,
     as_json: bool,
     **given: Any,
 ) -> None:
     """Find a good model for a column of a file, and say how good it is."""
     from fullcircle import automl as engine
-    from fullcircle.cli.problem.messages import answer_questions
+    from fullcircle.cli.asking import deciding
     from fullcircle.hooks.progress import show_work
     from fullcircle.ingestion.typed_rows import read_typed_rows
 
     wishes = _settle_wishes(target, given)
-    ask = partial(answer_questions, yes=as_json, dry_run=False)
-    rows = read_typed_rows(address, wishes, options, ask)
+    with deciding(yes=as_json or yes) as decider:
+        rows = read_typed_rows(address, wishes, options, decider)
     budget = {"seconds": seconds} if trials is None else {"seconds": None, "trials": trials}
     search = {n: v for n, v in given.items() if v is not None and n not in _OF_THE_FILE}
     search["exclude"] = _find_excluded(given["exclude"] or [], rows)

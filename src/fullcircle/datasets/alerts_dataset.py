@@ -13,8 +13,8 @@ from kedro.io import AbstractDataset
 
 from fullcircle.core.alerts import Message, write_message
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
 from fullcircle.notifications.channels import Channel, read_channels, send
+from fullcircle.storage.delta_tables import clear_storage_errors
 from fullcircle.storage.row_files import append_lines, replace_file
 from fullcircle.tracking.provenance import active_run_id
 
@@ -49,6 +49,8 @@ class AlertsDataset(AbstractDataset[dict[str, Any], dict[str, Any]]):
           on_call: {address: "pagerduty://key@apikey", at_least: critical}
         ```
     """
+
+    spans_clocks = True
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import find_kedro_project
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.delta_table_dataset import is_delta
+from fullcircle.storage.delta_tables import is_delta
 
 
 class DataVersionsDataset(AbstractDataset[dict[str, dict[str, Any]], Any]):

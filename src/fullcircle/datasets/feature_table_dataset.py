@@ -16,15 +16,10 @@ from kedro_datasets._typing import TablePreview
 from fullcircle.core.contract import FeatureTable
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.features.point_in_time import KeyedTable
-from fullcircle.datasets.delta_table_dataset import (
-    clear_storage_errors,
-    is_delta,
-    open_delta,
-    preview_rows,
-    read_delta,
-)
+from fullcircle.datasets.delta_table_dataset import preview_rows
 from fullcircle.engines.engine import get_embedded, get_engine, settle_rows
 from fullcircle.storage.delta_maintenance import compact, vacuum
+from fullcircle.storage.delta_tables import clear_storage_errors, is_delta, open_delta, read_delta
 from fullcircle.storage.delta_writes import append_rows, merge_rows, replace_rows
 
 Mode: TypeAlias = Literal["overwrite", "merge", "append"]

@@ -11,8 +11,8 @@ from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.features.point_in_time import KeyedTable
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
+from fullcircle.storage.delta_tables import clear_storage_errors
 
 
 class FeatureTablesDataset(AbstractDataset[Mapping[str, ir.Table], dict[str, KeyedTable]]):

@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import PlotlyPreview
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
+from fullcircle.storage.delta_tables import clear_storage_errors
 from fullcircle.tracking.provenance import active_run_id
 
 _NAME = re.compile(r"\w[\w.-]*")

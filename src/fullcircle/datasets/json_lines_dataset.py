@@ -22,6 +22,8 @@ class JsonLinesDataset(AbstractDataset[Any, list[dict[str, Any]]]):
         ```
     """
 
+    spans_clocks = True
+
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         """Declare the file.
 

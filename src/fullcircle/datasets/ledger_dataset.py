@@ -5,7 +5,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
+from fullcircle.storage.delta_tables import clear_storage_errors
 from fullcircle.storage.row_files import append_lines, read_lines
 from fullcircle.tracking.provenance import active_run_id
 
@@ -24,6 +24,8 @@ class LedgerDataset(AbstractDataset[dict[str, Any], list[dict[str, Any]]]):
           key: as_of
         ```
     """
+
+    spans_clocks = True
 
     def __init__(
         self, *, filepath: str, key: str | None = None, metadata: dict[str, Any] | None = None

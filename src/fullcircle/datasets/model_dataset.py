@@ -59,6 +59,16 @@ class ModelDataset(AbstractDataset[Model, Model | None]):
         self._allow_code = allow_code
         self.metadata = metadata
 
+    @property
+    def spans_clocks(self) -> bool:
+        """Whether runs at any clock use it; a challenger is judged at its own, or a later one."""
+        return self._alias == CHAMPION
+
+    def trained_at(self) -> str | None:
+        """Clock of the training that made the version with the role; None where none is known."""
+        version = self._find_version()
+        return version.tags.get("trained.as_of") if version else None
+
     def load(self) -> Model | None:
         """Load the model that has the role.
 

@@ -14,11 +14,11 @@ from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import StorageError
 from fullcircle.core.scoring.days import ScoredDay
-from fullcircle.datasets.delta_table_dataset import (
+from fullcircle.datasets.delta_table_dataset import preview_rows
+from fullcircle.storage.delta_tables import (
     clear_storage_errors,
     delta_version,
     is_delta,
-    preview_rows,
     read_delta,
 )
 from fullcircle.storage.partition_files import as_stored
@@ -39,6 +39,8 @@ class PredictionsDataset(AbstractDataset[ScoredDay, ir.Table | None]):
           filepath: data/07_model_output/telco_churn/predictions
         ```
     """
+
+    spans_clocks = True
 
     def __init__(
         self, *, filepath: str, optional: bool = False, metadata: dict[str, Any] | None = None

@@ -11,7 +11,8 @@ from kedro.io import AbstractDataset
 
 from fullcircle.core.contract import flatten
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
+from fullcircle.storage.delta_tables import clear_storage_errors
+from fullcircle.tracking.made_by import MadeBy, read_file_stamp, stamp_file
 from fullcircle.tracking.provenance import active_run_id
 
 
@@ -40,6 +41,7 @@ class ReportDataset(AbstractDataset[Any, Any]):
         metrics: list[str] | dict[str, str] | None = None,
         artifact_folder: str | None = None,
         optional: bool = False,
+        any_clock: bool = False,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Declare the report.
@@ -50,6 +52,7 @@ class ReportDataset(AbstractDataset[Any, Any]):
                 report's name and the path, or under the name that a mapping gives each.
             artifact_folder: Folder among the run's artifacts; None for their root.
             optional: Whether None is read, instead of an error, while there is no report.
+            any_clock: Whether runs at other clocks may read it; they are refused otherwise.
             metadata: Free facts for kedro-viz and other plugins.
         """
         self._path = Path(filepath)
@@ -58,6 +61,7 @@ class ReportDataset(AbstractDataset[Any, Any]):
         self._metrics = {path: f"{self._path.stem}.{path}" for path in listed} | named
         self._artifact_folder = artifact_folder
         self._optional = optional
+        self.spans_clocks = any_clock
         self.metadata = metadata
 
     def load(self) -> Any:
@@ -78,8 +82,10 @@ class ReportDataset(AbstractDataset[Any, Any]):
     def save(self, data: Any) -> None:
         """Write the report beside its place and move it there, then log it."""
         beside = self._path.with_suffix(".unfinished")
+        content = json.dumps(data, indent=1, default=str).encode()
         with clear_storage_errors(self._path.parent):
-            beside.write_text(json.dumps(data, indent=1, default=str), encoding="utf-8")
+            beside.write_bytes(content)
+            stamp_file(self._path, content)
             os.replace(beside, self._path)
         if active_run_id():
             self._log(data)
@@ -90,6 +96,10 @@ class ReportDataset(AbstractDataset[Any, Any]):
         mlflow.log_artifact(str(self._path), self._artifact_folder)
         flat = flatten(data) if isinstance(data, dict) else {}
         mlflow.log_metrics(name_numbers(flat, self._metrics))
+
+    def made_by(self) -> MadeBy | None:
+        """Run that made the report as it is now; None where that is not known."""
+        return read_file_stamp(self._path)
 
     def _exists(self) -> bool:
         return self._path.is_file()

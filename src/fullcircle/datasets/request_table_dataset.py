@@ -14,16 +14,18 @@ from kedro.io import AbstractDataset
 from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.scoring.requests import DAY, RequestDay, RequestTable
-from fullcircle.datasets.delta_table_dataset import (
+from fullcircle.datasets.delta_table_dataset import preview_rows
+from fullcircle.storage.delta_tables import (
     Rows,
     clear_storage_errors,
     delta_version,
     is_delta,
-    preview_rows,
     read_delta,
+    read_writer,
     repeat_overwrite,
 )
 from fullcircle.storage.partition_files import as_plain
+from fullcircle.tracking.made_by import MadeBy
 from fullcircle.tracking.provenance import describe_writer
 
 _BATCH_ROWS = 131_072
@@ -105,6 +107,10 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
     def data_version(self) -> str | None:
         """Version of the table as it is now, for lineage; None where there is no table."""
         return f"delta v{delta_version(self._path)}" if self._exists() else None
+
+    def made_by(self) -> MadeBy | None:
+        """Run that wrote the requests as they are now; None where that is not known."""
+        return read_writer(self._path)
 
     def _exists(self) -> bool:
         return is_delta(self._path)

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset
 
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.requests import DAY
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors, is_delta
+from fullcircle.storage.delta_tables import clear_storage_errors, is_delta
 
 
 class ScoredDaysDataset(AbstractDataset[ScoredDay, dict[str, dict[str, Any]]]):
@@ -28,6 +28,8 @@ class ScoredDaysDataset(AbstractDataset[ScoredDay, dict[str, dict[str, Any]]]):
             filepath: data/07_model_output/telco_churn/predictions
         ```
     """
+
+    spans_clocks = True
 
     def __init__(
         self,

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
 
-from fullcircle.datasets.delta_table_dataset import clear_storage_errors
 from fullcircle.engines.engine import get_engine
+from fullcircle.storage.delta_tables import clear_storage_errors
 
 
 class Simulator(Protocol):

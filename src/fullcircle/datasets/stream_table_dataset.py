@@ -19,11 +19,11 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import TablePreview
 
 from fullcircle.core.errors import StorageError
-from fullcircle.datasets.delta_table_dataset import (
+from fullcircle.datasets.delta_table_dataset import preview_rows
+from fullcircle.storage.delta_tables import (
     clear_storage_errors,
     delta_version,
     is_delta,
-    preview_rows,
     read_delta,
 )
 from fullcircle.tracking.provenance import describe_writer

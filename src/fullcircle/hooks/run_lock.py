@@ -1,6 +1,7 @@
 """One run at a time on a problem's data: the tables between pipelines have one place."""
 
 import logging
+from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,18 @@ from fullcircle.storage.locks import LockedError, hold_lock
 _logger = logging.getLogger(__name__)
 
 
-def find_lock(settings: Any, project: Path) -> Path | None:
-    """Return the lock of a problem's data on a source; None where the data lie in no folder."""
+def find_lock(settings: Any, project: Path) -> Path:
+    """Return the lock of a problem's data on a source.
+
+    Raises:
+        ConfigurationError: The data lie in no folder, where no lock would hold.
+    """
     folder = str(settings["data_dir"])
     if "://" in folder:
-        return None
+        raise ConfigurationError(
+            f"FULLCIRCLE_DATA_DIR={folder} is no folder. Tables lie in a folder of this machine, "
+            "or in one that is mounted: write its path."
+        )
     name = f"{settings['problem']}.{settings['data_source']}.lock"
     return project / folder / ".locks" / name
 
@@ -74,6 +82,22 @@ class RunLockHook:
     def on_pipeline_error(self) -> None:
         """Let the next run begin."""
         self._held.close()
+
+
+class RunLockReleaseHook:
+    """Lets the next run begin where this one was refused: Kedro tells no hook of that."""
+
+    def __init__(self, lock: RunLockHook) -> None:
+        self._lock = lock
+
+    @hook_impl(wrapper=True)
+    def before_pipeline_run(self) -> Generator[None, Any, Any]:
+        """Release the lock if any hook refuses the run."""
+        try:
+            return (yield)
+        except BaseException:
+            self._lock.on_pipeline_error()
+            raise
 
 
 def _tell_wait(holder: str) -> None:

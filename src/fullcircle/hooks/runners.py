@@ -90,6 +90,7 @@ def _find_makers(absent: list[str], pipeline: Pipeline, catalog: DataCatalog) ->
     """Find the nodes to begin with, whose own inputs are all stored."""
     from kedro.framework.project import pipelines
 
+    pipelines.set_requested(None)  # Kedro reads no more of them than the run asked for
     chosen, begin, wanted = set(pipeline.nodes), set(), set(absent)
     while wanted:
         makers = {n for n in pipelines["__default__"].nodes if wanted & set(n.outputs)} - chosen

@@ -62,7 +62,8 @@ def join_sources(sources: Sequence[Source], files: Sequence[Path]) -> Source:
 
     findings = list(dict.fromkeys(each for source in sources for each in source.findings))
     kind = f"{len(files)} files, {sources[0].kind}"
-    return Source(kind, schema, batches, [*findings, *found], tally)
+    asked = sources[0].questions  # what is answered for one file holds for all
+    return Source(kind, schema, batches, [*findings, *found], tally, questions=asked)
 
 
 def _usual_spelling(sources: Sequence[Source]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from fullcircle.core.errors import DataError
+from fullcircle.core.questions import Question
 from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.tally import Tally
 
@@ -42,6 +43,7 @@ class Source:
         findings: What was noticed when it was opened.
         tally: Counts what becomes of each record, while it is read.
         stated: Names of the columns as the source states them, where it has names.
+        questions: What the source leaves open, with the options that decide it.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class Source:
     findings: list[Finding] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     stated: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 def of_rows(
@@ -59,6 +62,7 @@ def of_rows(
     findings: list[Finding],
     tally: Tally,
     fast: Any = None,
+    questions: Sequence[Question] = (),
 ) -> Source:
     """Make a source of rows of texts, each as long as the header.
 
@@ -69,6 +73,7 @@ def of_rows(
         findings: What was noticed.
         tally: What becomes of each record.
         fast: A reader of the same rows that is quicker, where there is one.
+        questions: What the source leaves open.
 
     Raises:
         DataError: The header has no names, or very many.
@@ -97,7 +102,9 @@ def of_rows(
         except FastError as error:
             yield from slow(error.given)
 
-    return Source(kind, schema, batches, [*findings, *repeated], tally, tuple(map(str, header)))
+    stated = tuple(map(str, header))
+    found = [*findings, *repeated]
+    return Source(kind, schema, batches, found, tally, stated, tuple(questions))
 
 
 def of_texts(

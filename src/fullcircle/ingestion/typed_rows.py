@@ -2,9 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import ibis.expr.types as ir
@@ -13,14 +14,12 @@ import pandas as pd
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.parsing.column_parser import as_class, read_class
 from fullcircle.core.validation.row_validation import SOURCE_ROW
-from fullcircle.ingestion import ReadOptions, Source, copy_table, open_source
+from fullcircle.ingestion import ReadOptions, Source, copy_table
+from fullcircle.ingestion.decisions import Decider
 from fullcircle.ingestion.inference import Finding, Proposal, Wishes, propose_problem
-from fullcircle.ingestion.inference.questions import Question
 
 # What is assumed of a contract, which a frame has none of.
 _OF_A_PROBLEM = ("metric", "row id", "key", "time", "clock", "split", "gate", "sample", "states")
-
-Ask = Callable[[list[Question]], dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -41,27 +40,27 @@ class TypedRows:
     findings: list[Finding]
 
 
-def read_typed_rows(address: str, wishes: Wishes, options: ReadOptions, ask: Ask) -> TypedRows:
+def read_typed_rows(
+    address: str, wishes: Wishes, options: ReadOptions, decider: Decider
+) -> TypedRows:
     """Read a table whole, each column as it is meant.
 
     Args:
         address: Where the table lies.
         wishes: The target, and what else the user says of the columns.
         options: What the user says of how the table is written.
-        ask: Answers what the table leaves open.
+        decider: Decides what the table leaves open.
 
     Raises:
         DataError: The table cannot be read, or nothing can be learnt from it.
         ConfigurationError: What the user says does not fit the table, or a question stays open.
     """
     asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
-    source = open_source(address, replace(options, named=tuple(asked)))
+    source = decider.open(address, replace(options, named=tuple(asked)))
     if missing := name_missing(asked, source.schema.names):
         raise DataError(f"The file lacks the column {missing}.")
     with _copy(source) as (raw, findings):
-        proposal = propose_problem(raw, wishes)
-        if proposal.questions and (said := ask(proposal.questions)):
-            proposal = propose_problem(raw, wishes.model_copy(update={"read": wishes.read | said}))
+        proposal = decider.propose(wishes, partial(propose_problem, raw))
         frame = _read(raw, proposal)
     told = [each for each in proposal.findings if each.what not in _OF_A_PROBLEM]
     found = [*source.findings, *findings, *told]

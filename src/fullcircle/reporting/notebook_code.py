@@ -14,6 +14,7 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.evaluation import bootstrap_metric, choose_threshold
 from fullcircle.core.evaluation.calibration import calibrate
 from fullcircle.core.metrics import Metric
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import (
     ColumnReader,
     PreparationSettings,
@@ -21,7 +22,7 @@ from fullcircle.core.preparation import (
     prepare_trees,
 )
 from fullcircle.core.training.candidates import CANDIDATES, Candidate
-from fullcircle.core.training.estimators import as_inputs, fit, leave_out, predict
+from fullcircle.core.training.estimators import fit, leave_out
 from fullcircle.core.training.folds import make_folds
 from fullcircle.core.training.model_config import Recipe
 
@@ -157,7 +158,7 @@ def write_imports(recipe: Recipe, task: str, seed: int, *, calibrated: bool) -> 
     homes = {item.__name__: _find_home(item) for item in wanted}
     homes |= {
         "find_kedro_project": "kedro.utils",
-        "read_delta": "fullcircle.datasets.delta_table_dataset",
+        "read_delta": "fullcircle.storage.delta_tables",
         "METRICS": _find_home(Metric),
     }
     foreign = {name: home for name, home in homes.items() if not home.startswith("fullcircle")}

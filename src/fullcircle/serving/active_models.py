@@ -13,8 +13,9 @@ import pandas as pd
 from fullcircle.core.errors import ModelError
 from fullcircle.core.metrics import Vector
 from fullcircle.core.models.model import Model, Registration
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.scoring.predictor import Predictor
-from fullcircle.core.training.estimators import as_inputs
+from fullcircle.serving.file_holds import hold_files
 from fullcircle.serving.schemas import Columns, Contract, Form, declare_form
 from fullcircle.serving.traffic import CHAMPION
 from fullcircle.tracking.registry.digests import find_tampering
@@ -123,9 +124,10 @@ def take_seat(entry: Mapping[str, Any], contract: Contract, remember: int) -> Se
     registration = Registration(
         entry["name"], entry["version"], entry["run_id"], dict(entry["facts"])
     )
-    if tampering := find_tampering(folder, entry["digest"]):
-        raise ModelError(f"{registration} is not what was registered: {tampering}.")
-    model = rebuild_model(folder, registration)
+    with hold_files(folder):
+        if tampering := find_tampering(folder, entry["digest"]):
+            raise ModelError(f"{registration} is not what was registered: {tampering}.")
+        model = rebuild_model(folder, registration)
     seat = Seat(
         version=entry["version"],
         predictor=Predictor(model),

@@ -6,19 +6,18 @@ When a worker has no place left, the connection that has waited longest for its 
 room, so that half-open connections never starve others.
 """
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from fullcircle.serving.connection_limits import ConnectionLimits, Waiting
+
 if TYPE_CHECKING:
     import asyncio
 
 PROBES = ("/ping", "/health", "/ready")
-_RESERVED = 64  # connections above the limit, where only probes are answered
 _MAX_PIPELINED = 64  # requests of one connection that wait for the one before
 _LINGER_SECONDS = 2.0  # in which the rest of a refused body is read and thrown away
 _LINGER_BYTES = 4 * 2**20
@@ -26,58 +25,14 @@ _CHUNK_OVERHEAD = 8  # bytes on the wire per byte of a body sent in the smallest
 _PATIENCE_SECONDS = 30.0  # in which a client must read on
 
 
-@dataclass
-class ConnectionLimits:
-    """Bounds of a worker's connections, and who waits for what.
-
-    Attributes:
-        max_connections: Beyond so many that are being answered, others get 503.
-        max_per_address: Of one address.
-        max_header_bytes: Of a request line with its headers.
-        max_headers: Their number.
-        header_seconds: From the first byte that is awaited to the end of the headers.
-        max_body_bytes: Of a body.
-        count_refusal: Takes note of a refusal by its status.
-        idle: Connections that wait for a head, the longest first.
-        busy: Number of the connections that are being answered.
-        by_address: Number of connections by address.
-        evicted: Connections that made room for others.
-    """
-
-    max_connections: int
-    max_per_address: int
-    max_header_bytes: int
-    max_headers: int
-    header_seconds: float
-    max_body_bytes: int
-    count_refusal: Callable[[int], None]
-    idle: dict["BoundedProtocol", None] = field(default_factory=dict)
-    busy: set["BoundedProtocol"] = field(default_factory=set)
-    by_address: Counter[str] = field(default_factory=Counter)
-    evicted: int = 0
-
-    def make_room(self, address: str) -> bool:
-        """Close who has waited longest where no place is left; say whether there is one now."""
-        if self.by_address[address] >= self.max_per_address:
-            return self._evict(address)
-        if len(self.idle) + len(self.busy) >= self.max_connections + _RESERVED:
-            return self._evict(None)
-        return True
-
-    def _evict(self, address: str | None) -> bool:
-        for waiting in self.idle:
-            if address is None or waiting.address == address:
-                waiting.abort()
-                self.evicted += 1
-                return True
-        return False
-
-
 class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 of one connection, within bounds."""
 
-    def __init__(self, *, limits: ConnectionLimits, **how: Any) -> None:
+    def __init__(
+        self, *, limits: ConnectionLimits, before: Waiting | None = None, **how: Any
+    ) -> None:
         super().__init__(**how)
+        self._before = before
         self.ws_protocol_class = None  # no upgrade is ever answered
         self._limits = limits
         self.address = "local"
@@ -92,6 +47,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """Take a place among the worker's connections, or make one."""
         super().connection_made(transport)
+        if self._before is not None:  # its handshake is done
+            self._limits.leave_place(self._before)
         self.address = str(self.client[0]) if self.client else "local"
         room = self._limits.make_room(self.address)
         self._limits.by_address[self.address] += 1
@@ -108,10 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._limits.idle.pop(self, None)
         self._limits.busy.discard(self)
-        left = self._limits.by_address
-        left[self.address] -= 1
-        if left[self.address] <= 0:
-            del left[self.address]
+        self._limits.forget_address(self.address)
         super().connection_lost(exc)
 
     def abort(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from fullcircle.core.evaluation.attributions import attribute_rows
-from fullcircle.core.training.estimators import as_inputs
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.serving.scoring import Part
 
 

@@ -10,9 +10,10 @@ import pyarrow as pa
 from fullcircle.core.contract import FeatureLookup, FeatureTable
 from fullcircle.core.errors import DataError, FullCircleError, StorageError
 from fullcircle.serving.schemas import Columns
+from fullcircle.storage.online.addresses import open_store
 from fullcircle.storage.online.codec import named_type
 from fullcircle.storage.online.lookup import look_up
-from fullcircle.storage.online.store import OnlineStore, open_store, table_state
+from fullcircle.storage.online.store import OnlineStore, table_state
 
 
 class FeaturesError(FullCircleError):

@@ -7,11 +7,11 @@ import ibis
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.service import ServiceSettings, Uptime, measure_costs
-from fullcircle.datasets.delta_table_dataset import is_delta
 from fullcircle.serving.comparison import COLUMNS, Evidence, compare_log
 from fullcircle.serving.runtime_dir import read_json
 from fullcircle.serving.setup import find_folder
 from fullcircle.serving.traffic import read_traffic
+from fullcircle.storage.delta_tables import is_delta
 
 
 def gather_evidence(

@@ -3,10 +3,13 @@
 import logging
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from fullcircle.core.errors import FullCircleError
+from fullcircle.serving.file_holds import Fingerprint, delete_unread, look_at_files
 from fullcircle.serving.runtime_dir import EndpointFolder, make_private_dir, read_json, write_json
 from fullcircle.serving.traffic import ROLES, read_roles
 from fullcircle.tracking.registry.digests import find_tampering
@@ -30,6 +33,8 @@ class Fetcher:
         """Take the endpoint's folder, the model's three-level name and the registry's address."""
         self._folder, self._model, self._address = folder, model, tracking_uri
         self._connected = False
+        self._whole: dict[Path, Fingerprint] = {}  # what was hashed, and how it looked then
+        self._kept: set[str] = set()
         self.asked = False
         self.trouble: dict[str, str] = {}
 
@@ -55,11 +60,12 @@ class Fetcher:
             "roles": {role: entry["version"] for role, entry in entries.items()},
             "versions": {entry["version"]: entry for entry in entries.values()},
         }
-        if content == before:
-            return False
-        write_json(self._folder.roles, content)
-        self._forget(set(content["versions"]) | set(before.get("versions", {})))
-        return True
+        if content != before:
+            write_json(self._folder.roles, content)
+            self._kept = _list_folders(content) | _list_folders(before)
+        if self._kept:
+            self._forget()
+        return content != before
 
     def _read_before(self) -> dict[str, Any]:
         """Return the roles as they were written; nothing where the file was broken since."""
@@ -99,11 +105,16 @@ class Fetcher:
         }
 
     def _fetch(self, version: Any, number: str) -> Path:
-        """Download a version's files, unless these very files are here."""
-        place = self._folder.models / f"{number}-{version.tags.get(SEAL, 'unsealed')[:16]}"
-        if place.is_dir() and find_tampering(place, str(version.tags.get(SEAL))) is None:
-            return place
-        shutil.rmtree(place, ignore_errors=True)
+        """Download a version's files, unless these very files are here.
+
+        Files that were changed are left where they are: a worker may be reading them.
+        """
+        sealed = str(version.tags.get(SEAL, "unsealed"))
+        places = sorted(self._folder.models.glob(f"{number}-{sealed[:16]}*"))
+        if whole := next((place for place in places if self._is_whole(place, sealed)), None):
+            return whole
+        beside = f"-{uuid4().hex[:8]}" if places else ""
+        place = self._folder.models / f"{number}-{sealed[:16]}{beside}"
         make_private_dir(self._folder.models)
         with tempfile.TemporaryDirectory(dir=self._folder.models) as passing:
             fetched = fetch_version(version, passing)
@@ -111,8 +122,21 @@ class Fetcher:
             Path(passing, "whole").rename(place)
         return place
 
-    def _forget(self, needed: set[str]) -> None:
-        """Delete the files of versions that had no role before this change either."""
+    def _is_whole(self, place: Path, sealed: str) -> bool:
+        """Tell whether files are those of a digest; what looks as it did is not read again."""
+        seen = look_at_files(place)
+        if self._whole.get(place) != seen:
+            if find_tampering(place, sealed) is not None:
+                return False
+            self._whole[place] = seen
+        return True
+
+    def _forget(self) -> None:
+        """Delete what no role names, nor named before the last change, and no worker reads."""
         for place in self._folder.models.glob("*"):
-            if place.name.partition("-")[0] not in needed:
-                shutil.rmtree(place, ignore_errors=True)
+            if str(place) not in self._kept and delete_unread(place):
+                self._whole.pop(place, None)
+
+
+def _list_folders(roles: Mapping[str, Any]) -> set[str]:
+    return {str(entry["folder"]) for entry in roles.get("versions", {}).values()}

@@ -10,10 +10,13 @@ from typing import Any
 import uvicorn
 from uvicorn.server import ServerState
 
-from fullcircle.serving.connections import BoundedProtocol, ConnectionLimits
+from fullcircle.serving.connection_limits import ConnectionLimits
+from fullcircle.serving.connections import BoundedProtocol
+from fullcircle.serving.handshakes import TlsServer
 
 _RESERVED_FILES = 256  # for the journal, models and the online store
 _KEEP_ALIVE_SECONDS = 5.0
+_BACKLOG = 2048
 _POLL_SECONDS = 0.02
 
 
@@ -42,7 +45,7 @@ class HttpServer:
         )
         self._config.load()
         self._state = ServerState()
-        self._server: asyncio.AbstractServer | None = None
+        self._server: asyncio.AbstractServer | TlsServer | None = None
 
     async def start(self, door: socket.socket) -> None:
         """Begin to accept connections."""
@@ -55,12 +58,14 @@ class HttpServer:
             app_state={},
             _loop=loop,
         )
-        ssl = self._config.ssl
-        how: dict[str, Any] = {"sock": door, "ssl": ssl, "backlog": 2048}
-        if ssl is not None:  # who never says hello over TLS is no connection yet
-            how["ssl_handshake_timeout"] = self.limits.header_seconds
+        if self._config.ssl is not None:
+            self._server = TlsServer(
+                lambda waiting: make(before=waiting), self.limits, self._config.ssl
+            )
+            self._server.start(door, _BACKLOG)
+            return
         create = loop.create_unix_server if door.family == socket.AF_UNIX else loop.create_server
-        self._server = await create(make, **how)
+        self._server = await create(make, sock=door, backlog=_BACKLOG)
 
     async def stop(self, seconds: float) -> None:
         """Accept no more, answer what was begun, and close what waits for a next request."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from fullcircle.serving.app import Endpoint
 from fullcircle.serving.auth import Guard
-from fullcircle.serving.connections import ConnectionLimits
+from fullcircle.serving.connection_limits import ConnectionLimits
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.plan import read_plan

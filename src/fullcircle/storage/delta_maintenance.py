@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 
-from fullcircle.datasets.delta_table_dataset import KEEP_LOG
+from fullcircle.storage.delta_tables import KEEP_LOG
 from fullcircle.storage.delta_writes import retry_commit
 from fullcircle.tracking.provenance import describe_writer
 

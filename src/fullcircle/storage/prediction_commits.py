@@ -17,7 +17,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from fullcircle.core.scoring.days import ScoredDay
 from fullcircle.core.scoring.requests import DAY
-from fullcircle.datasets.delta_table_dataset import is_delta
+from fullcircle.storage.delta_tables import is_delta
 from fullcircle.storage.partition_files import as_stored, remove_files, write_files
 from fullcircle.tracking.provenance import describe_writer
 

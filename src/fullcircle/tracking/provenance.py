@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from fullcircle.tracking.made_by import describe_run
 from fullcircle.tracking.registry.actors import name_actor
 from fullcircle.tracking.registry.distributions import find_version
 
@@ -94,9 +95,9 @@ def list_packages() -> dict[str, str]:
 
 
 def describe_writer() -> dict[str, str]:
-    """User, run id and code that a write is stamped with."""
+    """User, run, its clock, and code that a write is stamped with."""
     code = describe_code(Path(__file__).parent)
-    return {"user": name_actor(), "run_id": active_run_id() or "none", **code}
+    return {"user": name_actor(), "run_id": active_run_id() or "none", **code, **describe_run()}
 
 
 def active_run_id() -> str | None:

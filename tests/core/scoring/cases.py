@@ -11,11 +11,12 @@ import pyarrow as pa
 from fullcircle.core.contract import FeatureLookup, FeatureTable, ProblemSpec
 from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.models.model import Model, Registration
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.scoring.requests import RequestTable
 from fullcircle.core.scoring.stream import Scoring
-from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.estimators import assemble, fit
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 CUSTOMERS = 12

@@ -14,11 +14,12 @@ from sklearn.ensemble import VotingClassifier
 from fullcircle.core.errors import ModelError
 from fullcircle.core.evaluation.calibration import CalibratedClassifier
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.scoring.matrix import _lay_out as lay_out
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.training.candidates import CANDIDATES
-from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.estimators import assemble, fit
 
 COLUMNS = ["amount", "skewed", "count", "flag", "few", "many", "words", "code", "seen_at"]
 FAMILIES = [name for name, family in CANDIDATES.items() if family.fits("binary", ordered=False)]

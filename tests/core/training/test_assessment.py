@@ -14,14 +14,15 @@ from fullcircle.core.evaluation.importance import permutation_importance
 from fullcircle.core.evaluation.intervals import bootstrap_metric
 from fullcircle.core.evaluation.reliability import check_calibration
 from fullcircle.core.evaluation.slices import SliceSettings, measure_gaps, score_slices
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.training import assessment
-from fullcircle.core.training.assessment import assess, decide, draw_figures
+from fullcircle.core.training.assessment import assess, decide
 from fullcircle.core.training.challenger import Winner, settle_winner
 from fullcircle.core.training.context import Workshop
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
+from fullcircle.reporting.figures.training import draw_figures
 
 Make = Callable[..., ProblemSpec]
 TRAINING = TrainingSettings(

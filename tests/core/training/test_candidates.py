@@ -8,15 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from fullcircle.core.errors import DataError
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.training.candidates import CANDIDATES
-from fullcircle.core.training.estimators import (
-    as_inputs,
-    assemble,
-    fit,
-    predict,
-    refuse_single_class,
-)
+from fullcircle.core.training.estimators import assemble, fit, refuse_single_class
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 
 SETTINGS = PreparationSettings()

@@ -14,6 +14,7 @@ from tests.spark_session import open_session, open_sockets
 
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import ConfigurationError, DataError, ModelError
+from fullcircle.core.models.prediction import predict
 from fullcircle.core.training.challenger import Winner, make_model
 from fullcircle.core.training.context import Workshop
 from fullcircle.core.training.distributed import (
@@ -23,7 +24,6 @@ from fullcircle.core.training.distributed import (
     require_spark,
     require_trees,
 )
-from fullcircle.core.training.estimators import predict
 from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training_data.labelled_rows import join_labelled, select_labelled

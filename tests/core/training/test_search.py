@@ -9,10 +9,11 @@ import pytest
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.crossvalidation import CrossValidation
-from fullcircle.core.training.estimators import as_inputs, assemble, fit, predict
+from fullcircle.core.training.estimators import assemble, fit
 from fullcircle.core.training.finalists import (
     choose_finalists,
     compare_folds,

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fullcircle.core.models.prediction import predict
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.crossvalidation import CrossValidation
-from fullcircle.core.training.estimators import assemble, fit, predict
+from fullcircle.core.training.estimators import assemble, fit
 
 SETTINGS = PreparationSettings()
 ROWS, EARLY = 240, 80  # of a history whose oldest fold is fitted on the early rows

@@ -10,9 +10,9 @@ import pytest
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.metrics import roc_auc
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.training.context import Workshop
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 

@@ -31,8 +31,8 @@ def propose(read: dict[str, str] | None = None, **columns: Any) -> Proposal:
 def test_what_can_be_read_in_two_ways_is_asked() -> None:
     """1,240 alone is a question with both readings, and each answer is what is then read."""
     [question] = propose(Size=SIZES).questions
-    assert "'Size=decimal-point'" in question.tell()
-    assert "'Size=decimal-comma'" in question.tell()
+    assert "'Size=decimal-point'" in question.describe()
+    assert "'Size=decimal-comma'" in question.describe()
     for how, value in (("decimal-point", 1100.0), ("decimal-comma", 1.1)):
         proposal = propose({"Size": how}, Size=SIZES)
         assert not proposal.questions
@@ -49,7 +49,8 @@ def test_other_columns_answer_what_one_leaves_open() -> None:
 def test_days_and_months_that_nothing_decides_are_asked() -> None:
     """Dates with no day above 12, in no order, are a question; the answer is kept."""
     [question] = propose(Day=DAYS, Size=[n % 7 for n in range(ROWS)]).questions
-    assert [each.how for each in question.choices] == ["%m/%d/%Y", "%d/%m/%Y"]
+    said = [each.settings["read"] for each in question.choices]
+    assert said == [{"Day": "%m/%d/%Y"}, {"Day": "%d/%m/%Y"}]
     proposal = propose({"Day": "%d/%m/%Y"}, Day=DAYS, Size=[n % 7 for n in range(ROWS)])
     assert not proposal.questions
     assert proposal.reading.moments == {"day": ("Day", "%d/%m/%Y")}

@@ -30,6 +30,7 @@ from fullcircle.core.contract import FeatureLookup, FeatureTable
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError
 from fullcircle.core.features.point_in_time import KeyedTable, join_features
 from fullcircle.engines.engine import connect
+from fullcircle.storage.online.addresses import open_store
 from fullcircle.storage.online.agreement import compare_online_offline
 from fullcircle.storage.online.codec import (
     decode_lists,
@@ -46,7 +47,6 @@ from fullcircle.storage.online.store import (
     PublishCounts,
     describe_freshness,
     drop_table,
-    open_store,
     published_version,
     purge_table,
 )

@@ -24,8 +24,9 @@ from tests.spark_session import open_session, open_sockets
 
 from fullcircle.core.evaluation.calibration import CalibratedClassifier
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
-from fullcircle.core.training.estimators import as_inputs, assemble, fit
+from fullcircle.core.training.estimators import assemble, fit
 from fullcircle.tracking.registry.carried_code import write_code
 from fullcircle.tracking.registry.estimator_walk import list_modules
 from fullcircle.tracking.registry.lookup import find_version

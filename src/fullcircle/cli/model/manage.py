@@ -75,11 +75,10 @@ def run_gate(place: Place, version: Any, as_of: str | None, *, as_json: bool) ->
     Raises:
         ClickException: The gate refused it.
     """
-    from fullcircle.tracking.registry.lookup import list_aliases, list_versions
+    from fullcircle.tracking.registry.lookup import list_aliases
 
     registry, number = place.registry, str(version.version)
-    newest = list_versions(registry.model)[0].tags
-    clock = as_of or max(tags.get("trained.as_of", "") for tags in (newest, version.tags))
+    clock = as_of or _find_clock(place, version)
     talk = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
     with talk, place.session(as_of=clock) as session:
         session.run(pipeline_names=["registry"])
@@ -88,6 +87,17 @@ def run_gate(place: Place, version: Any, as_of: str | None, *, as_json: bool) ->
         raise click.ClickException(
             f"The gate refused v{number}; the champion stays v{champion}. {reasons}."
         )
+
+
+def _find_clock(place: Place, version: Any) -> str:
+    """Find the clock at which the stored gate rows were made, or the newest model where none is."""
+    from fullcircle.tracking.registry.lookup import list_versions
+
+    rows = place.catalog.get("gate_set")
+    if rows.exists() and (made_by := rows.made_by()):
+        return str(made_by.as_of)
+    newest = list_versions(place.registry.model)[0].tags
+    return str(max(tags.get("trained.as_of", "") for tags in (newest, version.tags)))
 
 
 @click.command(

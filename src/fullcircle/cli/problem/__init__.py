@@ -1,6 +1,5 @@
 """``kedro problem``: bring your own data, look at problems, take one away."""
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,13 +98,13 @@ def new(
     The table is copied below data/01_raw (or RAW_DIR), so that runs can be repeated whatever
     becomes of the source. To take in more rows later: kedro problem take.
     """
+    from fullcircle.cli.asking import deciding
     from fullcircle.cli.problem.create import (
         draft_problem,
         keep_problem,
         write_page,
     )
     from fullcircle.cli.problem.messages import (
-        answer_questions,
         settle_wishes,
         shorten,
         show_draft,
@@ -115,8 +114,10 @@ def new(
 
     root = find_project()
     settled = settle_wishes(name, wishes)
-    ask = partial(answer_questions, yes=yes, dry_run=dry_run)
-    with draft_problem(root, address, settled, options, ask) as draft:
+    with (
+        deciding(yes=yes, dry_run=dry_run) as decider,
+        draft_problem(root, address, settled, options, decider) as draft,
+    ):
         show_draft(draft, texts=dry_run)
         page = shorten(write_page(root, draft), root)
         click.echo(f"\nThe first look as a page: {page}")
@@ -142,14 +143,17 @@ def new(
 @file_option
 @click.option("--again", is_flag=True, help="Take rows that were taken in before.")
 @reading_options
-def take(name: str, address: str, again: bool, options: "ReadOptions") -> None:
+@yes_option
+def take(name: str, address: str, again: bool, options: "ReadOptions", yes: bool) -> None:
     """Take more rows into a problem, behind those that it has."""
+    from fullcircle.cli.asking import deciding
     from fullcircle.cli.problem.create import take_more
     from fullcircle.cli.problem.messages import shorten
     from fullcircle.cli.schedule.declared_jobs import find_project
 
     root = find_project()
-    placed, findings = take_more(root, name, address, options, again=again)
+    with deciding(yes=yes) as decider:
+        placed, findings = take_more(root, name, address, options, decider, again=again)
     answer([each.as_row() for each in findings], as_json=False, show=as_table)
     click.echo(f"Taken in: {shorten(placed, root)}")
     click.echo(f"Next: kedro problem check {name}")

@@ -6,18 +6,20 @@ import keyword
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from fullcircle.cli.problem.origin import read_source, source_path, write_source
 from fullcircle.cli.schedule.scheduler_files import save_files
 from fullcircle.config_resolvers import list_problems, read_variable
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError, name_missing
-from fullcircle.ingestion import CopiedTable, ReadOptions, Source, copy_table, open_source
+from fullcircle.ingestion import CopiedTable, ReadOptions, Source, copy_table
+from fullcircle.ingestion.decisions import Decider
 from fullcircle.ingestion.inference import Finding, Proposal, Wishes, propose_problem
 from fullcircle.ingestion.inference.first_look_page import render_first_look
-from fullcircle.ingestion.inference.questions import Question
 from fullcircle.ingestion.project_files import refuse_overwriting, write_problem
 from fullcircle.ingestion.repeated import count_repeated
 
@@ -87,7 +89,7 @@ def draft_problem(
     address: str,
     wishes: Wishes,
     options: ReadOptions,
-    ask: Callable[[list[Question]], dict[str, str]],
+    decider: Decider,
 ) -> Iterator[Draft]:
     """Look at a table and draft a problem; nothing is written into the project.
 
@@ -96,10 +98,11 @@ def draft_problem(
         address: Where the table is.
         wishes: What the user says of the problem.
         options: What the user says of how the table is written.
-        ask: Answers what the table leaves open.
+        decider: Decides what the table leaves open.
 
     Raises:
-        ConfigurationError: The name is taken, or the user's words do not fit the table.
+        ConfigurationError: The name is taken, the user's words do not fit the table, or what it
+            leaves open stays open.
         DataError: The table cannot be read, or nothing can be learnt from it.
         StorageError: A database cannot be reached.
     """
@@ -108,17 +111,18 @@ def draft_problem(
     refuse_bad_name(wishes.name)
     refuse_overwriting(root, wishes.name)
     asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
-    source = open_source(address, replace(options, named=tuple(asked)))
+    source = decider.open(address, replace(options, named=tuple(asked)))
     _refuse_missing(source, asked, address)
     shown = describe_address(address, source)
     folder = Path(tempfile.mkdtemp(prefix="problem-")).resolve()
     try:
         copied = copy_table(source, folder / "table.parquet")
         raw = RawParquetDataset(filepath=str(copied.path)).load()
-        proposal = propose_problem(raw, wishes)
-        if proposal.questions and (told := ask(proposal.questions)):
-            proposal = propose_problem(raw, wishes.model_copy(update={"read": wishes.read | told}))
+        proposal = decider.propose(wishes, partial(propose_problem, raw))
         files = write_problem(proposal, shown)
+        files[source_path(wishes.name)] = write_source(
+            wishes.name, decider.options, decider.decisions
+        )
         findings = [*source.findings, *copied.findings, *proposal.findings]
         page = render_first_look(proposal, findings, shown)
         yield Draft(proposal, copied, findings, files, page, shown)
@@ -228,7 +232,13 @@ def _write_rejections(path: Path, copied: CopiedTable) -> None:
 
 
 def take_more(
-    root: Path, name: str, address: str, options: ReadOptions, *, again: bool = False
+    root: Path,
+    name: str,
+    address: str,
+    options: ReadOptions,
+    decider: Decider,
+    *,
+    again: bool = False,
 ) -> tuple[Path, list[Finding]]:
     """Take another table into a problem, behind those that it has.
 
@@ -237,6 +247,7 @@ def take_more(
         name: The problem.
         address: Where the table lies.
         options: How it is read.
+        decider: Decides what the table leaves open.
         again: Whether rows are taken in that were taken in before.
 
     Returns:
@@ -253,7 +264,8 @@ def take_more(
             f"There is no problem {wrong}. There are: {', '.join(list_problems())}."
         )
     wanted = list(load_problem(name).RAW_COLUMNS)
-    source = open_source(address, replace(options, named=tuple(wanted)))
+    options = read_source(root, name, options)
+    source = decider.open(address, replace(options, named=tuple(wanted)))
     if missing := name_missing(wanted, source.schema.names):
         raise DataError(
             f"{describe_address(address, source)} lacks the column {missing}, which the problem "

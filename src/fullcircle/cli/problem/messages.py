@@ -1,6 +1,5 @@
 """Telling a person what was found, and what would be written."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,8 @@ from fullcircle.ingestion.inference import Wishes, of_level
 
 if TYPE_CHECKING:
     from fullcircle.cli.problem.create import Draft
-    from fullcircle.ingestion.inference.questions import Question
 
 _MOST_ROWS = 40
-_MOST_QUESTIONS = 3
 
 
 def _part_reading(text: str) -> tuple[str, str]:
@@ -47,26 +44,6 @@ def settle_wishes(name: str, given: dict[str, Any]) -> Wishes:
     except ValidationError as error:
         said = [f"--{str(e['loc'][0]).replace('_', '-')}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError(f"An option cannot be meant. {'; '.join(said)}.") from error
-
-
-def answer_questions(questions: "list[Question]", *, yes: bool, dry_run: bool) -> dict[str, str]:
-    """Ask the user what a table leaves open, and give the answers as ``--read`` takes them.
-
-    Raises:
-        ConfigurationError: There is no one to ask: names the column and the options that decide.
-    """
-    if dry_run:
-        return {}
-    if yes or not sys.stdin.isatty():
-        raise ConfigurationError(" ".join(each.tell() for each in questions[:_MOST_QUESTIONS]))
-    told = {}
-    for question in questions:
-        click.echo(question.asked)
-        for number, choice in enumerate(question.choices, start=1):
-            click.echo(f"  {number}  {choice.preview}  (--read '{question.column}={choice.how}')")
-        place = click.prompt("Which", type=click.IntRange(1, len(question.choices)), default=1)
-        told[question.column] = question.choices[place - 1].how
-    return told
 
 
 def shorten(path: Path, root: Path) -> str:

@@ -1,8 +1,8 @@
 """The promotion gate: a list of named checks, each with its evidence, that fails closed."""
 
 from fullcircle.core.gate.decision import Check, Decision, decide_promotion, describe_questions
-from fullcircle.core.gate.inputs import Evidence
-from fullcircle.core.gate.rollbacks import RolledBack, have_same_origin
+from fullcircle.core.gate.inputs import Evidence, RolledBack
+from fullcircle.core.gate.rollbacks import have_same_origin
 from fullcircle.core.gate.settings import GateSettings
 
 __all__ = [

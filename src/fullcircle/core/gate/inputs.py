@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -11,8 +11,26 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.metrics import Vector
 from fullcircle.core.models.model import Model
 
-if TYPE_CHECKING:
-    from fullcircle.core.gate.rollbacks import RolledBack
+
+@dataclass(frozen=True)
+class RolledBack:
+    """A version that was champion until people rolled it back.
+
+    Attributes:
+        name: Name and version.
+        why: Their reason.
+        predicted: Its predictions of the gate rows; None where it could not predict them.
+        threshold: Probability from which it counts a row as class 1 (binary only).
+        error: Why it could not.
+        same_origin: Whether the challenger was made from the same rows and settings.
+    """
+
+    name: str
+    why: str
+    predicted: Vector | None = None
+    threshold: float | None = None
+    error: str | None = None
+    same_origin: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,4 +72,4 @@ class Evidence:
     offered: Collection[str] = ()
     probe: Mapping[str, Any] = field(default_factory=dict)
     intake: Mapping[str, Any] = field(default_factory=dict)
-    rolled_back: "Sequence[RolledBack]" = ()
+    rolled_back: Sequence[RolledBack] = ()

@@ -2,37 +2,15 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 
 import numpy as np
 
 from fullcircle.core.gate.context import Case, Rival
-from fullcircle.core.metrics import Vector
+from fullcircle.core.gate.inputs import RolledBack
 from fullcircle.core.models.model import Model
 
 # Of a model's settings, what says from which rows and by which declaration it was made.
 _ORIGIN = ("rows_sha256", "problem", "training", "seed", "adopted")
-
-
-@dataclass(frozen=True)
-class RolledBack:
-    """A version that was champion until people rolled it back.
-
-    Attributes:
-        name: Name and version.
-        why: Their reason.
-        predicted: Its predictions of the gate rows; None where it could not predict them.
-        threshold: Probability from which it counts a row as class 1 (binary only).
-        error: Why it could not.
-        same_origin: Whether the challenger was made from the same rows and settings.
-    """
-
-    name: str
-    why: str
-    predicted: Vector | None = None
-    threshold: float | None = None
-    error: str | None = None
-    same_origin: bool = False
 
 
 def unlike_rolled_back(case: Case) -> tuple[bool, str]:

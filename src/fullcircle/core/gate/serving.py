@@ -9,7 +9,7 @@ import pandas as pd
 from fullcircle.core.audit_log.versions import is_same_person
 from fullcircle.core.gate.context import Case
 from fullcircle.core.models.edge_cases import CASES, find_edge_faults
-from fullcircle.core.training.estimators import as_inputs
+from fullcircle.core.models.prediction import as_inputs
 
 _NUMBERS = {"double", "float", "long", "integer", "boolean"}
 

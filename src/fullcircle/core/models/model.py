@@ -9,7 +9,7 @@ import pandas as pd
 
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.errors import ModelError, name_missing
-from fullcircle.core.training.estimators import as_inputs, predict
+from fullcircle.core.models.prediction import as_inputs, predict
 
 
 @dataclass(frozen=True)

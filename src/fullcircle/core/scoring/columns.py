@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fullcircle.core.metrics import Vector
+from fullcircle.core.models.prediction import as_input
 from fullcircle.core.preparation.reader import LARGEST, READINGS, read_numbers
-from fullcircle.core.training.estimators import as_input
 
 _NUMBERS = {float, int, bool, type(None)}
 _TEXTS = {str, type(None)}

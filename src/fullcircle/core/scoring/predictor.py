@@ -16,10 +16,10 @@ from fullcircle.core.errors import ModelError, name_missing
 from fullcircle.core.evaluation.calibration import CalibratedClassifier
 from fullcircle.core.metrics import Vector
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import ColumnReader
 from fullcircle.core.scoring.matrix import FastPreparation
 from fullcircle.core.scoring.numpy_transforms import plain_probabilities
-from fullcircle.core.training.estimators import as_inputs, predict
 
 _logger = logging.getLogger(__name__)
 

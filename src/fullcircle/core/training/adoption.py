@@ -13,8 +13,8 @@ from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
 from fullcircle.core.models.adopted import AdoptedEstimator
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.profile import take_profile
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split
 

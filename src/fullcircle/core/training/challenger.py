@@ -12,10 +12,10 @@ from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.profile import take_profile
 from fullcircle.core.training.context import Workshop
 from fullcircle.core.training.distributed import FullFit
-from fullcircle.core.training.estimators import as_inputs, predict
 from fullcircle.core.training.model_config import Recipe
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split

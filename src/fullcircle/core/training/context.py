@@ -12,8 +12,9 @@ import sklearn
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.metrics import METRICS, score_all
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.training.crossvalidation import CrossValidation
-from fullcircle.core.training.estimators import as_inputs, fit, predict
+from fullcircle.core.training.estimators import fit
 from fullcircle.core.training.finalists import choose_finalists, drop_needless_columns
 from fullcircle.core.training.folds import Fold, make_folds
 from fullcircle.core.training.model_config import Recipe, build

@@ -13,9 +13,10 @@ from sklearn.pipeline import Pipeline
 from fullcircle.core.contract import Threshold
 from fullcircle.core.evaluation.thresholds import find_threshold
 from fullcircle.core.metrics import METRICS, score_all
+from fullcircle.core.models.prediction import predict
 from fullcircle.core.preparation import ColumnReader, PreparationSettings
 from fullcircle.core.training.candidates import CANDIDATES, Parameters
-from fullcircle.core.training.estimators import build_preparation, fit, leave_out, predict
+from fullcircle.core.training.estimators import build_preparation, fit, leave_out
 from fullcircle.core.training.folds import Fold
 
 _SHUFFLED_ROWS = 2_000

@@ -10,6 +10,7 @@ import pandas as pd
 from fullcircle.core.contract import ProblemSpec, Threshold, require_columns
 from fullcircle.core.errors import DataError
 from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.questions import Question
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_text
 from fullcircle.ingestion.inference.change_logs import States
 from fullcircle.ingestion.inference.column_descriptions import (
@@ -25,7 +26,7 @@ from fullcircle.ingestion.inference.identity import Identity
 from fullcircle.ingestion.inference.issues import Finding
 from fullcircle.ingestion.inference.label import Label, LabelOptions, LabelValues, infer_label
 from fullcircle.ingestion.inference.options import Wishes
-from fullcircle.ingestion.inference.questions import Question, ask_about
+from fullcircle.ingestion.inference.questions import ask_about
 from fullcircle.ingestion.inference.reading import recognise_all
 from fullcircle.ingestion.inference.relations import relate_rows
 from fullcircle.ingestion.inference.split_sizes import choose_split
@@ -136,7 +137,7 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
         rows=rows,
         columns=_look_at_columns(sample, columns, _name_roles(identity, label), dangers),
         findings=[*describe_label(label), *relations.findings, *notes, *dangers.findings, *looks],
-        questions=[each for each in map(ask_about, columns) if each and each.column in used],
+        questions=[*filter(None, map(ask_about, (c for c in columns if c.source in used)))],
     )
 
 

@@ -125,7 +125,11 @@ def decide_alerts(
     service_report: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Decide what is worth telling of this window, and has not been told yet."""
-    seen = find_conditions(drift_report, retrain_decision, scoring_report, service_report, alerts)
+    # A batch that another clock scored was told of then.
+    scored = (
+        scoring_report if scoring_report and scoring_report.get("as_of") == str(as_of) else None
+    )
+    seen = find_conditions(drift_report, retrain_decision, scored, service_report, alerts)
     decided = decide(seen, alerts_before, as_of.moment, alerts)
     return {"as_of": str(as_of), "dry_run": alerts.dry_run, **decided}
 

@@ -203,9 +203,10 @@ def report_scoring(
     scoring_plan: list[dict[str, Any]],
     scored_after: Mapping[str, Any],
     rejected_requests: ir.Table,
+    as_of: Clock,
 ) -> dict[str, Any]:
     """Count what was scored, kept and set aside, and say how fast."""
     del predictions  # they are written by now
     counts = rejected_requests.group_by(REASON).aggregate(rows=rejected_requests.count())
     reasons = {row[REASON]: row["rows"] for row in counts.to_pyarrow().to_pylist()}
-    return summarise_scoring(scoring_plan, scored_after, reasons)
+    return {"as_of": str(as_of), **summarise_scoring(scoring_plan, scored_after, reasons)}

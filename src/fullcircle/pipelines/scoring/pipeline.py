@@ -55,7 +55,13 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
             node(
                 nodes.report_scoring,
-                ["predictions", "scoring_plan", "scored_days", "rejected_requests"],
+                [
+                    "predictions",
+                    "scoring_plan",
+                    "scored_days",
+                    "rejected_requests",
+                    "params:as_of",
+                ],
                 "scoring_report",
                 name="report_scoring",
             ),

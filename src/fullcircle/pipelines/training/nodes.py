@@ -11,12 +11,13 @@ from fullcircle.core.evaluation import find_threshold
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.models.model import Model
+from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.profile.table_statistics import describe_columns, take_head
 from fullcircle.core.training.challenger import Winner, make_model, settle_winner
 from fullcircle.core.training.context import Workshop, name_finalists
 from fullcircle.core.training.distributed import FullFit
-from fullcircle.core.training.estimators import as_inputs, predict, refuse_single_class
+from fullcircle.core.training.estimators import refuse_single_class
 from fullcircle.core.training.failures import find_failures, list_excluded
 from fullcircle.core.training.finalists import find_winner
 from fullcircle.core.training.model_config import Recipe
@@ -222,7 +223,8 @@ def assess_winner(
     training: TrainingSettings,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Report on the winner by the selection rows, and draw what the report says."""
-    from fullcircle.core.training.assessment import assess, draw_figures
+    from fullcircle.core.training.assessment import assess
+    from fullcircle.reporting.figures.training import draw_figures
 
     workshop = Workshop(train_set, problem, training, preparation_report).bounded()
     report = assess(workshop, winner, selection_set)

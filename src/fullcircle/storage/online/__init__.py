@@ -1,5 +1,6 @@
 """The online store's whole interface in one place, for commands, the endpoint and notebooks."""
 
+from fullcircle.storage.online.addresses import open_store
 from fullcircle.storage.online.agreement import Agreement, Difference, compare_online_offline
 from fullcircle.storage.online.lookup import LookupCounts, look_up, lookup_online
 from fullcircle.storage.online.publish import publish_table
@@ -11,7 +12,6 @@ from fullcircle.storage.online.store import (
     TableState,
     describe_freshness,
     drop_table,
-    open_store,
     published_version,
     purge_table,
     table_state,
