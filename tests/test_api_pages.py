@@ -50,7 +50,7 @@ def test_diagrams_are_those_of_the_code() -> None:
 def test_a_stale_diagram_is_seen() -> None:
     """A page whose diagram lacks a line is not what the code gives."""
     diagrams = load_script("diagrams")
-    page = diagrams.PAGE.read_text("utf-8").replace("    raw --> judge_rows\n", "")
+    page = diagrams.PAGE.read_text("utf-8").replace("    raw --> validate_rows\n", "")
     assert diagrams.set_diagrams(page) != page
 
 

@@ -18,8 +18,8 @@ from fullcircle.console import (
     as_facts,
     as_table,
     forgive_encoding,
+    format_score,
     make_console,
-    say_score,
     show,
 )
 
@@ -91,7 +91,7 @@ def test_an_answer_passes_through_a_narrow_encoding(monkeypatch: pytest.MonkeyPa
 @given(st.floats(1e-3, 1e9), st.sampled_from([1, -1]))
 def test_a_score_keeps_its_first_digits(value: float, sign: int) -> None:
     """A written score is within a two-thousandth of what it says, and never in powers of ten."""
-    said = say_score(sign * value)
+    said = format_score(sign * value)
     assert "e" not in said
     assert float(said.replace(",", "")) == pytest.approx(sign * value, rel=5e-4, abs=5e-5)
 
@@ -111,7 +111,7 @@ def test_scores_that_stand_together_share_their_decimals(
     value: float, like: float | None, wanted: str
 ) -> None:
     """Four digits are told, and as many decimals as the score beside it has."""
-    assert say_score(value, like) == wanted
+    assert format_score(value, like) == wanted
 
 
 def walk(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:

@@ -14,7 +14,7 @@ from tests.conftest import SMALL_SIMULATION, Project
 
 from fullcircle.cli.features import features
 from fullcircle.cli.project import open_project
-from fullcircle.hooks.addresses import hide_password, settle_addresses
+from fullcircle.hooks.addresses import hide_password, resolve_addresses
 from fullcircle.settings import CONFIG_LOADER_ARGS
 
 ENVIRONMENTS = (None, "staging", "production")
@@ -183,7 +183,7 @@ def test_a_server_keeps_the_artifacts(address: str, given: str, kept: str | None
         "server": {"mlflow_tracking_uri": address},
         "tracking": {"experiment": {"create_experiment_kwargs": creation}},
     }
-    settled = settle_addresses(config, Path("/project"))
+    settled = resolve_addresses(config, Path("/project"))
     found = settled["tracking"]["experiment"]["create_experiment_kwargs"]
     assert found.get("artifact_location") == kept
     assert creation == {"artifact_location": given}

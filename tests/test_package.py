@@ -142,7 +142,7 @@ def test_addresses_of_the_package_are_the_folder_or_the_variables(installed: Ins
 
 def test_package_is_as_quiet_as_the_project(installed: Installed) -> None:
     """The logging of the conf that was given holds: our own lines on stderr, without Kedro's."""
-    assert re.search(r"^INFO +judge_rows", installed.result.stderr, re.MULTILINE)
+    assert re.search(r"^INFO +validate_rows", installed.result.stderr, re.MULTILINE)
     said = installed.result.stdout + installed.result.stderr
     assert re.findall("Loading data from|Running node|logging configuration", said) == []
 

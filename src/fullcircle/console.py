@@ -51,7 +51,7 @@ def show(answer: RenderableType) -> None:
     make_console().print(answer, crop=False)
 
 
-def say_score(value: float, like: float | None = None) -> str:
+def format_score(value: float, like: float | None = None) -> str:
     """Write a score with the digits that can be read: 0.8367, 93.48, 1,204.
 
     Args:
@@ -65,9 +65,9 @@ def say_score(value: float, like: float | None = None) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def say_span(score: Mapping[str, float]) -> str:
+def format_interval_ends(score: Mapping[str, float]) -> str:
     """Write the ends of a score's interval with the score's decimals."""
-    return " to ".join(say_score(score[end], score["value"]) for end in ("low", "high"))
+    return " to ".join(format_score(score[end], score["value"]) for end in ("low", "high"))
 
 
 def count(number: int, noun: str) -> str:

@@ -11,11 +11,11 @@ import pandas as pd
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import ModelError
 from fullcircle.core.models.model import Model
-from fullcircle.core.training.challenger import make_model, settle_winner
-from fullcircle.core.training.context import Workshop
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.challenger import complete_challenger, make_model
+from fullcircle.core.training.context import TrainingContext
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import TrainingSettings
-from fullcircle.core.training.trial_store import NoJournal
+from fullcircle.core.training.trial_store import NoTrialStore
 from fullcircle.pipelines.training import nodes
 from fullcircle.tracking.provenance import describe_code, describe_environment
 from fullcircle.tracking.registry.model_files import read_model
@@ -25,7 +25,7 @@ _SETS = ("train_set", "selection_set")
 
 
 @dataclass(frozen=True)
-class Rebuilt:
+class ReproducedModel:
     """What came of training a model again.
 
     Attributes:
@@ -51,7 +51,7 @@ class Rebuilt:
 
 def rebuild(
     version: Any, catalog: Any, project: Path, *, search: bool = False, any_code: bool = False
-) -> Rebuilt:
+) -> ReproducedModel:
     """Train a registered model again from its recorded code, data, parameters and seed.
 
     Args:
@@ -74,7 +74,7 @@ def rebuild(
         raise ModelError(f"The rows that taught {recorded} are not at the recorded data versions.")
     rows = pd.concat(sets.values(), ignore_index=True)
     before, after = recorded.predict(rows), again.predict(rows)
-    return Rebuilt(
+    return ReproducedModel(
         model=str(recorded),
         identical=np.array_equal(before, after),
         rows=len(rows),
@@ -196,17 +196,17 @@ def _train(
 ) -> Model:
     """Train as the pipeline does, with the recorded recipe or with a search of its own."""
     plan = nodes.diagnose_train_set(train, problem, training)
-    workshop = Workshop(train, problem, training, plan)
-    recipe = Recipe.from_dict(recorded.settings["recipe"])
+    workshop = TrainingContext(train, problem, training, plan)
+    recipe = ModelConfig.from_dict(recorded.settings["recipe"])
     if search:
-        found = nodes.search_candidates(train, plan, NoJournal(), problem, training)
+        found = nodes.search_candidates(train, plan, NoTrialStore(), problem, training)
         fitted = nodes.fit_finalists(train, plan, found, problem, training)
         board = nodes.compare_candidates(fitted, found, train, selection, problem, training)
         winner = nodes.choose_winner(
             fitted, board, found, plan, train, selection, problem, training
         )
     else:
-        winner = settle_winner(workshop, recipe, workshop.fit(recipe), selection)
+        winner = complete_challenger(workshop, recipe, workshop.fit(recipe), selection)
     clock = str(Clock.model_validate(recorded.trained_on["as_of"]))
     return make_model(workshop, winner, selection, clock, None, profiled=True)
 

@@ -20,8 +20,8 @@ from kedro.framework.project import pipelines
 from kedro.framework.startup import bootstrap_project
 from mlflow import MlflowClient
 
-from fullcircle.backtest.historical_data import World, gather_world
-from fullcircle.backtest.results import ReplayFolder
+from fullcircle.backtest.historical_data import HistoricalData, gather_world
+from fullcircle.backtest.results import BacktestFolder
 from fullcircle.backtest.setup import assemble
 from fullcircle.cli.main import cli
 
@@ -168,7 +168,7 @@ def test_a_killed_replay_goes_on_with_the_first_missing_window(
     assert report["gains"] == whole["gains"]
 
 
-def poison(world: World, moment: str) -> World:
+def poison(world: HistoricalData, moment: str) -> HistoricalData:
     """Spoil all that happened or became known from a moment on."""
     problem, spoilt = world.problem, pd.Timestamp(moment, tz="UTC")
     events = world.events.to_pandas()
@@ -194,17 +194,17 @@ def test_nothing_of_the_future_reaches_an_earlier_window(project: Any, tmp_path:
 
     Neither what was predicted, found, decided and told there, nor the models trained by then.
     """
-    from fullcircle.backtest.setup import Request, _declare
+    from fullcircle.backtest.setup import BacktestRequest, _declare
     from fullcircle.core.backtest import make_windows
 
     bootstrap_project(project.path)
     catalog = project.catalog()
     windows = make_windows("2025-02-01", "2025-04-26", "28d")
     world = gather_world(catalog, pipelines, tmp_path / "data")
-    declared = _declare(catalog, Request("", "", "", trials=0), windows[0])
+    declared = _declare(catalog, BacktestRequest("", "", "", trials=0), windows[0])
     replays = {}
     for name, seen in {"true": world, "spoilt": poison(world, "2025-04-26")}.items():
-        folder = ReplayFolder(tmp_path / name / "same")
+        folder = BacktestFolder(tmp_path / name / "same")
         replays[name] = assemble(seen, windows, folder, catalog, pipelines, declared)
     lines = {name: each.run(lambda done, what: None) for name, each in replays.items()}
     expected, found = (without_seconds(lines[name]) for name in ("true", "spoilt"))

@@ -20,9 +20,9 @@ from fullcircle.automl.rows import LABEL, as_events, declare_problem
 from fullcircle.core.evaluation import choose_threshold
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.models.prediction import as_inputs, predict
-from fullcircle.core.training.context import Workshop
-from fullcircle.core.training.model_config import Recipe
-from fullcircle.core.training.trial_store import NoJournal
+from fullcircle.core.training.context import TrainingContext
+from fullcircle.core.training.model_config import ModelConfig
+from fullcircle.core.training.trial_store import NoTrialStore
 from fullcircle.pipelines.training import nodes
 
 FILE = "Telco-Customer-Churn.csv"
@@ -44,10 +44,12 @@ def fit_all(train: pd.DataFrame, options: Options, features: list[str]) -> Any:
     """Fit the families as they come, and the forest that a search by F1 finds best."""
     problem, training = declare_problem("binary", features, options), options.settle()
     plan = nodes.diagnose_train_set(train, problem, training)
-    workshop = Workshop(train, problem, training, plan)
-    report = nodes.search_candidates(train, plan, NoJournal(), problem, training)
-    best = Recipe.from_dict(max(report["finalists"], key=lambda one: np.mean(one["fold_scores"])))
-    recipes = {**{name: Recipe(name, name) for name in UNTUNED}, TUNED: best}
+    workshop = TrainingContext(train, problem, training, plan)
+    report = nodes.search_candidates(train, plan, NoTrialStore(), problem, training)
+    best = ModelConfig.from_dict(
+        max(report["finalists"], key=lambda one: np.mean(one["fold_scores"]))
+    )
+    recipes = {**{name: ModelConfig(name, name) for name in UNTUNED}, TUNED: best}
     return problem, {name: workshop.fit(recipe) for name, recipe in recipes.items()}
 
 

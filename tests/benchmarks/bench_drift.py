@@ -68,13 +68,13 @@ def profile(folder: Path, _: argparse.Namespace) -> dict[str, Any]:
     """Profile the reference as training does, from a frame in memory."""
     import pandas as pd
 
-    from fullcircle.core.profile import take_profile
+    from fullcircle.core.profile import build_profile
 
     rows = pd.read_parquet(folder / "reference.parquet")
     moments = pd.Series(pd.date_range("2024-01-01", "2024-06-30", periods=len(rows), tz="UTC"))
     started = time.perf_counter()
     inputs = rows.drop(columns="predicted")
-    taken = take_profile(inputs, rows["predicted"].to_numpy(), moments, period_days=7)
+    taken = build_profile(inputs, rows["predicted"].to_numpy(), moments, period_days=7)
     seconds = time.perf_counter() - started
     text = json.dumps(taken)
     (folder / "profile.json").write_text(text, encoding="utf-8")

@@ -31,8 +31,8 @@ from scipy import stats
 sys.path.insert(0, str(Path(__file__).parent))
 from drift_worlds import GAP_DAYS, KINDS, PAST_DAYS, PERIOD_DAYS, START, Shift, World
 
-from fullcircle.core.drift import Arrivals, DriftSettings, Period, measure_drift
-from fullcircle.core.profile import take_profile
+from fullcircle.core.drift import ArrivedRows, DriftSettings, Period, measure_drift
+from fullcircle.core.profile import build_profile
 
 SETTINGS = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)
 BARE = SETTINGS.model_copy(update={"min_psi": 0.0, "min_share": 0.0})
@@ -100,7 +100,7 @@ def profile_past(past: pd.DataFrame, *, history: bool = True) -> dict[str, Any]:
     """Profile the past as training does."""
     inputs = past.drop(columns=["predicted", "at"])
     moments = past["at"] if history else None
-    return take_profile(inputs, past["predicted"].to_numpy(), moments, period_days=PERIOD_DAYS)
+    return build_profile(inputs, past["predicted"].to_numpy(), moments, period_days=PERIOD_DAYS)
 
 
 def judge(
@@ -108,7 +108,7 @@ def judge(
 ) -> dict[str, Any]:
     """Report on one window."""
     rng = np.random.default_rng(first_day)
-    before = [Arrivals(int(rng.poisson(len(window))), rng.exponential(0.01)) for _ in range(10)]
+    before = [ArrivedRows(int(rng.poisson(len(window))), rng.exponential(0.01)) for _ in range(10)]
     start = (START + pd.Timedelta(days=first_day)).to_pydatetime()
     period = Period("at", start, start + timedelta(days=PERIOD_DAYS), before)
     return measure_drift(ibis.memtable(window), profile, settings, period=period)

@@ -48,7 +48,7 @@ def prepare(folder: Path, workers: int) -> tuple[dict[str, Any], list[dict[str, 
 
     from fullcircle.cli.project import open_project
     from fullcircle.serving.plan import read_plan
-    from fullcircle.serving.runtime_dir import EndpointFolder, write_json
+    from fullcircle.serving.runtime_dir import RuntimeDir, write_json
     from fullcircle.serving.setup import set_up
 
     bootstrap_project(Path.cwd())
@@ -58,7 +58,7 @@ def prepare(folder: Path, workers: int) -> tuple[dict[str, Any], list[dict[str, 
         changes = {"port": 0, "workers": workers, "cache_rows": rows}
         plan = read_plan(set_up(context, changes, ()))
         plan["log"] = {table: str(folder / name / table) for table in plan["log"]}
-        endpoints[name] = EndpointFolder(folder / name / "endpoint")
+        endpoints[name] = RuntimeDir(folder / name / "endpoint")
         write_json(endpoints[name].plan, plan)
     example = context.catalog.load("champion").example
     return endpoints, json.loads(example.to_json(orient="records"))
@@ -202,12 +202,12 @@ def _compare(
 
 def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) -> None:
     """Print where a request's time goes, of several that are scored together, without HTTP."""
-    from fullcircle.serving.answers import describe_parts, tell_part
+    from fullcircle.serving.answers import describe_part, describe_parts
     from fullcircle.serving.bodies import BodyReader
     from fullcircle.serving.runtime_dir import read_json
-    from fullcircle.serving.worker_state import Room
+    from fullcircle.serving.worker_state import WorkerState
 
-    room = Room(endpoint, read_json(endpoint.plan), 0)
+    room = WorkerState(endpoint, read_json(endpoint.plan), 0)
     asyncio.run(room.load())
     content = orjson.dumps({"dataframe_records": rows})
     features = room.seats.champion.model.features
@@ -224,7 +224,7 @@ def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) ->
         answered = time.perf_counter()
         for parts in found:
             for part in parts:
-                orjson.dumps(tell_part(part, "id", [], frozenset()), default=str)
+                orjson.dumps(describe_part(part, "id", [], frozenset()), default=str)
         ended = time.perf_counter()
         steps = (read - began, scored - read, answered - scored, ended - answered)
         for name, step in zip(taken, steps, strict=True):

@@ -61,7 +61,7 @@ def test_a_table_opens(graph: Any, hands: ModuleType) -> None:
     [
         ("training", "split_training_set", "choose the winner and its threshold"),
         ("feature_store", "build_training_set", "never seen"),
-        ("registry", "judge_challenger", "no_slice_harmed"),
+        ("registry", "evaluate_gate", "no_slice_harmed"),
     ],
 )
 def test_a_node_shows_what_it_does(

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fullcircle.ingestion import ReadOptions, copy_table, open_source
-from fullcircle.ingestion.inference import Finding
+from fullcircle.ingestion.inference import Issue
 
 CASES = Path(__file__).resolve().parents[2].parent / "shared" / "cases"
 
@@ -24,7 +24,7 @@ def find_case(name: str) -> Path:
 
 def read_case(
     name: str, file: str, *named: str, **options: Any
-) -> tuple[pd.DataFrame, list[Finding]]:
+) -> tuple[pd.DataFrame, list[Issue]]:
     """Read a file of a case as ``kedro problem new`` does: its rows, and what is told of them."""
     source = open_source(str(find_case(name) / file), ReadOptions(named=named, **options))
     with tempfile.TemporaryDirectory() as folder:
@@ -33,6 +33,6 @@ def read_case(
     return frame, [*source.findings, *copied.findings]
 
 
-def told(findings: list[Finding], what: str) -> str:
+def told(findings: list[Issue], what: str) -> str:
     """Return what is told of one matter."""
     return "; ".join(f.found for f in findings if f.what == what)

@@ -9,7 +9,7 @@ import pytest
 from tests.cases.case_files import read_case
 
 from fullcircle.core.validation.row_validation import SOURCE_ROW
-from fullcircle.ingestion.inference import Proposal, Wishes, propose_problem
+from fullcircle.ingestion.inference import ProblemOptions, Proposal, propose_problem
 
 
 def look(
@@ -20,7 +20,7 @@ def look(
     frame, _ = read_case(case, file, *asked, header=header)
     raw = ibis.memtable(frame.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
     said = {"name": "shop", "target": target, "today": date(2026, 1, 1), **wishes}
-    proposal = propose_problem(raw, Wishes.model_validate(said))
+    proposal = propose_problem(raw, ProblemOptions.model_validate(said))
     read = proposal.reading
     table = raw.select(
         SOURCE_ROW,

@@ -147,7 +147,7 @@ def test_automl_reads_what_problem_new_reads(
     tmp_path: Path, name: str, write: Any, separator: str | None
 ) -> None:
     """However a table is written, the same rows give the same model, and what was read is said."""
-    from fullcircle.cli.problem.messages import settle_wishes
+    from fullcircle.cli.problem.messages import resolve_options
     from fullcircle.ingestion import ReadOptions
     from fullcircle.ingestion.decisions import Decider
     from fullcircle.ingestion.typed_rows import read_typed_rows
@@ -160,7 +160,7 @@ def test_automl_reads_what_problem_new_reads(
     written = tmp_path / name
     write(frame, written)
     reading = ReadOptions(separator=separator)
-    said = settle_wishes("automl", {"target": "sold", "snapshot": True, "no_key": True})
+    said = resolve_options("automl", {"target": "sold", "snapshot": True, "no_key": True})
     rows = read_typed_rows(str(written), said, reading, Decider())
     found = rows.frame[["size", "kind", "sold"]]
     pd.testing.assert_frame_equal(found, frame, check_dtype=False)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fullcircle.cli.problem import download, problem
-from fullcircle.cli.problem.download import bring
+from fullcircle.cli.problem.download import download_file
 from fullcircle.core.errors import StorageError
 from fullcircle.core.published_files import PublishedFile
 from fullcircle.problems.diabetes import published as diabetes
@@ -77,7 +77,7 @@ def offer(address: str, name: str = "good.csv", sha256: str | None = SHA256) -> 
 def test_the_known_file_is_written_whole(publisher: str, tmp_path: Path) -> None:
     """What has the known digest lies at its place, readable, and nothing lies beside it."""
     target = tmp_path / "raw" / "good.csv"
-    brought = bring(offer(publisher), target, None)
+    brought = download_file(offer(publisher), target, None)
     assert target.read_bytes() == CONTENT
     assert (brought.size_bytes, brought.sha256) == (len(CONTENT), SHA256)
     assert [path.name for path in target.parent.iterdir()] == ["good.csv"]
@@ -102,7 +102,7 @@ def test_a_wrong_file_is_refused_and_nothing_stays(
 ) -> None:
     """A file that was cut off, replaced or is none is refused in one line; no byte of it stays."""
     with pytest.raises(StorageError, match=wanted) as caught:
-        bring(offer(publisher, name, sha256), tmp_path / name, None)
+        download_file(offer(publisher, name, sha256), tmp_path / name, None)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_there_stays_when_its_successor_fails(
     target = tmp_path / "torn.csv"
     target.write_text("mine", encoding="utf-8")
     with pytest.raises(StorageError):
-        bring(offer(publisher, "torn.csv"), target, None)
+        download_file(offer(publisher, "torn.csv"), target, None)
     assert target.read_text("utf-8") == "mine"
 
 
@@ -128,19 +128,21 @@ def test_an_interrupted_download_leaves_nothing(
 
     monkeypatch.setattr(download, "_copy", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        bring(offer(publisher), tmp_path / "good.csv", None)
+        download_file(offer(publisher), tmp_path / "good.csv", None)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nobody_at_the_address_is_one_line(tmp_path: Path) -> None:
     """An address that cannot be reached is said, with proxies and mirrors as the ways around."""
     with pytest.raises(StorageError, match=r"cannot be reached: .*HTTPS_PROXY.*--from.*RAW_DIR"):
-        bring(offer("http://127.0.0.1:1"), tmp_path / "good.csv", None)
+        download_file(offer("http://127.0.0.1:1"), tmp_path / "good.csv", None)
 
 
 def test_another_edition_is_taken_only_as_asked(publisher: str, tmp_path: Path) -> None:
     """What the publisher has changed is kept where a person says so, and its digest is given."""
-    brought = bring(offer(publisher, "other.csv"), tmp_path / "a.csv", None, new_edition=True)
+    brought = download_file(
+        offer(publisher, "other.csv"), tmp_path / "a.csv", None, new_edition=True
+    )
     assert brought.sha256 == hashlib.sha256(CONTENT + b"3,4\n").hexdigest()
     assert "another edition" in brought.checked
 
@@ -148,17 +150,17 @@ def test_another_edition_is_taken_only_as_asked(publisher: str, tmp_path: Path) 
 def test_an_unknown_month_must_be_a_parquet_file(publisher: str, tmp_path: Path) -> None:
     """Without a known digest, the file's own marks at both ends are what is held against it."""
     fine = PublishedFile("a.parquet", f"{publisher}/a.parquet", "somebody")
-    assert "not known beforehand" in bring(fine, tmp_path / "a.parquet", None).checked
+    assert "not known beforehand" in download_file(fine, tmp_path / "a.parquet", None).checked
     text = PublishedFile("b.parquet", f"{publisher}/good.csv", "somebody")
     with pytest.raises(StorageError, match=r"no whole Parquet file"):
-        bring(text, tmp_path / "b.parquet", None)
+        download_file(text, tmp_path / "b.parquet", None)
     assert not (tmp_path / "b.parquet").exists()
 
 
 def test_a_proxy_is_asked(publisher: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a proxy in the environment, a host that nobody else could find is had through it."""
     monkeypatch.setenv("http_proxy", publisher)
-    bring(offer("http://publisher.invalid"), tmp_path / "good.csv", None)
+    download_file(offer("http://publisher.invalid"), tmp_path / "good.csv", None)
     assert Publisher.seen == ["http://publisher.invalid/good.csv"]
 
 
@@ -169,20 +171,20 @@ def test_a_folder_is_a_mirror(tmp_path: Path, flat: bool) -> None:
     mirror.mkdir(parents=True)
     (mirror / "good.csv").write_bytes(CONTENT)
     file = offer("http://publisher.invalid")
-    assert bring(file, tmp_path / "a.csv", str(tmp_path / "mirror")).sha256 == SHA256
+    assert download_file(file, tmp_path / "a.csv", str(tmp_path / "mirror")).sha256 == SHA256
     (mirror / "good.csv").write_bytes(CONTENT[:-4])
     with pytest.raises(StorageError, match="another file than the known one"):
-        bring(file, tmp_path / "b.csv", str(tmp_path / "mirror"))
+        download_file(file, tmp_path / "b.csv", str(tmp_path / "mirror"))
     with pytest.raises(StorageError, match=r"holds no raw/good\.csv"):
-        bring(file, tmp_path / "c.csv", str(tmp_path))
+        download_file(file, tmp_path / "c.csv", str(tmp_path))
 
 
 def test_an_address_is_a_mirror_whose_password_is_not_shown(publisher: str, tmp_path: Path) -> None:
     """A mirror's address is asked for the same path; a password in it is in no message."""
-    bring(offer("http://publisher.invalid"), tmp_path / "good.csv", f"{publisher}/mirror/")
+    download_file(offer("http://publisher.invalid"), tmp_path / "good.csv", f"{publisher}/mirror/")
     assert Publisher.seen == ["/mirror/raw/good.csv"]
     with pytest.raises(StorageError) as caught:
-        bring(offer("x"), tmp_path / "x.csv", "http://me:secret@127.0.0.1:1")
+        download_file(offer("x"), tmp_path / "x.csv", "http://me:secret@127.0.0.1:1")
     assert "secret" not in str(caught.value)
 
 

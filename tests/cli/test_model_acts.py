@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fullcircle.cli.main import cli
-from fullcircle.serving.active_models import take_seat
+from fullcircle.serving.active_models import load_model
 from fullcircle.serving.schemas import Contract
 from fullcircle.tracking.registry.lookup import find_version, list_aliases
 from fullcircle.tracking.registry.model_files import fetch_version, read_model
@@ -187,7 +187,7 @@ def test_a_model_made_by_hand_is_adopted_and_used_like_ours(
         "name": MODEL, "version": str(version.version), "run_id": "r", "facts": version.tags,
         "digest": version.tags["digest"], "folder": str(fetch_version(version, str(place / "f"))),
     }  # fmt: skip
-    seat = take_seat(entry, Contract("telco_churn", "row_id", ["customer_id"], None, []), 0)
+    seat = load_model(entry, Contract("telco_churn", "row_id", ["customer_id"], None, []), 0)
     assert seat.form.known == ["tenure_months"]
     assert "adopted sklearn" in ask("card", "champion").output
     done = facts(ask("rollback", "--why", "too simple", "--json"))
@@ -300,12 +300,12 @@ def test_reproduce_tells_the_first_difference(ask: Any, monkeypatch: pytest.Monk
     """Where the rebuilt model predicts otherwise, the first row that differs is shown."""
     import fullcircle.reproduction as rebuilding
 
-    recipe = rebuilding.Recipe.from_dict
+    recipe = rebuilding.ModelConfig.from_dict
 
     def other(values: dict[str, Any]) -> Any:
         return recipe({**values, "candidate": "baseline", "parameters": {}, "dropped": []})
 
-    monkeypatch.setattr(rebuilding.Recipe, "from_dict", staticmethod(other))
+    monkeypatch.setattr(rebuilding.ModelConfig, "from_dict", staticmethod(other))
     result = ask("reproduce", "champion", "--any-code")
     assert result.exit_code == 1
     assert "first difference" in result.output

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from fullcircle.core.contract import FeatureLookup, ProblemSpec
-from fullcircle.core.gate import Decision, Evidence, GateSettings
+from fullcircle.core.gate import Decision, GateInputs, GateSettings
 from fullcircle.core.metrics import Vector
 from fullcircle.core.models.edge_cases import CASES
 from fullcircle.core.models.model import Model, Registration
@@ -106,7 +106,7 @@ def see(signal: Vector, noise: float, rng: np.random.Generator) -> Vector:
     return np.asarray(norm.cdf(seen * share / np.sqrt(2 - share)))
 
 
-def clear_case(**changes: Any) -> Evidence:
+def clear_case(**changes: Any) -> GateInputs:
     """Evidence by which any gate would promote: a strong challenger, a champion that guesses.
 
     A change of ``task`` or ``metric`` is one of the contract; all others are of the evidence.
@@ -130,10 +130,10 @@ def clear_case(**changes: Any) -> Evidence:
     told = {"task": changes.pop("task", "binary"), "metric": changes.pop("metric", "roc_auc")}
     evidence |= changes
     contract = {"task": told["task"], "primary_metric": told["metric"]}
-    return Evidence(**{**evidence, "problem": evidence["problem"].model_copy(update=contract)})
+    return GateInputs(**{**evidence, "problem": evidence["problem"].model_copy(update=contract)})
 
 
-def snapshot_case(**changes: Any) -> Evidence:
+def snapshot_case(**changes: Any) -> GateInputs:
     """The clear case of a snapshot without history, all of whose rows belong to the gate."""
     given = {"problem": SNAPSHOT, "model": taught(split=describe_split(SNAPSHOT))}
     rows = draw_rows(ROWS).drop(columns="ordered_at")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fullcircle.core.alerts import (
     AlertSettings,
     Condition,
-    Seen,
+    WindowConditions,
     decide,
     find_conditions,
     write_message,
@@ -40,7 +40,7 @@ class World:
         self.settings = settings
 
     def see(self, at: int, *conditions: Condition, judged: frozenset[str] = ALL) -> list[str]:
-        decided = decide(Seen(conditions, judged), self.memory, day(at), self.settings)
+        decided = decide(WindowConditions(conditions, judged), self.memory, day(at), self.settings)
         self.memory = decided["memory"]
         self.open = decided["open"]
         return [f"{notice['state']} {notice['key']}" for notice in decided["notices"]]
@@ -79,7 +79,7 @@ def test_its_end_is_told_as_severely_as_it_was() -> None:
     world = World()
     world.see(0, wrong(severity="critical"))
     world.see(1, wrong())
-    decided = decide(Seen((), ALL), world.memory, day(2), SETTINGS)
+    decided = decide(WindowConditions((), ALL), world.memory, day(2), SETTINGS)
     assert [(n["state"], n["severity"]) for n in decided["notices"]] == [("over", "critical")]
 
 
@@ -223,7 +223,10 @@ def test_a_message_says_what_since_when_how_much_what_to_do_and_where() -> None:
     world = World()
     world.see(0, wrong("drift:old"))
     decided = decide(
-        Seen((wrong(), wrong("data:x", "critical")), ALL), world.memory, day(2), SETTINGS
+        WindowConditions((wrong(), wrong("data:x", "critical")), ALL),
+        world.memory,
+        day(2),
+        SETTINGS,
     )
     message = write_message("shop", "2025-01-03", decided["notices"], {"dashboard": "d.html"})
     assert message.severity == "critical"
@@ -235,7 +238,7 @@ def test_a_message_says_what_since_when_how_much_what_to_do_and_where() -> None:
 
 def test_a_flood_is_one_message_of_bounded_length() -> None:
     """Two hundred drifted columns are told in one message that names ten and counts the rest."""
-    flood = Seen(tuple(wrong(f"drift:c{n:03d}") for n in range(200)), ALL)
+    flood = WindowConditions(tuple(wrong(f"drift:c{n:03d}") for n in range(200)), ALL)
     notices = decide(flood, None, day(0), SETTINGS)["notices"]
     message = write_message("shop", "2025-01-01", notices, {})
     assert message.title == "shop: drift:c000 is wrong and 199 more"

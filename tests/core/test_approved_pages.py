@@ -22,7 +22,7 @@ from tests.core.test_figures import (
 )
 from tests.ingestion.inference.test_proposal import ROWS, propose, table
 
-from fullcircle.core.backtest.summary import tell_story
+from fullcircle.core.backtest.summary import summarize_backtest
 from fullcircle.reporting.figures import (
     evaluation_figures,
     hyperparameter_importance_figure,
@@ -254,7 +254,7 @@ def test_a_replay_in_pictures_and_sentences() -> None:
         hold_figure(f"replay_{name}", figure)
     quiet = {**REPLAY, "windows": [line_of(2)], "scores": None}
     once = {**REPLAY, "windows": [line_of(1), line_of(2, held_back=[1])]}
-    stories = [tell_story(report) for report in (REPLAY, quiet, once)]
+    stories = [summarize_backtest(report) for report in (REPLAY, quiet, once)]
     hold("replay.txt", "\n\n".join("\n".join(story) for story in stories) + "\n")
 
 

@@ -28,7 +28,7 @@ from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.performance import ValueTable, measure_performance
 from fullcircle.core.performance.sequential_test import compare_arms, compare_pairs
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
-from fullcircle.core.profile import take_profile
+from fullcircle.core.profile import build_profile
 from fullcircle.core.profile.table_statistics import describe_columns
 from fullcircle.core.training.candidates import CANDIDATES
 
@@ -117,7 +117,7 @@ def test_reports_of_drift() -> None:
     """Of quiet, moved, broken, small and late windows, every number and word of the report."""
     past = drifting.draw(0, 3000, days=70)
     inputs, predicted = past[["age", "city", "flag"]], past[drifting.PREDICTION].to_numpy()
-    profile = take_profile(inputs, predicted, past["at"], period_days=7)
+    profile = build_profile(inputs, predicted, past["at"], period_days=7)
     moved = drifting.draw(1, 600)
     moved["age"] += 8
     moved.loc[:60, "city"] = "Bern"

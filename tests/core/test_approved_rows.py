@@ -21,15 +21,15 @@ from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation.attributions import attribute_rows, shap_values
 from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.preparation import diagnose_columns
-from fullcircle.core.scoring.records import Bounds, RecordForm, declare_form, judge_records
+from fullcircle.core.scoring.records import Bounds, RecordSchema, declare_form, validate_records
 from fullcircle.core.scoring.reporting import summarise_scoring
 from fullcircle.core.scoring.stream import score_days
 from fullcircle.core.scoring.values import MOMENT, as_column, read_values
-from fullcircle.core.training.challenger import make_model, settle_winner
-from fullcircle.core.training.context import Workshop, name_finalists
+from fullcircle.core.training.challenger import complete_challenger, make_model
+from fullcircle.core.training.context import TrainingContext, name_finalists
 from fullcircle.core.training.finalists import choose_finalists, find_winner
 from fullcircle.core.training.folds import make_folds
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training.trial_store import Trial
 from fullcircle.core.training_data.splits import split_rows
@@ -84,7 +84,7 @@ def test_what_a_value_is_read_as(kind: str) -> None:
 
 def test_which_records_are_good() -> None:
     """Of records that are late, early, repeated, blank or wrong: the good ones, and each reason."""
-    form = RecordForm(
+    form = RecordSchema(
         {"id": pa.string(), "key": pa.int64(), "at": MOMENT, "size": pa.float64(),
          "colour": pa.string()},
         frozenset({"id"}), ["id", "key", "at"], "id", "at",
@@ -106,9 +106,9 @@ def test_which_records_are_good() -> None:
     ]
     found = []
     for each in bounds:
-        judged = judge_records(table, form, each)
+        judged = validate_records(table, form, each)
         found.append({"good": judged.good.to_pylist(), "reasons": judged.reasons.to_pylist()})
-    without = judge_records(table.drop_columns(["size", "key"]), form, Bounds())
+    without = validate_records(table.drop_columns(["size", "key"]), form, Bounds())
     found.append({"good": without.good.to_pylist(), "reasons": without.reasons.to_pylist()[:2]})
     hold_value("records", found)
 
@@ -185,7 +185,7 @@ def test_what_a_check_of_a_problem_says() -> None:
     hold_value("problem_checks", {n: [asdict(f) for f in found] for n, found in tables.items()})
 
 
-def open_workshop(make_problem: Make, task: str) -> tuple[Workshop, pd.DataFrame]:
+def open_workshop(make_problem: Make, task: str) -> tuple[TrainingContext, pd.DataFrame]:
     metric = {"binary": "roc_auc", "multiclass": "multiclass_log_loss", "regression": "rmse"}[task]
     threshold = {"maximise": "f1"} if task == "binary" else None
     problem = make_problem(
@@ -201,15 +201,15 @@ def open_workshop(make_problem: Make, task: str) -> tuple[Workshop, pd.DataFrame
     rows = draw(task, 240, 0)
     inputs = as_inputs(rows, problem.features)
     plan = diagnose_columns(inputs, rows["returned"], problem.task, training.preparation)
-    return Workshop(rows, problem, training, plan), draw(task, 120, 1)
+    return TrainingContext(rows, problem, training, plan), draw(task, 120, 1)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_what_a_model_knows_of_itself(make_problem: Make, task: str) -> None:
     """Settings, scores, threshold, interval, profile, example and rows of a fitted model."""
     workshop, more = open_workshop(make_problem, task)
-    recipe = Recipe("simple", "ridge" if task == "regression" else "logistic_regression")
-    winner = settle_winner(workshop, recipe, workshop.fit(recipe), more)
+    recipe = ModelConfig("simple", "ridge" if task == "regression" else "logistic_regression")
+    winner = complete_challenger(workshop, recipe, workshop.fit(recipe), more)
     report = {"metric": "m", "rows": 9, "sample": ["private"], "gaps": []}
     model = make_model(workshop, winner, more, "2024-06-01", report, profiled=True)
     bare = make_model(workshop, winner, more, "2024-06-01", None, profiled=False)
@@ -254,7 +254,7 @@ def test_who_competes_and_who_wins(make_problem: Make) -> None:
     rng = np.random.default_rng(0)
     near = [np.clip(truth * 0.2 + 0.4 + 0.15 * rng.normal(size=len(truth)), 0, 1) for _ in "abc"]
     searched = zip("abc", (0.7, 0.75, 0.7), strict=True)
-    recipes = [Recipe(name, "xgboost", fold_scores=[s, s + 0.01]) for name, s in searched]
+    recipes = [ModelConfig(name, "xgboost", fold_scores=[s, s + 0.01]) for name, s in searched]
     predicted = dict(zip("abc", near, strict=True))
     for errors in (0.0, 0.5, 3.0):
         found[f"tie of {errors}"] = find_winner(
@@ -284,7 +284,7 @@ def test_what_a_model_leans_on(make_problem: Make, task: str) -> None:
     workshop, more = open_workshop(make_problem, task)
     for family in ("ridge" if task == "regression" else "logistic_regression", "xgboost"):
         parameters = {"n_estimators": 5} if family == "xgboost" else {}
-        estimator = workshop.fit(Recipe("m", family, parameters))
+        estimator = workshop.fit(ModelConfig("m", family, parameters))
         inputs = as_inputs(more.head(12), workshop.problem.features)
         told = shap_values(estimator, inputs, seed=1)
         single = attribute_rows(estimator, inputs.head(2), inputs, seed=1)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullcircle.core.backtest import judge_policies, make_windows
-from fullcircle.core.backtest.policy_value import Judged
-from fullcircle.core.backtest.summary import tell_story
+from fullcircle.core.backtest import compare_policies, make_windows
+from fullcircle.core.backtest.policy_value import LabelledPredictions
+from fullcircle.core.backtest.summary import summarize_backtest
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.reporting.figures.backtest import draw_replay
 
@@ -59,7 +59,7 @@ def test_a_span_that_cannot_be_meant_is_said(asked: tuple[str, str, str], said: 
         make_windows(*asked)
 
 
-def window(name: str, rows: int, *, skill: dict[str, float], seed: int = 0) -> Judged:
+def window(name: str, rows: int, *, skill: dict[str, float], seed: int = 0) -> LabelledPredictions:
     """Labels, and predictions that know them as well as the skill says."""
     rng = np.random.default_rng(seed)
     truth = (rng.random(rows) < 0.4).astype(float)
@@ -67,15 +67,15 @@ def window(name: str, rows: int, *, skill: dict[str, float], seed: int = 0) -> J
     predicted = {
         name: 1 / (1 + np.exp(-(know * (2 * truth - 1) + noise))) for name, know in skill.items()
     }
-    return Judged(name, truth, predicted)
+    return LabelledPredictions(name, truth, predicted)
 
 
 SAME = {"rules": 1.0, "never": 1.0, "always": 1.0}
 BETTER = {"rules": 1.5, "never": 0.5, "always": 1.5}
 
 
-def judge(*windows: Judged) -> dict[str, object]:
-    return judge_policies(windows, "roc_auc", resamples=200, confidence=0.95, seed=1)
+def judge(*windows: LabelledPredictions) -> dict[str, object]:
+    return compare_policies(windows, "roc_auc", resamples=200, confidence=0.95, seed=1)
 
 
 def test_equal_predictions_gain_exactly_nothing() -> None:
@@ -95,8 +95,8 @@ def test_a_better_policy_is_surely_better() -> None:
 
 def test_windows_weigh_as_their_rows_and_undefined_ones_nothing() -> None:
     """The whole is the mean weighted by rows; a window of one class or no row is left out."""
-    one_class = Judged("c", np.ones(5), {name: np.arange(5.0) for name in SAME})
-    nothing = Judged("d", np.empty(0), {name: np.empty(0) for name in SAME})
+    one_class = LabelledPredictions("c", np.ones(5), {name: np.arange(5.0) for name in SAME})
+    nothing = LabelledPredictions("d", np.empty(0), {name: np.empty(0) for name in SAME})
     parts = window("a", 100, skill=SAME), window("b", 300, skill=SAME, seed=1)
     found = judge(*parts, one_class, nothing)
     values = [each["scores"] and each["scores"]["rules"]["value"] for each in found["windows"]]  # type: ignore[attr-defined]
@@ -108,7 +108,7 @@ def test_windows_weigh_as_their_rows_and_undefined_ones_nothing() -> None:
 
 def test_without_any_truth_nothing_is_claimed() -> None:
     """Where no label came, there is no score, and the story says so."""
-    found = judge(Judged("a", np.empty(0), {name: np.empty(0) for name in SAME}))
+    found = judge(LabelledPredictions("a", np.empty(0), {name: np.empty(0) for name in SAME}))
     assert found["scores"] is None
     report = {
         **found,
@@ -118,7 +118,7 @@ def test_without_any_truth_nothing_is_claimed() -> None:
         "trainings": {},
         "windows": [LINE],
     }
-    assert "No window has enough labels" in " ".join(tell_story(report))
+    assert "No window has enough labels" in " ".join(summarize_backtest(report))
 
 
 LINE = {

@@ -15,9 +15,9 @@ from fullcircle.reporting.model_card import as_markdown, as_page, write_card, wr
 from fullcircle.reporting.model_card.parts import (
     Bullets,
     Card,
-    Commands,
-    Facts,
-    Glimpse,
+    CommandLines,
+    FactList,
+    Highlight,
     Paragraph,
     Range,
     Row,
@@ -87,7 +87,7 @@ def test_hostile_text_stays_text_in_markdown() -> None:
     captions = [token for token in tokens if token.type == "strong_open"]
     tables = [block for section in sections_of(evil_model()) for block in section]
     assert len(captions) == 4 + sum(isinstance(block, Table) for block in tables)
-    wanted = sum(isinstance(block, Table | Facts) for block in tables)
+    wanted = sum(isinstance(block, Table | FactList) for block in tables)
     assert sum(token.type == "table_open" for token in tokens) == wanted
     assert sum(token.type == "heading_open" for token in tokens) == 11
 
@@ -210,16 +210,16 @@ def test_both_forms_say_the_same() -> None:
     card = Card(
         "title",
         "subtitle",
-        [Glimpse("question", "answer", "remark", "good")],
+        [Highlight("question", "answer", "remark", "good")],
         [
             Section(
                 "key",
                 "section",
                 [
                     Paragraph("words"),
-                    Facts([("name", "value")]),
+                    FactList([("name", "value")]),
                     Bullets([Paragraph("said", "bad")]),
-                    Commands(["first", "second"]),
+                    CommandLines(["first", "second"]),
                     Table("caption", ["head"], [Row(["cell"], "good", Range(0.0, 1.0, 2.0))], "d"),
                 ],
             )

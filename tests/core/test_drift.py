@@ -17,7 +17,7 @@ from fullcircle.core.drift import (
     measure_drift,
     population_stability_index,
 )
-from fullcircle.core.profile import PREDICTION, take_profile
+from fullcircle.core.profile import PREDICTION, build_profile
 
 SETTINGS = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)
 
@@ -40,7 +40,7 @@ def draw(rng: np.random.Generator, rows: int, *, shift: float = 0.0) -> pd.DataF
 
 
 def profile_of(frame: pd.DataFrame) -> dict[str, Any]:
-    return take_profile(frame.drop(columns=PREDICTION), frame[PREDICTION].to_numpy())
+    return build_profile(frame.drop(columns=PREDICTION), frame[PREDICTION].to_numpy())
 
 
 def measure(window: pd.DataFrame, profile: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def test_restless_averages_do_not_blind_the_alarm_on_what_requests_bring() -> No
         return pd.DataFrame({**averages, **asked, PREDICTION: rng.random(size)})
 
     taught = rows([0.0, 3.0, -3.0, 2.0, -2.0, 4.0])
-    profile = take_profile(
+    profile = build_profile(
         taught.drop(columns=PREDICTION),
         taught[PREDICTION].to_numpy(),
         pd.Series(moments),

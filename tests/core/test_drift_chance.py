@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from fullcircle.core.drift.column_tests import Evidence
+from fullcircle.core.drift.column_tests import DriftTest
 from fullcircle.core.drift.decision import adjust, find_alarms
 from fullcircle.core.drift.past_variation import (
     INDEPENDENT,
     Variation,
+    estimate_past_variation,
     estimate_variations,
-    look_back,
     moderate,
     pool_variations,
 )
@@ -132,8 +132,8 @@ def test_adjusted_chances_are_holms(values: list[float]) -> None:
 def test_an_alarm_needs_proof_and_size(p_value: float, effect: float, *, alarm: bool) -> None:
     """What is proven but small, or large but not proven, raises no alarm."""
     evidence = [
-        Evidence("distribution", "a", p_value, effect, 0.1),
-        Evidence("missing", "a", 1.0, 0.0, 0.1),
+        DriftTest("distribution", "a", p_value, effect, 0.1),
+        DriftTest("missing", "a", 1.0, 0.0, 0.1),
     ]
     assert find_alarms(evidence, 0.01) == (evidence[:1] if alarm else [])
 
@@ -149,7 +149,7 @@ def test_the_ratio_is_one_for_independent_rows_and_states_what_is_beyond() -> No
     """The variation of windows over that of sampling is estimated without bias."""
     rng = np.random.default_rng(8)
     for spread in (0.0, 0.05):
-        past = look_back(draw_past(rng, spread, 2000))
+        past = estimate_past_variation(draw_past(rng, spread, 2000))
         assert past is not None
         assert past.ratio == pytest.approx(1 + spread**2 * 500 / 0.25, rel=0.1)
         assert past.rows == pytest.approx(500)
@@ -157,9 +157,9 @@ def test_the_ratio_is_one_for_independent_rows_and_states_what_is_beyond() -> No
 
 def test_a_past_without_windows_or_without_bins_tells_nothing() -> None:
     """Fewer than three windows with rows, or a single filled bin, give no estimate."""
-    assert look_back(np.array([[5, 5], [5, 5], [0, 0]])) is None
-    assert look_back(np.array([[5, 0], [5, 0], [4, 0]])) is None
-    assert look_back(np.zeros((0, 4), dtype=int)) is None
+    assert estimate_past_variation(np.array([[5, 5], [5, 5], [0, 0]])) is None
+    assert estimate_past_variation(np.array([[5, 0], [5, 0], [4, 0]])) is None
+    assert estimate_past_variation(np.zeros((0, 4), dtype=int)) is None
 
 
 def test_windows_that_resemble_the_one_before_count_as_fewer() -> None:
@@ -169,8 +169,10 @@ def test_windows_that_resemble_the_one_before_count_as_fewer() -> None:
     slow = rng.binomial(500, np.clip(0.5 + steps, 0.05, 0.95))
     jumping = rng.permutation(slow)
     found = estimate_variations(
-        {"slow": look_back(np.column_stack([slow, 500 - slow]))},
-    ) | estimate_variations({"jumping": look_back(np.column_stack([jumping, 500 - jumping]))})
+        {"slow": estimate_past_variation(np.column_stack([slow, 500 - slow]))},
+    ) | estimate_variations(
+        {"jumping": estimate_past_variation(np.column_stack([jumping, 500 - jumping]))}
+    )
     assert found["slow"].windows < 8 < found["jumping"].windows
     assert found["slow"].freedom < found["jumping"].freedom
 
@@ -178,7 +180,7 @@ def test_windows_that_resemble_the_one_before_count_as_fewer() -> None:
 def test_columns_that_vary_alike_lend_each_other_strength() -> None:
     """Of few windows, many quiet columns together know what each alone does not."""
     rng = np.random.default_rng(10)
-    pasts = {number: look_back(draw_past(rng, 0.0, 6)) for number in range(20)}
+    pasts = {number: estimate_past_variation(draw_past(rng, 0.0, 6)) for number in range(20)}
     own = estimate_variations(pasts)
     prior = pool_variations(own.values())
     settled = [moderate(each, prior) for each in own.values()]
@@ -189,8 +191,8 @@ def test_columns_that_vary_alike_lend_each_other_strength() -> None:
 def test_a_column_that_varies_more_than_the_others_stands_by_itself() -> None:
     """Its variation is not talked down by quiet columns."""
     rng = np.random.default_rng(11)
-    pasts = {number: look_back(draw_past(rng, 0.0, 8)) for number in range(20)}
-    pasts["lively"] = look_back(draw_past(rng, 0.2, 8))  # type: ignore[index]
+    pasts = {number: estimate_past_variation(draw_past(rng, 0.0, 8)) for number in range(20)}
+    pasts["lively"] = estimate_past_variation(draw_past(rng, 0.2, 8))  # type: ignore[index]
     own = estimate_variations(pasts)
     lively = own["lively"]  # type: ignore[index]
     assert moderate(lively, pool_variations(own.values())) == lively
@@ -204,7 +206,7 @@ def test_quiet_windows_are_as_rarely_unlikely_as_stated(spread: float) -> None:
     for _ in range(trials):
         past = draw_past(rng, spread, 13)
         window, history = past[-1], past[:-1]
-        found = estimate_variations({0: look_back(history)})[0]
+        found = estimate_variations({0: estimate_past_variation(history)})[0]
         difference = compare(history.sum(axis=0), window, ordered=False)
         assert difference is not None
         unlikely += chance_of(difference, found) < 0.01

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from fullcircle.core.drift.joint import judge_jointly
+from fullcircle.core.drift.joint import classify_window
 
 
 def draw(rng: np.random.Generator, rows: int, likeness: float) -> pd.DataFrame:
@@ -18,7 +18,7 @@ def draw(rng: np.random.Generator, rows: int, likeness: float) -> pd.DataFrame:
 def test_columns_that_moved_together_are_found() -> None:
     """A changed correlation, which no single column shows, is told apart."""
     rng = np.random.default_rng(0)
-    found = judge_jointly(draw(rng, 1000, 0.8), draw(rng, 1000, -0.8))
+    found = classify_window(draw(rng, 1000, 0.8), draw(rng, 1000, -0.8))
     assert found is not None
     assert found["auc"] > 0.7
     assert found["p_value"] == pytest.approx(1 / 1000)
@@ -36,7 +36,7 @@ def test_a_quiet_window_is_seldom_told_apart_though_days_resemble_themselves() -
             rows = draw(rng, len(day), 0.0)
             sides.append((rows.assign(x=rows["x"] + rng.normal(size=days)[day]), day))
         (reference, before), (window, now) = sides
-        found = judge_jointly(
+        found = classify_window(
             reference, window, reference_blocks=before, window_blocks=now, permutations=99
         )
         assert found is not None
@@ -48,4 +48,4 @@ def test_too_few_blocks_cannot_be_told_apart() -> None:
     """With fewer than four days on a side nothing is said."""
     rng = np.random.default_rng(2)
     rows = draw(rng, 90, 0.0)
-    assert judge_jointly(rows, rows, window_blocks=np.repeat([1, 2, 3], 30)) is None
+    assert classify_window(rows, rows, window_blocks=np.repeat([1, 2, 3], 30)) is None

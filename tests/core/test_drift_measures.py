@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from fullcircle.core.drift import measures
-from fullcircle.core.profile import take_profile
+from fullcircle.core.profile import build_profile
 from fullcircle.core.profile.reference import count_numbers
 
 few = st.lists(st.integers(-5, 5).map(float), min_size=1, max_size=60)
@@ -24,7 +24,7 @@ def sides(reference: Any, window: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Profile both sides in the bins of the first."""
     before, now = (np.asarray(values, dtype=float) for values in (reference, window))
     frame = pd.DataFrame({"x": before})
-    column = take_profile(frame, np.zeros(len(frame)))["columns"]["x"]
+    column = build_profile(frame, np.zeros(len(frame)))["columns"]["x"]
     return column, count_numbers(now, column, np.full(len(now), -1), 0)
 
 

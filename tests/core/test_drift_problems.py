@@ -11,15 +11,15 @@ import pyarrow as pa
 import pytest
 
 from fullcircle.core.drift import (
-    Arrivals,
+    ArrivedRows,
     DriftSettings,
     Period,
     check_versions,
     group_days,
     measure_drift,
 )
-from fullcircle.core.drift.arrivals import weigh_volume
-from fullcircle.core.profile import PREDICTION, take_profile
+from fullcircle.core.drift.arrivals import compare_volume
+from fullcircle.core.profile import PREDICTION, build_profile
 
 SETTINGS = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -45,7 +45,7 @@ def draw(seed: int, rows: int, first_day: int = 0, days: int = 7) -> pd.DataFram
 def profile() -> dict[str, Any]:
     past = draw(0, 6000, days=70)
     inputs = past[["age", "city", "flag"]]
-    return take_profile(inputs, past[PREDICTION].to_numpy(), past["at"], period_days=7)
+    return build_profile(inputs, past[PREDICTION].to_numpy(), past["at"], period_days=7)
 
 
 def judge(window: Any, profile: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def test_new_values_are_told_by_their_kind(profile: dict[str, Any]) -> None:
 def period(first_day: int) -> Period:
     """A week, after ten weeks of about 600 rows that ended an hour before the week did."""
     rng = np.random.default_rng(5)
-    before = [Arrivals(int(rng.poisson(600)), rng.exponential() / 24) for _ in range(10)]
+    before = [ArrivedRows(int(rng.poisson(600)), rng.exponential() / 24) for _ in range(10)]
     start = (START + pd.Timedelta(days=first_day)).to_pydatetime()
     return Period("at", start, start + timedelta(days=7), before)
 
@@ -203,7 +203,7 @@ def test_volume_and_freshness_are_judged(
 def test_without_a_past_volume_and_freshness_are_not_judged() -> None:
     """Without earlier periods volume and freshness are not judged, and the rest is."""
     past = draw(0, 6000)
-    bare = take_profile(past[["age", "city", "flag"]], past[PREDICTION].to_numpy())
+    bare = build_profile(past[["age", "city", "flag"]], past[PREDICTION].to_numpy())
     alone = replace(period(0), before=period(0).before[:2])
     report = judge(draw(1, 150), bare, period=alone)
     assert report["history"] is None
@@ -224,6 +224,6 @@ def test_moments_without_a_zone_are_in_utc(profile: dict[str, Any]) -> None:
 
 def test_a_period_without_rows_is_the_farthest_from_usual() -> None:
     """No row at all is a change of one, the whole; half and double are changes of a half."""
-    usual = replace(period(70), before=[Arrivals(600, 0.1)] * 10)
-    found = {rows: weigh_volume(rows, usual, SETTINGS) for rows in (0, 300, 600, 1200)}
+    usual = replace(period(70), before=[ArrivedRows(600, 0.1)] * 10)
+    found = {rows: compare_volume(rows, usual, SETTINGS) for rows in (0, 300, 600, 1200)}
     assert [each.effect for each in found.values() if each] == [1.0, 0.5, 0.0, 0.5]

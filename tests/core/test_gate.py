@@ -28,8 +28,8 @@ from tests.core.gate_cases import (
     taught,
 )
 
-from fullcircle.core.gate import Evidence, GateSettings, RolledBack, decide_promotion
-from fullcircle.core.gate.context import Case
+from fullcircle.core.gate import GateInputs, GateSettings, RolledBack, decide_promotion
+from fullcircle.core.gate.context import GateContext
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.models.edge_cases import CASES
 from fullcircle.core.training_data.splits import describe_split
@@ -424,7 +424,7 @@ def test_slices_and_windows_share_the_error_rate() -> None:
     decision = decide_promotion(clear_case(), SETTINGS)
     covered = [row["gain"]["confidence"] for row in decision.slices]
     assert covered == pytest.approx([0.975, 0.975])
-    windows, case = np.array_split(np.arange(ROWS), 3), Case(GOOD, SETTINGS)
+    windows, case = np.array_split(np.arange(ROWS), 3), GateContext(GOOD, SETTINGS)
     gains = [
         case.compare_within(window, rival, 6)
         for window in windows
@@ -561,7 +561,7 @@ def test_every_declared_bar_must_be_cleared() -> None:
 def test_a_bar_of_decisions_is_held_at_the_challengers_threshold() -> None:
     """F1 is that at the threshold that the model brings: the gate rows choose no better one."""
     barred = demand(minimum={"f1": 0.6, "f3": 0.5})
-    case = Case(clear_case(), barred)
+    case = GateContext(clear_case(), barred)
     expected = METRICS["f1"](GOOD.truth, GOOD.challenger, MODEL.threshold)
     assert case.scores["f1"]["value"] == expected
     assert decide_promotion(clear_case(), barred).promote is True
@@ -591,7 +591,7 @@ def test_each_rival_decides_at_its_own_threshold() -> None:
 
 def test_no_skill_in_f1_is_to_decide_always_for_class_1() -> None:
     """A challenger that decides every row as 1 gains nothing on the baseline, and is refused."""
-    case = Case(clear_case(metric="f1"), SETTINGS)
+    case = GateContext(clear_case(metric="f1"), SETTINGS)
     always = METRICS["f1"](GOOD.truth, np.ones(ROWS), 0.5)
     assert case.over_baseline.value == pytest.approx(case.score.value - always)
     eager = clear_case(metric="f1", model=replace(MODEL, threshold=1e-9))
@@ -637,7 +637,7 @@ def test_settings_that_cannot_be_meant_are_refused(changes: dict[str, Any], said
         GateSettings.model_validate({**SETTINGS.model_dump(), **changes})
 
 
-def regression_case(error: float, champion_error: float, **changes: Any) -> Evidence:
+def regression_case(error: float, champion_error: float, **changes: Any) -> GateInputs:
     rng = np.random.default_rng(3)
     truth = rng.normal(size=ROWS)
     evidence: dict[str, Any] = {

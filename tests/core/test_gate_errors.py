@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binom
 from tests.core.gate_cases import SETTINGS, clear_case, draw_rows, draw_signal, see
 
-from fullcircle.core.gate import Evidence, GateSettings, decide_promotion
+from fullcircle.core.gate import GateInputs, GateSettings, decide_promotion
 from fullcircle.core.metrics import roc_auc
 
 pytestmark = pytest.mark.untraced
@@ -14,7 +14,7 @@ SMALL = SETTINGS.model_copy(update={"slice_min_rows": 30})
 AUC = {0.3: 0.818, 0.7: 0.768, 1.0: 0.730, 2.0: 0.640}
 
 
-def contest(seed: int, challenger_noise: float, champion_noise: float, rows: int) -> Evidence:
+def contest(seed: int, challenger_noise: float, champion_noise: float, rows: int) -> GateInputs:
     """Two calibrated models that see the same signal, each through noise of its own."""
     rng = np.random.default_rng(seed)
     signal, truth = draw_signal(rng, rows)

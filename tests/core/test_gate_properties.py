@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.gate_cases import ROWS, clear_case, demand, draw_rows, draw_signal, passed, see
 
-from fullcircle.core.gate import Evidence, decide_promotion
+from fullcircle.core.gate import GateInputs, decide_promotion
 from fullcircle.core.metrics import METRICS, list_metrics
 
 FEW = {"bootstrap_resamples": 20}  # past the validation: no property depends on their number
@@ -21,7 +21,7 @@ ORDERLESS = {
 }
 
 
-def drawn(seed: int, rows: int = 200, **changes: Any) -> Evidence:
+def drawn(seed: int, rows: int = 200, **changes: Any) -> GateInputs:
     """Draw models of any skill and any slant."""
     rng = np.random.default_rng(seed)
     signal, truth = draw_signal(rng, rows)

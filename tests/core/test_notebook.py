@@ -19,10 +19,10 @@ from fullcircle.core.gate import GateSettings
 from fullcircle.core.models.model import Registration
 from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.training.candidates import CANDIDATES
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.datasets import DeltaTableDataset
-from fullcircle.pipelines.registry.nodes import judge_challenger
+from fullcircle.pipelines.registry.nodes import evaluate_gate
 from fullcircle.pipelines.training import nodes
 from fullcircle.reporting import notebook_code as code
 from fullcircle.reporting.notebook import NotebookFacts, write_notebook
@@ -86,7 +86,7 @@ def declare(task: str, *, by: str) -> ProblemSpec:
     )
 
 
-def train(root: Path, recipe: Recipe, problem: ProblemSpec, **training: Any) -> NotebookFacts:
+def train(root: Path, recipe: ModelConfig, problem: ProblemSpec, **training: Any) -> NotebookFacts:
     """Train as the pipeline does, its sets in Delta and its decision in a file below the root."""
     settings = TrainingSettings(
         **{
@@ -114,7 +114,7 @@ def train(root: Path, recipe: Recipe, problem: ProblemSpec, **training: Any) -> 
     winner = nodes.choose_winner(fitted, board, report, plan, *both)
     model = nodes.make_challenger(winner, plan, *both, AS_OF)
     model = model.registered_as(Registration("a.b.model", "3", "run"))
-    decision = judge_challenger(
+    decision = evaluate_gate(
         model, None, found["gate_set"], probe_of(model), [], None, {}, INTAKE, problem, GATE, AS_OF
     )
     (root / "decision.json").write_text(json.dumps(decision), encoding="utf-8")
@@ -134,19 +134,19 @@ def run_cells(text: str) -> dict[str, Any]:
     return names
 
 
-PLAIN = Recipe("logistic_regression", "logistic_regression", fold_scores=[0.7])
-TUNED = Recipe(
+PLAIN = ModelConfig("logistic_regression", "logistic_regression", fold_scores=[0.7])
+TUNED = ModelConfig(
     "xgboost_tuned_fewer_columns",
     "xgboost",
     {"n_estimators": 31, "learning_rate": 0.123456789012345, "reg_lambda": 0.5},
     dropped=["noise"],
     fold_scores=[0.7],
 )
-FOREST = Recipe("random_forest_tuned", "random_forest", {"n_estimators": 20}, dropped=["born"])
-BLEND = Recipe(
+FOREST = ModelConfig("random_forest_tuned", "random_forest", {"n_estimators": 20}, dropped=["born"])
+BLEND = ModelConfig(
     "blend",
     "blend",
-    members=[Recipe("ridge", "ridge", {"alpha": 2.5}), FOREST],
+    members=[ModelConfig("ridge", "ridge", {"alpha": 2.5}), FOREST],
 )
 BOUNDED = SearchSettings(trials=0, folds=3, max_rows=200)
 CASES = {
@@ -155,9 +155,9 @@ CASES = {
     "history": (TUNED, "binary", "time", {"calibration": "isotonic", "search": BOUNDED}),
     "no_refit": (PLAIN, "binary", "time", {"calibration": "sigmoid", "refit": False}),
     "multiclass": (FOREST, "multiclass", "key", {"calibration": "temperature"}),
-    "regression": (Recipe("lasso", "lasso"), "regression", "time", {}),
+    "regression": (ModelConfig("lasso", "lasso"), "regression", "time", {}),
     "blend": (BLEND, "regression", "key", {}),
-    "last_value": (Recipe("last_value", "last_value"), "regression", "time", {}),
+    "last_value": (ModelConfig("last_value", "last_value"), "regression", "time", {}),
 }
 
 
@@ -239,7 +239,7 @@ def test_written_model_is_the_one_that_the_family_builds(name: str) -> None:
     family = CANDIDATES[name]
     for task in family.tasks:
         for parameters in family.variants:
-            recipe = Recipe(name, name, parameters)
+            recipe = ModelConfig(name, name, parameters)
             names: dict[str, Any] = {"SEED": 9}
             exec(code.write_imports(recipe, task, 9, calibrated=False), names)  # noqa: S102
             [member] = code.write_members(recipe, task, 9)
@@ -251,7 +251,7 @@ def test_written_model_is_the_one_that_the_family_builds(name: str) -> None:
 
 def test_what_the_search_may_tune_is_written_out() -> None:
     """A parameter that the search may tune is shown at its value even where it is the default."""
-    [member] = code.write_members(Recipe("m", "hist_gradient_boosting"), "binary", 1)
+    [member] = code.write_members(ModelConfig("m", "hist_gradient_boosting"), "binary", 1)
     shown = [keyword.arg for keyword in ast.parse(member["model"]).body[0].value.keywords]  # type: ignore[attr-defined]
     assert {"max_iter", "learning_rate", "max_leaf_nodes", "early_stopping"} <= set(shown)
 

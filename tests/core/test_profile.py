@@ -17,14 +17,14 @@ from fullcircle.core.errors import DataError
 from fullcircle.core.profile import (
     PREDICTION,
     bin_labels,
+    build_profile,
     count_groups,
     merge_profiles,
     profile_window,
     readable,
-    take_profile,
 )
 from fullcircle.core.profile import window as in_engine
-from fullcircle.core.profile.moments import combine_moments, take_moments
+from fullcircle.core.profile.moments import combine_moments, describe_numbers
 from fullcircle.core.profile.reference import Codes, count_numbers, count_texts
 
 numbers = st.one_of(st.none(), st.floats(-1e6, 1e6, width=64), st.integers(-3, 3).map(float))
@@ -43,7 +43,7 @@ def frame_of(rows: list[tuple[Any, Any]]) -> pd.DataFrame:
 
 
 def profile_of(rows: pd.DataFrame, **more: Any) -> dict[str, Any]:
-    return take_profile(rows, np.zeros(len(rows)), **more)
+    return build_profile(rows, np.zeros(len(rows)), **more)
 
 
 def as_table(rows: pd.DataFrame) -> Any:
@@ -142,8 +142,8 @@ def fixed(column: dict[str, Any]) -> dict[str, Any]:
 @given(st.lists(st.floats(-1e3, 1e3)), st.lists(st.floats(-1e3, 1e3)))
 def test_merged_moments_are_those_of_all_numbers(one: list[float], other: list[float]) -> None:
     """Count, mean, variance and range of two parts give those of the whole, empty parts too."""
-    merged = combine_moments(take_moments(np.array(one)), take_moments(np.array(other)))
-    assert about(merged, take_moments(np.array(one + other)))
+    merged = combine_moments(describe_numbers(np.array(one)), describe_numbers(np.array(other)))
+    assert about(merged, describe_numbers(np.array(one + other)))
 
 
 def test_profiles_in_other_bins_are_not_merged() -> None:
@@ -220,8 +220,8 @@ def test_the_order_of_rows_does_not_change_a_profile() -> None:
     known = frame(rng.normal(size=400).tolist(), rng.choice(["a", "b"], 400).tolist())
     at = pd.Series(pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.arange(400), "h"))
     probability, order = rng.random(400), rng.permutation(400)
-    one = take_profile(known, probability, at, period_days=2)
-    other = take_profile(known.iloc[order], probability[order], at.iloc[order], period_days=2)
+    one = build_profile(known, probability, at, period_days=2)
+    other = build_profile(known.iloc[order], probability[order], at.iloc[order], period_days=2)
     for profile in (one, other):
         for column in profile["columns"].values():
             moments = column.pop("moments", {})
@@ -231,7 +231,7 @@ def test_the_order_of_rows_does_not_change_a_profile() -> None:
 
 def test_a_profile_holds_inputs_and_predictions() -> None:
     """The profile has every input and the predictions, counted over their own rows."""
-    profile = take_profile(frame([1.0, 2.0, None], ["a", None, "a"]), np.array([0.1, 0.2]))
+    profile = build_profile(frame([1.0, 2.0, None], ["a", None, "a"]), np.array([0.1, 0.2]))
     assert profile["rows"] == 3
     assert profile["history"] is None
     assert list(profile["columns"]) == ["x", "t", PREDICTION]
@@ -243,7 +243,7 @@ def test_a_profile_holds_inputs_and_predictions() -> None:
 def test_of_several_classes_the_likeliest_is_profiled() -> None:
     """Predictions of several classes are counted by their likeliest class."""
     probability = np.array([[0.8, 0.1, 0.1], [0.1, 0.2, 0.7], [0.1, 0.1, 0.8]])
-    column = take_profile(frame([1.0] * 3, ["a"] * 3), probability)["columns"][PREDICTION]
+    column = build_profile(frame([1.0] * 3, ["a"] * 3), probability)["columns"][PREDICTION]
     assert bin_labels(column) == ["below 0", "0", "2", "above 2", "(missing)"]
     assert column["counts"] == [0, 1, 2, 0, 0]
 
@@ -323,7 +323,7 @@ def history_of(days: int, per_day: int, period: float | None) -> Any:
         [pd.Timestamp("2024-01-01", tz="UTC") + pd.Timedelta(days=d) for d in range(days)] * per_day
     )
     rows = frame(list(range(len(at))), ["a"] * len(at))
-    return take_profile(rows, np.zeros(len(at)), at, period_days=period)["history"]
+    return build_profile(rows, np.zeros(len(at)), at, period_days=period)["history"]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_the_windows_of_a_column_add_up_to_its_rows() -> None:
         pd.Series(start + pd.to_timedelta(rng.random(700) * 35 + 35 * n, "D")) for n in (0, 1)
     )
     known = frame(rng.normal(size=700).tolist(), ["a"] * 700)
-    profile = take_profile(known, rng.random(700), at, predicted_at=later, period_days=7)
+    profile = build_profile(known, rng.random(700), at, predicted_at=later, period_days=7)
     history = np.array(profile["columns"]["x"]["history"])
     assert history.sum(axis=1).tolist() == profile["history"]["rows"]
     assert history.sum() == 700
@@ -374,8 +374,8 @@ def test_the_range_is_widened_by_what_the_past_varied() -> None:
     """What lies beyond all values by less than their own range moved in the past is not far."""
     at = pd.Series(pd.date_range("2024-01-01", periods=400, freq="h", tz="UTC"))
     values = np.linspace(0, 1, 400) + 10 * (np.arange(400) // 40 % 2)
-    steady = take_profile(frame(values.tolist(), ["a"] * 400), np.zeros(400))["columns"]["x"]
-    varied = take_profile(
+    steady = build_profile(frame(values.tolist(), ["a"] * 400), np.zeros(400))["columns"]["x"]
+    varied = build_profile(
         frame(values.tolist(), ["a"] * 400), np.zeros(400), at, period_days=40 / 24
     )["columns"]["x"]
     assert steady["edges"][-1] == values.max()

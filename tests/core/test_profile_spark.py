@@ -14,7 +14,7 @@ import pytest
 from tests.spark_session import open_session, open_sockets
 
 from fullcircle.core.drift import DriftSettings, measure_drift
-from fullcircle.core.profile import PREDICTION, profile_window, take_profile
+from fullcircle.core.profile import PREDICTION, build_profile, profile_window
 
 # PySpark hands rows over by ways that pandas 3 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The copy keyword is deprecated")
@@ -46,7 +46,7 @@ def draw(rows: int) -> pd.DataFrame:
 def test_spark_profiles_a_window_as_duckdb_does(spark: Any, tmp_path: Path) -> None:
     """Counts, range and missing values are the same, sums to the last digits; so is the report."""
     rows = draw(500)
-    profile = take_profile(rows[NAMES], rows[PREDICTION].to_numpy())
+    profile = build_profile(rows[NAMES], rows[PREDICTION].to_numpy())
     start = datetime(2024, 1, 1, tzinfo=UTC)
     moments = pa.array([start + timedelta(hours=n) for n in range(400)], pa.timestamp("us", "UTC"))
     window = pa.Table.from_pandas(draw(900).tail(400), preserve_index=False)

@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.retraining import (
-    Evidence,
     Retraining,
+    RetrainingInputs,
     RetrainingSettings,
     decide_retraining,
     find_begun,
-    note_retraining,
-    note_window,
+    ledger_line,
+    summarize_window,
 )
 from fullcircle.core.retraining.ledger import known_by
 
@@ -57,7 +57,7 @@ def decide(
     ledger: Sequence[dict[str, Any]] = (),
     **more: Any,
 ) -> dict[str, Any]:
-    evidence = Evidence(
+    evidence = RetrainingInputs(
         drift={**QUIET, **(drift or {})},
         performance=performance or scored(),
         reference={"version": "2", "promised": PROMISED},
@@ -183,7 +183,7 @@ def day(number: int) -> datetime:
 def watched(*drifted: bool, version: str = "2") -> list[dict[str, Any]]:
     """Earlier windows, one a week from the training on."""
     drift = [{**QUIET, "drifted": ["a", "b"] if moved else []} for moved in drifted]
-    return [note_window(each, version, day(7 * n), RULES) for n, each in enumerate(drift)]
+    return [summarize_window(each, version, day(7 * n), RULES) for n, each in enumerate(drift)]
 
 
 PATIENT = RULES.model_copy(update={"drifted_windows": 2, "of_last_windows": 3})
@@ -323,7 +323,7 @@ def test_waiting_for_a_person_is_no_failure(failed: list[str], *, helped: bool) 
         "reasons": failed,
         "checks": [{"name": name, "passed": name not in failed} for name in names],
     }
-    act = note_retraining(day(1), decision, why="old", forced=False)
+    act = ledger_line(day(1), decision, why="old", forced=False)
     assert (act.helped, act.promoted) == (helped, not failed)
     assert Retraining.from_dict(act.as_dict()) == act
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.training_data.sampling import SampleSettings, choose_sample, keep_sample
-from fullcircle.hooks.summary import tell_training_rows
+from fullcircle.hooks.summary import format_training_rows
 
 
 def named(count: int) -> ibis.Table:
@@ -52,8 +52,8 @@ def test_a_sample_of_nothing_is_refused() -> None:
 
 def test_the_summary_says_that_rows_were_left_out() -> None:
     """A run that left rows out says how many, and by which parameter."""
-    said = str(tell_training_rows({"rows_known": 3000, "rows_kept": 1000}))
+    said = str(format_training_rows({"rows_known": 3000, "rows_kept": 1000}))
     assert "1,000 of 3,000" in said
     assert "2,000 left out" in said
     assert "training_sample.max_rows" in said
-    assert tell_training_rows({"rows_known": 3000, "rows_kept": 3000}) == "3,000 labelled rows"
+    assert format_training_rows({"rows_known": 3000, "rows_kept": 3000}) == "3,000 labelled rows"

@@ -9,10 +9,10 @@ import pytest
 from tests.core.test_service import AS_OF, SETTINGS, requests
 
 from fullcircle.core.contract import Clock
-from fullcircle.core.service import Uptime, measure_costs, measure_service
-from fullcircle.serving.runtime_dir import EndpointFolder, read_json
+from fullcircle.core.service import MachineHours, measure_costs, measure_service
+from fullcircle.serving.runtime_dir import RuntimeDir, read_json
 from fullcircle.serving.settings import ServingSettings
-from fullcircle.serving.uptime import Uptime as UptimeFile
+from fullcircle.serving.uptime import MachineHours as UptimeFile
 
 DAY = timedelta(days=1)
 START = datetime(2024, 3, 5, tzinfo=UTC)
@@ -22,7 +22,7 @@ ALWAYS = {"cores": 2, "spans": [[(START - DAY).isoformat(), (AS_OF + DAY).isofor
 def price(uptime: Any = ALWAYS, *, change_at: datetime | None = None, **changes: Any) -> Any:
     settings = SETTINGS.model_copy(update={"price_per_hour": 0.5, **changes})
     frame = requests().sort_values("answered_at")
-    return measure_costs(ibis.memtable(frame), Uptime.read(uptime), settings, change_at)
+    return measure_costs(ibis.memtable(frame), MachineHours.read(uptime), settings, change_at)
 
 
 def test_hours_up_are_priced_whether_anybody_asks_or_not() -> None:
@@ -94,7 +94,7 @@ def test_the_service_report_has_the_costs() -> None:
 
 def test_the_endpoint_keeps_when_it_was_up(tmp_path: Path) -> None:
     """Each start is a span that grows, earlier ones stay, and a damaged file begins a new one."""
-    folder = EndpointFolder(tmp_path)
+    folder = RuntimeDir(tmp_path)
     UptimeFile(folder).beat()
     second = UptimeFile(folder)
     second.beat()
@@ -102,7 +102,7 @@ def test_the_endpoint_keeps_when_it_was_up(tmp_path: Path) -> None:
     kept = read_json(folder.uptime)
     assert len(kept["spans"]) == 2
     assert all(first <= last for first, last in kept["spans"])
-    assert Uptime.read(kept) is not None
+    assert MachineHours.read(kept) is not None
     folder.uptime.write_text("{", encoding="utf-8")
     UptimeFile(folder).beat()
     assert len(read_json(folder.uptime)["spans"]) == 1

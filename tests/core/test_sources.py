@@ -14,9 +14,9 @@ from tests.core.test_drift import draw, profile_of
 from fullcircle.core.alerts import AlertSettings, decide, find_conditions
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.drift import DriftSettings, Scored, build_windows, measure_windows
-from fullcircle.core.drift.column_tests import Evidence
+from fullcircle.core.drift.column_tests import DriftTest
 from fullcircle.core.drift.report import find_joint_alarms
-from fullcircle.core.drift.windows import Comparison, DriftWindow, compare_window
+from fullcircle.core.drift.windows import DriftWindow, WindowComparison, compare_window
 from fullcircle.core.errors import DataError
 from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.performance import (
@@ -27,7 +27,7 @@ from fullcircle.core.performance import (
 from fullcircle.core.performance import (
     report as performance_report,
 )
-from fullcircle.core.profile import PREDICTION, take_profile
+from fullcircle.core.profile import PREDICTION, build_profile
 
 Make = Callable[..., ProblemSpec]
 SETTINGS = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)
@@ -79,15 +79,15 @@ def watch(
     return measure_windows(windows, settings)
 
 
-def quiet(rng: np.random.Generator, source: str, tests: int) -> Comparison:
+def quiet(rng: np.random.Generator, source: str, tests: int) -> WindowComparison:
     """A window at rest: chances that are spread evenly, as those of exact tests are."""
     chances = rng.random(tests)
     evidence = [
-        Evidence("distribution", f"c{n}", float(p), 1.0, 0.1, source=source)
+        DriftTest("distribution", f"c{n}", float(p), 1.0, 0.1, source=source)
         for n, p in enumerate(chances)
     ]
     window = DriftWindow(ibis.memtable({"a": [1]}), {}, source=source)
-    return Comparison(window, 500, [], evidence, {}, [], judged=True)
+    return WindowComparison(window, 500, [], evidence, {}, [], judged=True)
 
 
 def test_more_sources_do_not_multiply_false_alarms() -> None:
@@ -140,7 +140,7 @@ def test_a_log_is_read_as_the_same_rows_in_a_table(problem: ProblemSpec) -> None
     )
     rows.loc[::7, "city"] = None
     names = [name for name in rows if name != PREDICTION]
-    profile = {**take_profile(as_inputs(rows, names), rows[PREDICTION].to_numpy())}
+    profile = {**build_profile(as_inputs(rows, names), rows[PREDICTION].to_numpy())}
     profile["version"] = "1"
     spec = problem.model_copy(update={"request_columns": names})
     log = log_of(rows.assign(at=moments(500)), names)
@@ -419,8 +419,8 @@ def test_windows_that_have_not_changed_are_not_judged_again(
         judged.append(rows["as_of"].iloc[0])
         return whole(rows, *given)
 
-    whole = performance_report.judge_window
-    monkeypatch.setattr(performance_report, "judge_window", note)
+    whole = performance_report.evaluate_window
+    monkeypatch.setattr(performance_report, "evaluate_window", note)
     rows = draw(np.random.default_rng(17), 280).assign(at=moments(280, days=28))
     log = answers(rows)
     labels = truth(log)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fullcircle.core.profile.table_statistics import describe_columns, take_head
+from fullcircle.core.profile.table_statistics import describe_columns, describe_head
 
 ROWS = pd.DataFrame(
     {
@@ -63,8 +63,8 @@ def test_empty_and_infinite_columns_are_strict_json() -> None:
 
 def test_head_is_the_first_rows_as_plain_values() -> None:
     """The first rows come in their order, moments as ISO 8601 and NaN as None."""
-    head = take_head(ROWS, 2)
+    head = describe_head(ROWS, 2)
     assert [row["age"] for row in head] == [1, 2]
     assert head[1]["height"] is None
     assert head[0]["seen"].startswith("2025-01-01T00:00:00")
-    assert take_head(ROWS.head(0)) == []
+    assert describe_head(ROWS.head(0)) == []

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kedro.io import DatasetError
 
 from fullcircle.core.errors import StorageError
-from fullcircle.core.scoring.days import ScoredDay, Tally
+from fullcircle.core.scoring.days import DayCounts, ScoredDay
 from fullcircle.datasets import PredictionsDataset, RequestTableDataset, ScoredDaysDataset
 from fullcircle.storage import partition_files
 
@@ -46,7 +46,7 @@ def scored(day: str, *, rows: int = 3, fingerprint: str = "f", **columns: pa.Arr
         **columns,
     }
     batch = pa.RecordBatch.from_pydict(table)
-    return ScoredDay(day, fingerprint, batch.schema, iter([batch]), Tally(rows=rows))
+    return ScoredDay(day, fingerprint, batch.schema, iter([batch]), DayCounts(rows=rows))
 
 
 @pytest.fixture
@@ -205,7 +205,7 @@ def test_an_error_in_the_stream_is_told_and_leaves_the_day(
         raise StorageError("the disk of the requests is gone")
 
     files = sorted(tmp_path.rglob("*.parquet"))
-    day = ScoredDay("2025-03-01", None, batch.schema, fail(), Tally())
+    day = ScoredDay("2025-03-01", None, batch.schema, fail(), DayCounts())
     with pytest.raises(DatasetError) as caught:
         predictions.save(day)
     assert str(caught.value.__cause__) == "the disk of the requests is gone"
@@ -227,7 +227,7 @@ def test_a_run_that_another_one_overtook_adds_nothing(tmp_path: Path, there: lis
         yield batch
 
     with pytest.raises(DatasetError) as caught:
-        dataset.save(ScoredDay("2025-03-01", None, batch.schema, overtaken(), Tally()))
+        dataset.save(ScoredDay("2025-03-01", None, batch.schema, overtaken(), DayCounts()))
     assert "Another run changed" in str(caught.value.__cause__)
     assert (read(dataset)["scored_on"] == "2025-03-01").sum() == 2
     known = {tmp_path / "predictions" / name for name in _files_of(tmp_path / "predictions")}

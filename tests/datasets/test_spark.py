@@ -122,7 +122,7 @@ def run_nodes(name: str, source: str, raw: Any, folder: Path) -> dict[str, Any]:
     tables = FeatureTablesDataset(
         schema="c.s", filepath=str(folder / "features"), tables=catalog["feature_tables"][source]
     )
-    saved["judged"].save(processing.judge_rows(raw.load(), problem))
+    saved["judged"].save(processing.validate_rows(raw.load(), problem))
     judged = saved["judged"].load()
     rejected = processing.collect_rejected(raw.load(), judged)
     report = processing.report_intake(judged, rejected, IntakeSettings(max_rejected_share=0.2))

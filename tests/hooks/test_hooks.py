@@ -11,13 +11,13 @@ from fullcircle.error_messages import explain_error
 from fullcircle.hooks import ProgressHook, RunTimer
 from fullcircle.hooks.addresses import anchor_sqlite
 from fullcircle.hooks.summary import (
-    tell_alerts,
-    tell_decision,
-    tell_drift,
-    tell_intake,
-    tell_leaderboard,
-    tell_performance,
-    tell_retraining,
+    format_alerts,
+    format_decision,
+    format_drift,
+    format_ingestion,
+    format_leaderboard,
+    format_performance,
+    format_retraining,
 )
 from fullcircle.hooks.timing import describe_seconds
 
@@ -33,8 +33,8 @@ def shown(text: Any) -> str:
 def test_summary_says_what_came_in_and_why_rows_left() -> None:
     """The intake's counts and reasons are told."""
     report = {"rows_read": 1200, "rows_kept": 1199, "rows_rejected": 1, "reasons": {"bad age": 1}}
-    assert "1,200 rows read, 1,199 kept, 1 set aside" in shown(tell_intake(report))
-    assert "1: bad age" in shown(tell_intake(report))
+    assert "1,200 rows read, 1,199 kept, 1 set aside" in shown(format_ingestion(report))
+    assert "1: bad age" in shown(format_ingestion(report))
 
 
 def test_summary_shows_the_leaderboard_with_intervals() -> None:
@@ -44,7 +44,7 @@ def test_summary_shows_the_leaderboard_with_intervals() -> None:
     facts["train_scores"] = {"rmse": 1.25}
     best = {**row, **facts, "chosen": False, "shortlisted": True, "behind": 0.0}
     chosen = {**best, "candidate": "b", "chosen": True, "behind": 0.05}
-    text = shown(tell_leaderboard([best, chosen], {"failures": []}))
+    text = shown(format_leaderboard([best, chosen], {"failures": []}))
     assert "rmse" in text
     assert "90% interval" in text
     assert "1.5000 to 2.5000" in text
@@ -67,13 +67,13 @@ def test_summary_tells_the_gates_decision_and_reasons(promote: bool, wanted: str
         "reasons": ["better_than_baseline: because", "within_size: small"],
         "checks": [{}, {}],
     }
-    text = shown(tell_decision(decision))
+    text = shown(format_decision(decision))
     assert wanted in text
     assert "- better_than_baseline: because" in text
     assert ("all 2 checks passed" in text) is promote
     assert ("within_size" in text) is not promote
     assert "95% interval 0.5000 to 1.5000" in text
-    assert wanted in shown(tell_decision({**decision, "score": None}))
+    assert wanted in shown(format_decision({**decision, "score": None}))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_summary_tells_drift(change: dict[str, Any], wanted: str) -> None:
         "alarms": [],
         "problems": [],
     }
-    assert wanted in shown(tell_drift({**report, "columns": [{}], **change}))
+    assert wanted in shown(format_drift({**report, "columns": [{}], **change}))
 
 
 def test_summary_tells_performance_and_retraining() -> None:
@@ -108,17 +108,17 @@ def test_summary_tells_performance_and_retraining() -> None:
         "metric": "roc_auc",
         "windows": [{**window, "score": score}, {**window, "score": None}],
     }
-    text = shown(tell_performance(report))
+    text = shown(format_performance(report))
     assert "50% labelled, roc_auc 0.8000 (0.7000 to 0.9000)" in text
     assert "waits for labels" in text
-    assert "no predictions yet" in shown(tell_performance({"windows": []}))
-    assert "yes: old" in shown(tell_retraining({"retrain": True, "reasons": ["old"]}))
+    assert "no predictions yet" in shown(format_performance({"windows": []}))
+    assert "yes: old" in shown(format_retraining({"retrain": True, "reasons": ["old"]}))
 
 
 def test_seconds_add_up() -> None:
     """The parts of a run's time add up to the whole."""
     timer = RunTimer()
-    stock = timer.take_stock()
+    stock = timer.measure_phases()
     total = stock.pop("total")
     assert sum(stock.values()) == pytest.approx(total)
     assert "start up" in describe_seconds({"total": total, **stock})
@@ -127,10 +127,10 @@ def test_seconds_add_up() -> None:
 def test_later_run_in_a_process_does_not_count_its_start() -> None:
     """Start-up of the process belongs to its first run alone."""
     timer = RunTimer()
-    timer.take_stock()
+    timer.measure_phases()
     timer.after_context_created()
     timer.before_pipeline_run()
-    assert timer.take_stock()["total"] < 5
+    assert timer.measure_phases()["total"] < 5
 
 
 @pytest.mark.parametrize(
@@ -189,11 +189,11 @@ def test_the_summary_lists_all_that_is_open() -> None:
     sent = [{**facts, "key": "a", "state": "new"}, {**facts, "key": "gone", "state": "over"}]
     still = [{**facts, "key": f"b{n}", "what": f"b{n} drifted"} for n in range(2)]
     report = {"dry_run": False, "sent": sent, "open": [sent[0], *still], "channels": {}}
-    said = shown(tell_alerts(report))
+    said = shown(format_alerts(report))
     assert "2 sent, 3 open" in said
     assert [f"still open: b{n} drifted" in said for n in range(2)] == [True, True]
     assert said.count("age drifted") == 2
     many = [{**facts, "key": f"c{n}"} for n in range(30)]
     assert "and 20 more: kedro alerts list" in shown(
-        tell_alerts({**report, "sent": [], "open": many})
+        format_alerts({**report, "sent": [], "open": many})
     )

@@ -11,7 +11,7 @@ from tests.ingestion.random_tables import Column, Value, Written
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.ingestion import ReadOptions
-from fullcircle.ingestion.inference import Wishes
+from fullcircle.ingestion.inference import ProblemOptions
 from fullcircle.ingestion.inference.questions import Question
 from fullcircle.ingestion.typed_rows import TypedRows, read_typed_rows
 
@@ -40,7 +40,7 @@ def read_back(written: Written, path: Path) -> Outcome:
     guess, or a class of words that it left open.
     """
     path.write_bytes(written.content)
-    wishes = Wishes(
+    wishes = ProblemOptions(
         name="table",
         target=written.target,
         no_key=True,

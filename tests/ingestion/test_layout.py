@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fullcircle.ingestion import ReadOptions, Source, open_source
-from fullcircle.ingestion.inference import Finding
+from fullcircle.ingestion.inference import Issue
 
 BODY = "".join(f"{n},{n + 0.5},{'abc'[n % 3]}\n" for n in range(20))
 
@@ -23,7 +23,7 @@ def rows_of(source: Source) -> list[list[str | None]]:
     return [list(row.values()) for batch in source.batches() for row in batch.to_pylist()]
 
 
-def told(findings: list[Finding], what: str) -> str:
+def told(findings: list[Issue], what: str) -> str:
     """Return what is told of one matter."""
     return "; ".join(f.found for f in findings if f.what == what)
 

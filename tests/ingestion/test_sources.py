@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from fullcircle.core.errors import ConfigurationError, DataError, FullCircleError
 from fullcircle.ingestion import ReadOptions, copy_table, open_source
-from fullcircle.ingestion.source import settle_names
+from fullcircle.ingestion.source import resolve_names
 
 FRAME = pd.DataFrame(
     {"name": ["Ann", "Bö, b", None], "age": [31, 4, 58], "size": [1.5, 2.0, -0.25], "y": [1, 0, 1]}
@@ -248,14 +248,14 @@ def test_columns_are_named_by_place_without_a_header(tmp_path: Path) -> None:
 @given(st.lists(st.text(max_size=5) | st.none(), max_size=12))
 def test_names_of_columns_differ_even_in_small_letters(header: list[str | None]) -> None:
     """Whatever a header holds, every column gets a name of its own, as DuckDB tells names apart."""
-    names, _ = settle_names(header)
+    names, _ = resolve_names(header)
     assert len({name.lower() for name in names}) == len(header)
     assert all(names)
 
 
 def test_repeated_names_are_told() -> None:
     """A repeated and a missing name are replaced, and both are told."""
-    names, findings = settle_names(["x", "X", None, "y"])
+    names, findings = resolve_names(["x", "X", None, "y"])
     assert names == ["x", "X_2", "column_3", "y"]
     assert [f.found for f in findings] == [
         "column 2 is named 'X' like another",

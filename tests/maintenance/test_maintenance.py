@@ -22,7 +22,7 @@ from fullcircle.cli.maintain import format_bytes, maintain
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.datasets import DeltaTableDataset
 from fullcircle.maintenance.files import plan_files
-from fullcircle.maintenance.places import Place
+from fullcircle.maintenance.places import StoredTables
 from fullcircle.maintenance.runs import plan_runs
 from fullcircle.maintenance.settings import MaintenanceSettings, parse_settings
 from fullcircle.maintenance.tables import plan_tables
@@ -132,8 +132,8 @@ def test_compaction_keeps_rows_and_what_the_table_says_of_itself(tmp_path: Path)
     assert delta.count_small_files(tmp_path / "t").files == 0
 
 
-def place(root: Path, **catalog: Any) -> Place:
-    return Place("shop", "real", root, {"data_dir": "data"}, catalog, "shop")
+def place(root: Path, **catalog: Any) -> StoredTables:
+    return StoredTables("shop", "real", root, {"data_dir": "data"}, catalog, "shop")
 
 
 def test_tables_of_others_are_left_alone(tmp_path: Path) -> None:

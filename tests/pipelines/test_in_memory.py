@@ -35,9 +35,9 @@ from fullcircle.core.service import ServiceSettings
 from fullcircle.core.training.candidates import CANDIDATES, Candidate
 from fullcircle.core.training.failures import describe_failure
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
-from fullcircle.core.training.trial_store import NoJournal
+from fullcircle.core.training.trial_store import NoTrialStore
 from fullcircle.core.validation.row_validation import IntakeSettings
-from fullcircle.hooks.summary import tell_leaderboard, tell_search
+from fullcircle.hooks.summary import format_leaderboard, format_search
 from fullcircle.problems.telco_churn.simulator import ChurnSimulator
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -104,7 +104,7 @@ def values() -> dict[str, Any]:
             bootstrap_resamples=100,
             confidence=0.9,
         ),
-        "search_journal": NoJournal(),
+        "search_journal": NoTrialStore(),
         "training_rows": {"rows_known": 1, "rows_kept": 1, "digests_below": None},
         "data_versions": {
             **{name: {"path": name, "version": 0, "rows": 1} for name in SETS},
@@ -443,12 +443,12 @@ def monitored(
     trained: dict[str, Any], predictions: pd.DataFrame | None, as_of: str, **more: Any
 ) -> Any:
     model = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
-    from fullcircle.pipelines.registry.nodes import take_reference_profile
+    from fullcircle.pipelines.registry.nodes import build_reference_profile
 
     given = {
         **trained,
         "predictions": None if predictions is None else ibis.memtable(predictions),
-        "reference_profile": take_reference_profile(model, trained["params:problem"]),
+        "reference_profile": build_reference_profile(model, trained["params:problem"]),
         "params:as_of": Clock.model_validate(as_of),
         "params:service": ServiceSettings(),
         "endpoint_log": None,
@@ -621,7 +621,7 @@ def test_a_family_that_fails_is_told_wherever_candidates_are(
     assert search["families_excluded"] == 1
     assert "(without never: every trial failed)" in figures["leaderboard"].layout.title.text
     told = "\n".join(
-        _print(told) for told in (tell_search(search), tell_leaderboard(board, search))
+        _print(told) for told in (format_search(search), format_leaderboard(board, search))
     )
     for line in (never, sometimes_said, "never is missing: every trial failed (see Search)"):
         assert line in told

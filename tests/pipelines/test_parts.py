@@ -67,7 +67,7 @@ def assert_whole(project: Any, whole: dict[str, pd.DataFrame]) -> None:
 PARTS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "nodes of one pipeline": (["scoring"], {"node_names": ["select_requests"]}),
     "a node in the middle": (["scoring"], {"node_names": ["score_requests"]}),
-    "nodes of two pipelines": ([], {"node_names": ["judge_rows", "build_training_set"]}),
+    "nodes of two pipelines": ([], {"node_names": ["validate_rows", "build_training_set"]}),
     "a tag": ([], {"tags": ["data_processing"]}),
     "two tags": ([], {"tags": ["feature_store", "scoring"]}),
     "from a node": (["scoring"], {"from_nodes": ["plan_scoring"]}),

@@ -10,7 +10,7 @@ import pytest
 from fullcircle.core.drift import DriftSettings, measure_drift
 from fullcircle.core.metrics import roc_auc
 from fullcircle.core.models.prediction import as_inputs
-from fullcircle.core.profile import PREDICTION, take_profile
+from fullcircle.core.profile import PREDICTION, build_profile
 from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW
 from fullcircle.problems.telco_churn import RAW_COLUMNS, clean
 from fullcircle.problems.telco_churn.contract import EVENTS
@@ -151,7 +151,7 @@ def test_the_drift_begins_on_its_day_and_touches_its_columns_alone() -> None:
 def test_the_monitor_finds_exactly_the_stated_drift() -> None:
     """Measured on clean events, no column drifts before the day, and the stated ones after it."""
     months = [clean_inputs(rows) for rows in simulate(rows_per_month=2000).values()]
-    profile = take_profile(months[0], np.zeros(2000))
+    profile = build_profile(months[0], np.zeros(2000))
     settings = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)
     drifted = [
         measure_drift(ibis.memtable(month.assign(**{PREDICTION: 0.0})), profile, settings)[

@@ -24,7 +24,7 @@ from fullcircle.datasets import StreamTableDataset
 from fullcircle.serving.app import Endpoint
 from fullcircle.serving.collector import Collector
 from fullcircle.serving.model_files import Fetcher
-from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, read_json, write_json
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.worker import build_app, build_endpoint
 from fullcircle.storage.online.addresses import open_store
@@ -60,7 +60,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.store = self.store or str(self.path / "online.db")
-        self.folder = EndpointFolder(self.path / "endpoint")
+        self.folder = RuntimeDir(self.path / "endpoint")
         self.registry = Registry(NAME)
         self.plan(**self.settings)
         self._publish()
@@ -69,7 +69,7 @@ class Stage:
         """Give a folder of its own to the same models, under a problem's name."""
         path.mkdir(parents=True, exist_ok=True)
         stage = copy.copy(self)
-        stage.path, stage.folder, stage.problem = path, EndpointFolder(path / "endpoint"), problem
+        stage.path, stage.folder, stage.problem = path, RuntimeDir(path / "endpoint"), problem
         stage.plan()
         write_json(stage.folder.roles, read_json(self.folder.roles))
         return stage

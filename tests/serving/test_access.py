@@ -20,8 +20,8 @@ from tests.serving.stage import FULL, Client, Stage, opened
 
 from fullcircle.core.errors import ConfigurationError, StorageError
 from fullcircle.serving.plan import hide_secret, read_plan, write_plan
-from fullcircle.serving.runtime_dir import Watched, read_json, write_json
-from fullcircle.serving.sockets import is_private, take_door
+from fullcircle.serving.runtime_dir import WatchedFile, read_json, write_json
+from fullcircle.serving.sockets import inherit_socket, is_private
 from fullcircle.serving.status import describe_access
 from fullcircle.serving.tokens import issue_token, list_tokens, load_tokens, revoke_token
 
@@ -121,7 +121,7 @@ def test_sockets_that_cannot_be_meant_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LISTEN_PID", str(os.getpid()))
     monkeypatch.setenv("LISTEN_FDS", "2")
     with pytest.raises(ConfigurationError, match="one ListenStream="):
-        take_door()
+        inherit_socket()
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_file_that_cannot_be_opened_is_tried_again(tmp_path: Path) -> None:
     """A folder in the file's place is trouble for as long as it stands there, and no longer."""
     path = tmp_path / "x.json"
     path.mkdir()
-    watched = Watched(path, lambda found: found, lambda: "broken")
+    watched = WatchedFile(path, lambda found: found, lambda: "broken")
     assert (watched.value, watched.trouble is None) == ("broken", False)
     assert not watched.changed()
     path.rmdir()

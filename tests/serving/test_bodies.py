@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fullcircle.core.errors import DataError
 from fullcircle.core.scoring.values import MOMENT, as_column, read_values
 from fullcircle.serving.bodies import Body, BodyLimits, BodyReader
-from fullcircle.serving.schemas import Form, read_values_of
+from fullcircle.serving.schemas import InputSchema, read_values_of
 
 JSON = "application/json"
 
@@ -206,7 +206,7 @@ def try_to_read(content: bytes, kind: str) -> None:
     """Read a body for a wide model, and find what it needs, as the endpoint does."""
     features = [f"f{i}" for i in range(40)]
     reader = BodyReader(features, frozenset(features))
-    form = Form(dict.fromkeys(features, pa.float64()), features, [], None, frozenset())
+    form = InputSchema(dict.fromkeys(features, pa.float64()), features, [], None, frozenset())
     with suppress(DataError):
         body = reader.read(content, kind)
         form.needed_lookups(body.columns, body.others)

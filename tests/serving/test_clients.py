@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.serving.stage import HTTP, wait_until
 
-from fullcircle.serving.runtime_dir import EndpointFolder, read_json
+from fullcircle.serving.runtime_dir import RuntimeDir, read_json
 
 DOCS = Path(__file__).parents[2] / "docs" / "endpoint.md"
 DOCUMENTED = "http://127.0.0.1:8080"
@@ -46,7 +46,7 @@ def address(circle: Any) -> Iterator[str]:
         env=environment,
         stdout=subprocess.PIPE,
     )
-    folder = EndpointFolder(
+    folder = RuntimeDir(
         circle.path / "data" / "07_model_output" / "telco_churn" / "simulated" / "endpoint"
     )
     try:

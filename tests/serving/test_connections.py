@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from fullcircle.serving import connection_limits, connections
 from fullcircle.serving.connection_limits import ConnectionLimits
-from fullcircle.serving.http import RefusedError, Reply, read_all, send_reply
+from fullcircle.serving.http import HTTPError, Response, read_all, send_reply
 from fullcircle.serving.server import HttpServer
-from fullcircle.serving.sockets import open_door
+from fullcircle.serving.sockets import bind_socket
 
 GOOD = b"POST /x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 3\r\n\r\nabc"
 PING = b"GET /ping HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -42,16 +42,16 @@ class Server:
         if scope["path"] == "/wait":
             await self.go.wait()
         if scope["path"] == "/large":
-            await send_reply(scope, send, Reply(200, b"x" * 2**20), b"id")
+            await send_reply(scope, send, Response(200, b"x" * 2**20), b"id")
             return
         if scope["path"] == "/stranger":
-            await send_reply(scope, send, Reply(401, b"{}"), b"id")
+            await send_reply(scope, send, Response(401, b"{}"), b"id")
             return
         try:
             body = await read_all(scope, receive, 10_000, 5)
-            reply = Reply.of(200, len(body))
-        except RefusedError as refusal:
-            reply = Reply.of(refusal.status, str(refusal))
+            reply = Response.of(200, len(body))
+        except HTTPError as refusal:
+            reply = Response.of(refusal.status, str(refusal))
         await send_reply(scope, send, reply, b"id")
 
     async def ask(self, *pieces: bytes, seconds: float = 10) -> bytes:
@@ -85,7 +85,7 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 async def serving(**bounds: Any) -> AsyncIterator[Server]:
     """Serve on a port of this machine."""
     server = Server(**bounds)
-    door = open_door("127.0.0.1", 0)
+    door = bind_socket("127.0.0.1", 0)
     server.port = door.getsockname()[1]  # type: ignore[attr-defined]
     await server.http.start(door)
     try:

@@ -12,9 +12,9 @@ import pytest
 from tests.serving.stage import FULL, HTTP, Stage, opened, served, wait_until
 
 from fullcircle.serving import request_log as journals
-from fullcircle.serving.request_log import Journal, adopt_orphans, read_segment
-from fullcircle.serving.runtime_dir import EndpointFolder, keep_reserve, read_json
-from fullcircle.serving.sockets import open_door
+from fullcircle.serving.request_log import RequestLog, adopt_orphans, read_segment
+from fullcircle.serving.runtime_dir import RuntimeDir, keep_reserve, read_json
+from fullcircle.serving.sockets import bind_socket
 from fullcircle.serving.status import describe_end
 from fullcircle.serving.supervisor import Supervisor
 
@@ -58,7 +58,7 @@ def test_a_full_disk_is_survived(disk: Path) -> None:
     noted: list[tuple[int, int]] = []
     reserve, folder = disk / "reserve.bin", disk / "journal"
     assert keep_reserve(reserve, 2**20)
-    journal = Journal(
+    journal = RequestLog(
         folder, 60, 2**20, reserve, lambda waiting, lost: noted.append((waiting, lost))
     )
     assert journal.append({"n": 0})
@@ -91,7 +91,7 @@ def test_a_segment_is_never_seen_without_its_lock(
         honest(handle, how)
 
     monkeypatch.setattr(journals.fcntl, "flock", adopt_first)
-    journal = Journal(tmp_path, 60, 2**20)
+    journal = RequestLog(tmp_path, 60, 2**20)
     journal.append({"n": 1})
     assert [path.suffix for path in tmp_path.iterdir()] == [".open"]
     journal.append({"n": 2})
@@ -124,7 +124,7 @@ def test_the_supervisor_survives_its_own_files(
     ready: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing that its files or folders do ends the supervisor's turn, and each fault is said."""
-    with open_door("127.0.0.1", 0) as door:
+    with bind_socket("127.0.0.1", 0) as door:
         supervisor = Supervisor([ready.folder], door)
         [upkeep] = supervisor.problems
         ready.folder.roles.write_bytes(b"{")
@@ -161,7 +161,7 @@ def test_the_last_line_is_true(said: dict[str, Any], line: str) -> None:
 
 def test_a_full_disk_ends_no_endpoint(ready: Stage, disk: Path) -> None:
     """On a full disk all are answered; what was said is logged later, or counted as lost."""
-    ready.folder = EndpointFolder(disk / "endpoint")
+    ready.folder = RuntimeDir(disk / "endpoint")
     ready.plan(log={"reserve_mb": 0.25, "segment_seconds": 0.2, "commit_seconds": 0.5})
     said: list[str] = []
 

@@ -12,7 +12,7 @@ from fullcircle.core.errors import ModelError
 from fullcircle.serving import model_files
 from fullcircle.serving.file_holds import hold_files
 from fullcircle.serving.model_files import Fetcher
-from fullcircle.serving.runtime_dir import EndpointFolder, read_json
+from fullcircle.serving.runtime_dir import RuntimeDir, read_json
 from fullcircle.tracking.registry.digests import MANIFEST, digest_files, seal_files
 from fullcircle.tracking.registry.model_files import SEAL
 
@@ -23,10 +23,10 @@ def test_an_endpoint_without_a_champion_waits(
     """Before the first promotion there is no role, no file to forget, and no trouble."""
     monkeypatch.setattr(model_files, "list_aliases", lambda model: {})
     monkeypatch.setattr(Fetcher, "_connect", lambda fetcher: None)
-    fetcher = Fetcher(EndpointFolder(tmp_path), "a.b.c", "sqlite://")
+    fetcher = Fetcher(RuntimeDir(tmp_path), "a.b.c", "sqlite://")
     assert fetcher.refresh()
     assert fetcher.trouble == {}
-    assert read_json(EndpointFolder(tmp_path).roles) == {"roles": {}, "versions": {}}
+    assert read_json(RuntimeDir(tmp_path).roles) == {"roles": {}, "versions": {}}
 
 
 class Shelf:
@@ -45,7 +45,7 @@ class Shelf:
             "find_tampering",
             lambda *given: self.hashed.append(given[0]) or look(*given),
         )
-        self.fetcher = Fetcher(EndpointFolder(path / "endpoint"), "a.b.c", "sqlite://")
+        self.fetcher = Fetcher(RuntimeDir(path / "endpoint"), "a.b.c", "sqlite://")
 
     def find(self, number: str) -> Any:
         folder = self.path / number

@@ -13,7 +13,7 @@ import pytest
 from tests.serving.stage import FULL, Client, Stage, opened
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.http import RefusedError, read_all
+from fullcircle.serving.http import HTTPError, read_all
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.runtime_dir import read_json
 from fullcircle.serving.sockets import is_loopback
@@ -296,6 +296,6 @@ def test_a_body_that_never_comes_is_not_waited_for() -> None:
         return {}
 
     reading = read_all({"headers": []}, silence, 100, 0.05)
-    with pytest.raises(RefusedError) as refusal:
+    with pytest.raises(HTTPError) as refusal:
         asyncio.run(reading)
     assert refusal.value.status == 408

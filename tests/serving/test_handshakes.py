@@ -13,7 +13,7 @@ from tests.serving.test_connections import PING, Server, statuses
 
 from fullcircle.serving.connection_limits import ConnectionLimits
 from fullcircle.serving.server import HttpServer
-from fullcircle.serving.sockets import open_door
+from fullcircle.serving.sockets import bind_socket
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def serve(request: pytest.FixtureRequest, certificate: dict[str, str]) -> Any:
     def serve(act: Callable[[TlsServer], Coroutine[Any, Any, Any]], **bounds: Any) -> Any:
         async def go() -> Any:
             server = TlsServer(certificate, **bounds)
-            door = open_door("127.0.0.1", 0)
+            door = bind_socket("127.0.0.1", 0)
             server.port = door.getsockname()[1]  # type: ignore[attr-defined]
             await server.http.start(door)
             try:

@@ -15,7 +15,7 @@ from tests.serving.stage import FULL, Stage, opened
 
 from fullcircle.core.errors import StorageError
 from fullcircle.serving.collector import Collector
-from fullcircle.serving.request_log import Journal, adopt_orphans, read_segment
+from fullcircle.serving.request_log import RequestLog, adopt_orphans, read_segment
 from fullcircle.serving.runtime_dir import write_json
 
 WRITER = """
@@ -90,7 +90,7 @@ def test_kill_loses_no_line_that_was_answered(tmp_path: Path) -> None:
 
 def test_segment_of_the_living_is_left_alone(tmp_path: Path) -> None:
     """A segment that a worker still writes to is nobody else's, until it closes it."""
-    journal = Journal(tmp_path, 60, 2**20)
+    journal = RequestLog(tmp_path, 60, 2**20)
     journal.append({"n": 1})
     adopt_orphans(tmp_path)
     assert list(tmp_path.glob("*.open"))
@@ -107,7 +107,7 @@ def test_half_a_line_is_none(tmp_path: Path) -> None:
 
 def test_full_disk_is_waited_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk refuses, lines wait and trouble is told; afterwards all are there."""
-    journal = Journal(tmp_path, 60, 2**20)
+    journal = RequestLog(tmp_path, 60, 2**20)
     journal.append({"n": 0})
     real = os.write
 
@@ -134,7 +134,7 @@ def test_memory_is_bounded_while_the_disk_refuses(tmp_path: Path) -> None:
     """Beyond what may wait, the oldest lines are given up, and counted."""
     blocked = tmp_path / "file"
     blocked.write_text("no folder", encoding="utf-8")
-    journal = Journal(blocked, 60, 1000)
+    journal = RequestLog(blocked, 60, 1000)
     for number in range(100):
         journal.append({"n": number, "text": "x" * 80})
     assert journal.waiting + journal.lost == 100
@@ -162,7 +162,7 @@ def test_collector_that_dies_repeats_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, die_at: str
 ) -> None:
     """Wherever a collector dies, the next one brings each line to each table once."""
-    journal = Journal(tmp_path / "journal", 60, 2**20)
+    journal = RequestLog(tmp_path / "journal", 60, 2**20)
     for name in "abc":
         journal.append(entry(name))
     journal.close()

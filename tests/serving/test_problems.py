@@ -14,7 +14,7 @@ from tests.serving.test_access import FORGED, LOCAL
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.serving.runtime_dir import read_json, write_json
-from fullcircle.serving.sockets import open_door
+from fullcircle.serving.sockets import bind_socket
 from fullcircle.serving.supervisor import Supervisor
 from fullcircle.serving.tokens import issue_token
 
@@ -306,7 +306,7 @@ def test_two_problems_run_in_one_group(house: Stage, tmp_path: Path) -> None:
 def test_problems_that_cannot_share_are_refused(pair: tuple[Stage, Stage]) -> None:
     """One problem twice, or two with different registries, is one line before anything begins."""
     shop, store = pair
-    with open_door("127.0.0.1", 0) as door:
+    with bind_socket("127.0.0.1", 0) as door:
         with pytest.raises(ConfigurationError, match="shop was given twice"):
             Supervisor([shop.folder, shop.folder], door)
         plan = read_json(store.folder.plan)
@@ -322,7 +322,7 @@ def test_a_group_rests_once_all_do(
     """An endpoint ends for want of requests only where no problem was asked."""
     for stage in pair:
         stage.plan(idle_minutes=1)
-    with open_door("127.0.0.1", 0) as door:
+    with bind_socket("127.0.0.1", 0) as door:
         supervisor = Supervisor([stage.folder for stage in pair], door)
         for problem, idle in zip(supervisor.problems, rests, strict=True):
             monkeypatch.setattr(problem, "count_idle_seconds", lambda idle=idle: 61 * idle)

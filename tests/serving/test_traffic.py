@@ -9,8 +9,8 @@ from scipy.stats import binomtest
 from tests.serving.stage import FULL, KEYED, Stage, opened
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.canary import Counts, Watchman, judge_challenger
-from fullcircle.serving.runtime_dir import EndpointFolder
+from fullcircle.serving.canary import CanaryMonitor, Counts, check_canary
+from fullcircle.serving.runtime_dir import RuntimeDir
 from fullcircle.serving.settings import FallbackSettings
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, choose_role, set_traffic
 
@@ -44,7 +44,7 @@ def test_another_salt_deals_anew() -> None:
 def test_a_share_that_is_none_is_refused(tmp_path: Any, share: Any) -> None:
     """Only a number from 0 to 1 is a share."""
     with pytest.raises(ConfigurationError, match="from 0 to 1"):
-        set_traffic(EndpointFolder(tmp_path), share, "", "me")
+        set_traffic(RuntimeDir(tmp_path), share, "", "me")
 
 
 def test_entities_stick_and_rows_are_answered_by_their_own(stage: Stage) -> None:
@@ -133,13 +133,13 @@ def counts(answered: int, slow: int, failures: int) -> Counts:
 )
 def test_challenger_is_judged_by_errors_and_latency(found: Counts, said: str | None) -> None:
     """It may go on below both limits or while little is known, and not above either."""
-    judged = judge_challenger(found, LIMITS)
+    judged = check_canary(found, LIMITS)
     assert (judged is None) if said is None else (said in str(judged))
 
 
 def test_only_the_window_counts() -> None:
     """What lies before the window is forgotten, and a new version begins afresh."""
-    watchman = Watchman(FallbackSettings(window_seconds=10, min_requests=50))
+    watchman = CanaryMonitor(FallbackSettings(window_seconds=10, min_requests=50))
     assert watchman.judge("1", counts(0, 0, 0), 0.0) is None
     assert watchman.judge("1", counts(40, 0, 20), 5.0) is not None
     assert watchman.judge("1", counts(140, 0, 20), 20.0) is None

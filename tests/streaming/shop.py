@@ -22,7 +22,7 @@ from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.training.estimators import assemble, fit
 from fullcircle.datasets import FeatureTableDataset, RecordFolderDataset, StreamTableDataset
 from fullcircle.streaming.commit_log import Tables
-from fullcircle.streaming.runner import Stream, Summary
+from fullcircle.streaming.runner import Stream, StreamSummary
 from fullcircle.streaming.scorer import Scorer
 from fullcircle.streaming.settings import StreamSettings
 
@@ -159,13 +159,13 @@ def open_stream(
 ) -> Stream:
     source = arrivals
     if isinstance(arrivals, Path):
-        source = RecordFolderDataset(filepath=str(arrivals), settle_seconds=0)
+        source = RecordFolderDataset(filepath=str(arrivals), stable_seconds=0)
     scorer = Scorer(room, PROBLEM, ScoringSettings(batch_rows=4096, slab_rows=20_000, threads=2))
     tables = tables_in(out) if isinstance(out, Path) else out
     return Stream(source, tables, scorer, settings, **options)
 
 
-def run_once(*arguments: Any, **options: Any) -> Summary:
+def run_once(*arguments: Any, **options: Any) -> StreamSummary:
     return open_stream(*arguments, **options).run(Event(), once=True)
 
 

@@ -165,7 +165,7 @@ def test_a_file_still_being_written_is_not_read(tmp_path: Path, room: ShopRoom) 
                 file.write(LINE.format(line=f"slow-{number}") + "\n")
             time.sleep(0.02)
 
-    source = RecordFolderDataset(filepath=str(new), settle_seconds=0.3)
+    source = RecordFolderDataset(filepath=str(new), stable_seconds=0.3)
     writer = threading.Thread(target=grow)
     writer.start()
     summary = open_stream(room, source, tmp_path / "out", GIVEN).run(Event(), once=True)

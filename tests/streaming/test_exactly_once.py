@@ -28,7 +28,7 @@ from tests.streaming.shop import (
 )
 
 from fullcircle.core.errors import StorageError
-from fullcircle.streaming.commit_log import Ledger
+from fullcircle.streaming.commit_log import CommitLog
 
 AS_OF = datetime(2012, 1, 1, tzinfo=UTC)
 TABLES = ("stream_predictions", "stream_rejected", "stream_sources")
@@ -112,7 +112,7 @@ def test_killed_again_and_again_it_leaves_what_one_run_leaves(
     reached = []
     for _ in range(KILLS):
         kill_one(processes, rng.uniform(0, 0.08), tmp_path, room.folder, arrivals, PLACES)
-        reached.append(Ledger(PLACES.name, tables_in(tmp_path), "InvoiceDate").planned)
+        reached.append(CommitLog(PLACES.name, tables_in(tmp_path), "InvoiceDate").planned)
     assert KILLS - 1 <= reached[-1] < DAYS  # the first may have made but the table
     run_once(room, arrivals, tmp_path, PLACES, as_of=AS_OF)
     for name in TABLES:

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from fullcircle.core.scoring.records import (
     Bounds,
-    RecordForm,
+    RecordSchema,
     find_watermark,
-    judge_records,
+    validate_records,
 )
 from fullcircle.core.scoring.values import MOMENT, as_column, read_values
 
-FORM = RecordForm(
+FORM = RecordSchema(
     {
         "id": pa.string(),
         "key": pa.int64(),
@@ -38,7 +38,7 @@ GOOD = {"id": "a", "key": 7, "at": "2024-05-01T10:00:00", "size": 1.5, "colour":
 def judge_one(bounds: Bounds = Bounds(), **changes: Any) -> tuple[Any, str | None]:  # noqa: B008
     record = {**GOOD, **changes}
     table = pa.table({name: as_column([value]) for name, value in record.items()})
-    judged = judge_records(table, FORM, bounds)
+    judged = validate_records(table, FORM, bounds)
     return (judged.good.to_pylist() or [None])[0], judged.reasons[0].as_py()
 
 
@@ -130,7 +130,7 @@ def test_a_whole_number_does_not_turn_into_another(
 def test_a_missing_column_is_named_with_the_nearest() -> None:
     """Records without a column are all refused, and the column that may be meant is offered."""
     table = pa.table({"id": ["a", "b"], "Key": [1, 2], "at": ["2024-01-01"] * 2, "size": [1, 2]})
-    judged = judge_records(table, FORM, Bounds())
+    judged = validate_records(table, FORM, Bounds())
     assert set(judged.reasons.to_pylist()) == {"lacks the column 'key' (nearest: 'Key'), 'colour'"}
     assert len(judged.good) == 0
 
@@ -158,7 +158,7 @@ def test_only_the_first_good_one_of_equal_ids_stays() -> None:
             "colour": ["red"] * 4,
         }
     )
-    judged = judge_records(records, FORM, Bounds(seen=pa.chunked_array([["b"], ["c"]])))
+    judged = validate_records(records, FORM, Bounds(seen=pa.chunked_array([["b"], ["c"]])))
     assert judged.reasons.to_pylist() == [
         "key is no whole number: 'x'",
         None,

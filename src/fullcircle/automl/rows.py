@@ -20,7 +20,7 @@ _MOST_CLASSES_OF_A_NUMBER = 10
 _METRICS = {"binary": "roc_auc", "multiclass": "multiclass_log_loss", "regression": "rmse"}
 
 
-def take_rows(frame: pd.DataFrame, target: str, options: Options) -> pd.DataFrame:
+def select_rows(frame: pd.DataFrame, target: str, options: Options) -> pd.DataFrame:
     """Give the rows with a target, their columns named by texts.
 
     Raises:

@@ -15,15 +15,15 @@ from fullcircle.automl.rows import (
     declare_problem,
     find_key,
     refuse_odd_classes,
+    select_rows,
     split_events,
-    take_rows,
 )
 from fullcircle.automl.tracking import track_search
 from fullcircle.core.contract import Clock, Task
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation import Estimate, estimate_scores
 from fullcircle.core.gate import GateSettings
-from fullcircle.core.training.trial_store import NoJournal
+from fullcircle.core.training.trial_store import NoTrialStore
 from fullcircle.pipelines.training import nodes
 from fullcircle.reporting.notebook import NotebookFacts
 
@@ -43,7 +43,7 @@ def classify(frame: pd.DataFrame, target: str, **options: Any) -> AutoMLResult:
         DataError: In one line, what about the frame makes it impossible.
     """
     chosen = read_options(options)
-    rows = take_rows(frame, target, chosen)
+    rows = select_rows(frame, target, chosen)
     texts = rows[target].map(str)
     counts = texts.value_counts()
     refuse_odd_classes(target, counts)
@@ -56,7 +56,7 @@ def classify(frame: pd.DataFrame, target: str, **options: Any) -> AutoMLResult:
 def regress(frame: pd.DataFrame, target: str, **options: Any) -> AutoMLResult:
     """Find a good model for a target that is a number; arguments and errors as in ``classify``."""
     chosen = read_options(options)
-    rows = take_rows(frame, target, chosen)
+    rows = select_rows(frame, target, chosen)
     label = pd.to_numeric(rows[target], errors="coerce").astype("float64")
     if label.isna().any():
         raise DataError(
@@ -175,7 +175,7 @@ def _tabulate(board: list[dict[str, Any]]) -> pd.DataFrame:
 def _journal(options: Options) -> Any:
     """Remember finished trials where the winner will lie, so that a killed search goes on."""
     if options.folder is None:
-        return NoJournal()
+        return NoTrialStore()
     from fullcircle.datasets.search_journal_dataset import SearchJournal
 
     return SearchJournal(options.folder.absolute() / "search")

@@ -4,6 +4,6 @@ It runs the nodes of the six pipelines over what was known at each window's cloc
 project's own tables, registry and tracking are not touched.
 """
 
-from fullcircle.backtest.setup import Request, open_replay
+from fullcircle.backtest.setup import BacktestRequest, open_backtest
 
-__all__ = ["Request", "open_replay"]
+__all__ = ["BacktestRequest", "open_backtest"]

@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset
 
-from fullcircle.backtest.run_nodes import Room, turn
+from fullcircle.backtest.run_nodes import DatasetSource, run_nodes
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.features.point_in_time import KeyedTable
@@ -21,7 +21,7 @@ from fullcircle.storage.delta_tables import clear_storage_errors
 
 
 @dataclass(frozen=True)
-class World:
+class HistoricalData:
     """All that happened.
 
     Attributes:
@@ -36,7 +36,7 @@ class World:
     intake: dict[str, Any]
     problem: ProblemSpec
 
-    def at(self, clock: datetime) -> "World":
+    def at(self, clock: datetime) -> "HistoricalData":
         """Give what was known at a clock: rows before it, labels and features known by then."""
         when, problem = str(self.problem.event_time), self.problem
         events = self.events.filter(self.events[when] < ibis.literal(clock))
@@ -88,7 +88,7 @@ class _Computed(AbstractDataset[Mapping[str, ir.Table], dict[str, KeyedTable]]):
         return {"tables": list(self._declared)}
 
 
-def gather_world(room: Room, pipelines: Mapping[str, Any], folder: Path) -> World:
+def gather_world(room: DatasetSource, pipelines: Mapping[str, Any], folder: Path) -> HistoricalData:
     """Make clean events and feature tables of the raw data, in the replay's own folder.
 
     Args:
@@ -109,9 +109,9 @@ def gather_world(room: Room, pipelines: Mapping[str, Any], folder: Path) -> Worl
     }
     written["feature_tables"] = _Computed(room.get("feature_tables").tables, folder)
     circle = pipelines["data_processing"] + pipelines["feature_store"]
-    made = turn(circle, {}, ("events", "intake_report", "feature_tables"), room, written)
+    made = run_nodes(circle, {}, ("events", "intake_report", "feature_tables"), room, written)
     events = settle(made["events"], folder / "events.parquet")
-    return World(events, made["feature_tables"], made["intake_report"], problem)
+    return HistoricalData(events, made["feature_tables"], made["intake_report"], problem)
 
 
 def settle(rows: ir.Table, file: Path) -> ir.Table:

@@ -20,7 +20,7 @@ from fullcircle.tracking.registry.trusted_types import load_skops
 _ESTIMATOR, _EXAMPLE = "model.skops", "input_example.json"
 
 
-class ModelShelf:
+class BacktestModelStore:
     """Keeps models by number.
 
     Args:

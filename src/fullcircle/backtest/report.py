@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from fullcircle.backtest.runner import Lines, Replay
-from fullcircle.core.backtest import POLICIES, judge_policies
-from fullcircle.core.backtest.policy_value import Judged
-from fullcircle.core.backtest.summary import tell_story
+from fullcircle.backtest.runner import Backtest, Lines
+from fullcircle.core.backtest import POLICIES, compare_policies
+from fullcircle.core.backtest.policy_value import LabelledPredictions
+from fullcircle.core.backtest.summary import summarize_backtest
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.profile import PREDICTION
 
 
-def report_replay(replay: Replay, lines: Lines, settings: Any) -> dict[str, Any]:
+def report_replay(replay: Backtest, lines: Lines, settings: Any) -> dict[str, Any]:
     """Judge the policies and say what happened when.
 
     Args:
@@ -24,7 +24,7 @@ def report_replay(replay: Replay, lines: Lines, settings: Any) -> dict[str, Any]
         settings: Resamples, confidence and seed, as PerformanceSettings has them.
     """
     problem = replay.world.problem
-    judged = judge_policies(
+    judged = compare_policies(
         _gather(replay, lines),
         problem.primary_metric,
         resamples=settings.bootstrap_resamples,
@@ -47,10 +47,10 @@ def report_replay(replay: Replay, lines: Lines, settings: Any) -> dict[str, Any]
     for line in report["windows"]:
         line.pop("alerts_memory", None)
         line.pop("watched", None)
-    return {**report, "story": tell_story(report)}
+    return {**report, "story": summarize_backtest(report)}
 
 
-def _gather(replay: Replay, lines: Lines) -> list[Judged]:
+def _gather(replay: Backtest, lines: Lines) -> list[LabelledPredictions]:
     """Join each window's predictions with the truth, whenever it came."""
     problem = replay.world.problem
     decides = problem.task == "binary" and METRICS[problem.primary_metric].decides
@@ -66,7 +66,7 @@ def _gather(replay: Replay, lines: Lines) -> list[Judged]:
         frame = chosen.order_by(problem.row_id).to_pandas()
         predicted = {name: _as_vector(frame[name]) for name in POLICIES}
         label = frame[problem.label].to_numpy(dtype=float)
-        found.append(Judged(line["window"], label, predicted))
+        found.append(LabelledPredictions(line["window"], label, predicted))
     return found
 
 

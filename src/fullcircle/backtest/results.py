@@ -11,7 +11,7 @@ from fullcircle.storage.delta_tables import clear_storage_errors
 from fullcircle.storage.row_files import append_lines, read_lines, replace_file
 
 
-class ReplayFolder:
+class BacktestFolder:
     """A folder of one replay.
 
     Args:
@@ -50,7 +50,7 @@ class ReplayFolder:
             begun = json.loads(place.read_text(encoding="utf-8"))
         other = sorted(name for name in {*begun, *wanted} if begun.get(name) != wanted.get(name))
         if other:
-            told = ", ".join(_tell_difference(name, begun, wanted) for name in other)
+            told = ", ".join(_describe_difference(name, begun, wanted) for name in other)
             raise ConfigurationError(
                 f"The replay {self.path.name!r} was begun with other settings: {told}. Give "
                 "another --name, or begin it again with --afresh."
@@ -76,7 +76,7 @@ class ReplayFolder:
             replace_file(self.path / "replay.html", page)
 
 
-def _tell_difference(name: str, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def _describe_difference(name: str, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     before, now = begun.get(name), wanted.get(name)
     if isinstance(before, dict) or isinstance(now, dict):
         return name

@@ -9,7 +9,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 
-class Room(Protocol):
+class DatasetSource(Protocol):
     """Where an input lies that was not given: a catalog."""
 
     def get(self, name: str) -> Any:
@@ -24,11 +24,11 @@ class _Kept(MemoryDataset):
         """Keep the value."""
 
 
-def turn(
+def run_nodes(
     pipeline: Pipeline,
     given: Mapping[str, Any],
     wanted: tuple[str, ...],
-    room: Room,
+    room: DatasetSource,
     written: Mapping[str, AbstractDataset[Any, Any]] | None = None,
 ) -> dict[str, Any]:
     """Run what is needed of a pipeline, and no node all of whose outputs are given.

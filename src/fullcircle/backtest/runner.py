@@ -10,15 +10,15 @@ from typing import Any
 
 import ibis
 
-from fullcircle.backtest.historical_data import World
-from fullcircle.backtest.model_store import ModelShelf
-from fullcircle.backtest.results import ReplayFolder
-from fullcircle.backtest.scoring import Monitor, Scorer
+from fullcircle.backtest.historical_data import HistoricalData
+from fullcircle.backtest.model_store import BacktestModelStore
+from fullcircle.backtest.results import BacktestFolder
+from fullcircle.backtest.scoring import BacktestScorer, Monitor
 from fullcircle.backtest.training import Trainer
 from fullcircle.core.backtest import Window
 from fullcircle.core.errors import DataError, GateRefusedError
 from fullcircle.core.models.model import Model
-from fullcircle.core.retraining import note_retraining
+from fullcircle.core.retraining import ledger_line
 
 _logger = logging.getLogger(__name__)
 _NOTHING: Mapping[str, Any] = {
@@ -37,7 +37,7 @@ Lines = Sequence[Mapping[str, Any]]
 
 
 @dataclass
-class Replay:
+class Backtest:
     """A replay that is ready to run.
 
     Attributes:
@@ -51,12 +51,12 @@ class Replay:
         min_labels: Labels that a period must have to be judged by.
     """
 
-    world: World
+    world: HistoricalData
     windows: Sequence[Window]
-    folder: ReplayFolder
-    shelf: ModelShelf
+    folder: BacktestFolder
+    shelf: BacktestModelStore
     trainer: Trainer
-    scorer: Scorer
+    scorer: BacktestScorer
     monitor: Monitor
     min_labels: int
     _models: dict[int, Model] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Replay:
             line["seconds"] = round(perf_counter() - begun, 2)
             self.folder.add_line(line)
             lines = [*lines, line]
-            _logger.info("Replay: %s", _tell_line(line, len(self.windows)))
+            _logger.info("Replay: %s", _describe_line(line, len(self.windows)))
         tell(len(self.windows), "judging")
         return lines
 
@@ -125,9 +125,11 @@ class Replay:
         known = self.world.at(window.end)
         self.scorer.score(known, window, champion, companions)
         found = self._look(window, lines, known, champion)
-        return {**line, **self._tell_found(found), **self._train(window, known, before, found)}
+        return {**line, **self._describe_found(found), **self._train(window, known, before, found)}
 
-    def _look(self, window: Window, lines: Lines, known: World, champion: Model) -> dict[str, Any]:
+    def _look(
+        self, window: Window, lines: Lines, known: HistoricalData, champion: Model
+    ) -> dict[str, Any]:
         memory = {
             "watched_before": [line["watched"] for line in lines if line.get("watched")],
             "retrainings": [line["retrained"] for line in lines if line["retrained"]],
@@ -138,7 +140,7 @@ class Replay:
         recent = self.scorer.read([*self._choose_labelled(filled, known), window])
         return self.monitor.look(known, window, champion, rows, recent, memory)
 
-    def _choose_labelled(self, filled: Sequence[Window], known: World) -> list[Window]:
+    def _choose_labelled(self, filled: Sequence[Window], known: HistoricalData) -> list[Window]:
         """Give the newest windows whose labels suffice; older ones cannot change a decision."""
         chosen: list[Window] = []
         for window in reversed(filled):
@@ -148,14 +150,14 @@ class Replay:
                 break
         return chosen[::-1]
 
-    def _count_labels(self, window: Window, known: World) -> int:
+    def _count_labels(self, window: Window, known: HistoricalData) -> int:
         problem, events = known.problem, known.events
         when = events[str(problem.event_time)]
         inside = (when >= ibis.literal(window.start)) & (when < ibis.literal(window.end))
         return int(events.filter(inside & events[problem.label].notnull()).count().execute())
 
     @staticmethod
-    def _tell_found(found: Mapping[str, Any]) -> dict[str, Any]:
+    def _describe_found(found: Mapping[str, Any]) -> dict[str, Any]:
         """Keep of what was found what is told later, and what later windows must know."""
         decision = found["retrain_decision"]
         return {
@@ -173,7 +175,7 @@ class Replay:
     def _train(
         self,
         window: Window,
-        known: World,
+        known: HistoricalData,
         before: Mapping[str, int],
         found: Mapping[str, Any],
     ) -> dict[str, Any]:
@@ -189,7 +191,7 @@ class Replay:
         incumbent = self._take(before["rules"])
         decision = self.trainer.judge(trained, incumbent, known, window.end)
         why = "; ".join(found["retrain_decision"]["reasons"])
-        act = note_retraining(window.end, decision, why=why, forced=False)
+        act = ledger_line(window.end, decision, why=why, forced=False)
         after["rules"] = number if act.promoted else before["rules"]
         return {"after": after, "retrained": act.as_dict()}
 
@@ -227,7 +229,7 @@ class Replay:
         return first, last
 
 
-def _tell_line(line: Mapping[str, Any], windows: int) -> str:
+def _describe_line(line: Mapping[str, Any], windows: int) -> str:
     told = f"{line['number']} of {windows}, from {line['window']}: {line['rows']:,} rows"
     if line["drifted"]:
         told += f", {len(line['drifted'])} alarms"

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from kedro.io import AbstractDataset
 
-from fullcircle.backtest.historical_data import World
-from fullcircle.backtest.run_nodes import Room, turn
+from fullcircle.backtest.historical_data import HistoricalData
+from fullcircle.backtest.run_nodes import DatasetSource, run_nodes
 from fullcircle.core.backtest import Window
 from fullcircle.core.contract import Clock
 from fullcircle.core.models.model import Model
@@ -47,7 +47,7 @@ class _Told(AbstractDataset[ScoredDay, Any]):
         return {}
 
 
-class Scorer:
+class BacktestScorer:
     """Scores windows by the models of all policies in one reading, and keeps the rows.
 
     Args:
@@ -58,7 +58,11 @@ class Scorer:
     """
 
     def __init__(
-        self, pipelines: Mapping[str, Any], room: Room, folder: Path, fixed: Mapping[str, Any]
+        self,
+        pipelines: Mapping[str, Any],
+        room: DatasetSource,
+        folder: Path,
+        fixed: Mapping[str, Any],
     ) -> None:
         self._pipeline = pipelines["scoring"]
         self._room = room
@@ -66,7 +70,11 @@ class Scorer:
         self._fixed = fixed
 
     def score(
-        self, world: World, window: Window, champion: Model, companions: Mapping[str, Model]
+        self,
+        world: HistoricalData,
+        window: Window,
+        champion: Model,
+        companions: Mapping[str, Model],
     ) -> int:
         """Score the requests of a window; give how many rows that were."""
         given = {
@@ -82,7 +90,7 @@ class Scorer:
         }
         days = _Days()
         written = {"predictions": days, "scored_days": _Told()}
-        turn(self._pipeline, given, ("predictions",), self._room, written)
+        run_nodes(self._pipeline, given, ("predictions",), self._room, written)
         rows = days.load()
         with clear_storage_errors(self._folder):
             beside = self.place(window).with_suffix(".unfinished")
@@ -108,7 +116,9 @@ class Monitor:
         fixed: Parameters and the like that every turn is given.
     """
 
-    def __init__(self, pipelines: Mapping[str, Any], room: Room, fixed: Mapping[str, Any]) -> None:
+    def __init__(
+        self, pipelines: Mapping[str, Any], room: DatasetSource, fixed: Mapping[str, Any]
+    ) -> None:
         self._monitoring = pipelines["monitoring"]
         self._registry = pipelines["registry"]
         self._room = room
@@ -116,7 +126,7 @@ class Monitor:
 
     def look(
         self,
-        world: World,
+        world: HistoricalData,
         window: Window,
         champion: Model,
         rows: Any,
@@ -137,7 +147,7 @@ class Monitor:
         Returns:
             ``drift_report``, ``retrain_decision``, ``watched_window`` and ``alerts``.
         """
-        profile = turn(
+        profile = run_nodes(
             self._registry,
             {**self._fixed, "champion": champion},
             ("reference_profile",),
@@ -159,6 +169,9 @@ class Monitor:
         }
         begun = {"predictions": rows, "params:as_of": Clock.model_validate(window.start)}
         over = {"predictions": recent, "params:as_of": Clock.model_validate(window.end)}
-        drift = turn(self._monitoring, {**given, **begun}, ("drift_report",), self._room)
+        drift = run_nodes(self._monitoring, {**given, **begun}, ("drift_report",), self._room)
         wanted = ("retrain_decision", "watched_window", "alerts")
-        return {**drift, **turn(self._monitoring, {**given, **over, **drift}, wanted, self._room)}
+        return {
+            **drift,
+            **run_nodes(self._monitoring, {**given, **over, **drift}, wanted, self._room),
+        }

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fullcircle.backtest.historical_data import World, gather_world
-from fullcircle.backtest.model_store import ModelShelf
-from fullcircle.backtest.results import ReplayFolder
-from fullcircle.backtest.runner import Replay
-from fullcircle.backtest.scoring import Monitor, Scorer
+from fullcircle.backtest.historical_data import HistoricalData, gather_world
+from fullcircle.backtest.model_store import BacktestModelStore
+from fullcircle.backtest.results import BacktestFolder
+from fullcircle.backtest.runner import Backtest
+from fullcircle.backtest.scoring import BacktestScorer, Monitor
 from fullcircle.backtest.training import Trainer
 from fullcircle.core.backtest import Window, make_windows
 from fullcircle.core.contract import flatten
@@ -20,7 +20,7 @@ _DECLARED = ("training", "gate", "drift", "performance", "retraining", "alerts")
 
 
 @dataclass(frozen=True)
-class Request:
+class BacktestRequest:
     """What a replay is asked.
 
     Attributes:
@@ -48,7 +48,7 @@ class Request:
         return name
 
 
-def open_replay(context: Any, request: Request) -> Replay:
+def open_backtest(context: Any, request: BacktestRequest) -> Backtest:
     """Make a replay ready: claim its folder, and gather what happened.
 
     Args:
@@ -63,7 +63,7 @@ def open_replay(context: Any, request: Request) -> Replay:
     if context.config_loader["globals"]["engine"] != "duckdb":
         raise ConfigurationError("A replay runs on DuckDB alone: set ENGINE=duckdb for it.")
     windows = make_windows(request.first, request.last, request.every)
-    folder = ReplayFolder(find_folder(context) / request.folder_name)
+    folder = BacktestFolder(find_folder(context) / request.folder_name)
     catalog = context.catalog
     declared = _declare(catalog, request, windows[0])
     if request.afresh:
@@ -76,22 +76,22 @@ def open_replay(context: Any, request: Request) -> Replay:
 
 
 def assemble(
-    world: World,
+    world: HistoricalData,
     windows: list[Window],
-    folder: ReplayFolder,
+    folder: BacktestFolder,
     catalog: Any,
     pipelines: Mapping[str, Any],
     declared: Mapping[str, Any],
-) -> Replay:
+) -> Backtest:
     """Put a replay together."""
-    shelf = ModelShelf(folder.path / "models", f"replay.{folder.path.name}")
-    return Replay(
+    shelf = BacktestModelStore(folder.path / "models", f"replay.{folder.path.name}")
+    return Backtest(
         world=world,
         windows=windows,
         folder=folder,
         shelf=shelf,
         trainer=Trainer(pipelines, catalog, folder.path, shelf, declared),
-        scorer=Scorer(pipelines, catalog, folder.path / "predictions", declared),
+        scorer=BacktestScorer(pipelines, catalog, folder.path / "predictions", declared),
         monitor=Monitor(pipelines, catalog, declared),
         min_labels=catalog.load("params:performance").min_labels,
     )
@@ -104,7 +104,7 @@ def find_folder(context: Any) -> Path:
     return data / "08_reporting" / str(names["problem"]) / str(names["data_source"]) / "replay"
 
 
-def _declare(catalog: Any, request: Request, window: Window) -> dict[str, Any]:
+def _declare(catalog: Any, request: BacktestRequest, window: Window) -> dict[str, Any]:
     """Give the parameters that a replay takes otherwise than a run does.
 
     A window is the contract's period. The search is small, and done once. What the gate asks of a
@@ -125,7 +125,9 @@ def _declare(catalog: Any, request: Request, window: Window) -> dict[str, Any]:
     }
 
 
-def _describe(request: Request, declared: Mapping[str, Any], catalog: Any) -> dict[str, Any]:
+def _describe(
+    request: BacktestRequest, declared: Mapping[str, Any], catalog: Any
+) -> dict[str, Any]:
     """Say as plain values all that decides what comes of a replay."""
     raw = catalog.get("raw")
     version = raw.data_version() if hasattr(raw, "data_version") else None

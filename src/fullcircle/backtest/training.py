@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from fullcircle.backtest.historical_data import World
-from fullcircle.backtest.model_store import ModelShelf
-from fullcircle.backtest.run_nodes import Room, turn
+from fullcircle.backtest.historical_data import HistoricalData
+from fullcircle.backtest.model_store import BacktestModelStore
+from fullcircle.backtest.run_nodes import DatasetSource, run_nodes
 from fullcircle.core.contract import Clock
 from fullcircle.core.models.model import Model
-from fullcircle.core.training.trial_store import NoJournal
+from fullcircle.core.training.trial_store import NoTrialStore
 from fullcircle.storage.row_files import replace_file
 
 
@@ -40,9 +40,9 @@ class Trainer:
     def __init__(
         self,
         pipelines: Mapping[str, Any],
-        room: Room,
+        room: DatasetSource,
         folder: Path,
-        shelf: ModelShelf,
+        shelf: BacktestModelStore,
         fixed: Mapping[str, Any],
     ) -> None:
         self._pipelines = pipelines
@@ -56,7 +56,7 @@ class Trainer:
         """Name of the recipe that all models are trained by."""
         return str(self._read_search()["finalists"][0]["name"])
 
-    def train(self, world: World, clock: datetime, number: int) -> Trained:
+    def train(self, world: HistoricalData, clock: datetime, number: int) -> Trained:
         """Train on what was known at a clock; the first time families and parameters are searched.
 
         Args:
@@ -72,24 +72,24 @@ class Trainer:
             "params:as_of": Clock.model_validate(clock),
             "events": world.events,
             "feature_tables": world.tables,
-            "search_journal": NoJournal(),
+            "search_journal": NoTrialStore(),
             # Nobody reads these of a replay, and they take longer than the training itself.
             "evaluation_report": None,
             "evaluation_figures": None,
         }
         made = ("training_set", "training_rows")
-        found = turn(self._pipelines["feature_store"], given, made, self._room)
+        found = run_nodes(self._pipelines["feature_store"], given, made, self._room)
         given["training_set"] = found["training_set"].to_pandas()
         given["training_rows"] = found["training_rows"]
         if not self._recipe.is_file():
             self._search(given)
         given["search_report"] = self._read_search()
         wanted = ("challenger", "gate_set")
-        found = turn(self._pipelines["training"], given, wanted, self._room)
+        found = run_nodes(self._pipelines["training"], given, wanted, self._room)
         return Trained(self._shelf.add(found["challenger"], number), found["gate_set"])
 
     def judge(
-        self, trained: Trained, incumbent: Model | None, world: World, clock: datetime
+        self, trained: Trained, incumbent: Model | None, world: HistoricalData, clock: datetime
     ) -> dict[str, Any]:
         """Let the gate decide between a challenger and the champion."""
         given = {
@@ -105,15 +105,15 @@ class Trainer:
             "intake_report": world.intake,
         }
         wanted = ("promotion_decision",)
-        decision: dict[str, Any] = turn(self._pipelines["registry"], given, wanted, self._room)[
-            "promotion_decision"
-        ]
+        decision: dict[str, Any] = run_nodes(
+            self._pipelines["registry"], given, wanted, self._room
+        )["promotion_decision"]
         return decision
 
     def _search(self, given: Mapping[str, Any]) -> None:
         """Search, let the finalists compete, and keep the winner's recipe."""
         wanted = ("search_report", "leaderboard")
-        found = turn(self._pipelines["training"], given, wanted, self._room)
+        found = run_nodes(self._pipelines["training"], given, wanted, self._room)
         [chosen] = [row["candidate"] for row in found["leaderboard"] if row["chosen"]]
         report = found["search_report"]
         kept = [recipe for recipe in report["finalists"] if recipe["name"] == chosen]

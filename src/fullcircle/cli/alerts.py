@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from fullcircle.cli.command import Commands, OneLineErrors, answer, json_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.command import Command, Commands, answer, json_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
 from fullcircle.console import as_table
 
 
@@ -20,13 +20,13 @@ def alerts() -> None:
 
 @alerts.command(
     name="list",
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro alerts list --json",
     then="kedro retrain --dry-run  # says whether a training is due",
 )
-@place_options
+@location_options
 @json_option
-def list_open(place: Place, as_json: bool) -> None:
+def list_open(place: ProjectLocation, as_json: bool) -> None:
     """List what was wrong in the newest window that was monitored."""
     rows = place.load("alerts")["open"]
     answer(rows, as_json=as_json, show=as_table)
@@ -34,13 +34,13 @@ def list_open(place: Place, as_json: bool) -> None:
 
 @alerts.command(
     name="test",
-    cls=OneLineErrors,
+    cls=Command,
     example="FULLCIRCLE_ALERT_CHANNELS=alert_channels kedro alerts test",
     then="kedro run --pipeline monitoring  # tells them what is wrong",
 )
-@place_options
+@location_options
 @json_option
-def try_channels(place: Place, as_json: bool) -> None:
+def try_channels(place: ProjectLocation, as_json: bool) -> None:
     """Send a word to every channel, and say which took it; ends with 1 where one did not.
 
     It also says which channel was declared after alerts that are still open: the next monitoring
@@ -57,7 +57,7 @@ def try_channels(place: Place, as_json: bool) -> None:
         {
             "channel": name,
             "result": told or "taken",
-            "told later": _tell_missed(missed.get(name, 0)),
+            "told later": _describe_missed(missed.get(name, 0)),
         }
         for name, told in results.items()
     ]
@@ -67,7 +67,7 @@ def try_channels(place: Place, as_json: bool) -> None:
     sys.exit(1 if any(results.values()) else 0)
 
 
-def _tell_missed(number: int) -> str:
+def _describe_missed(number: int) -> str:
     """Say what a channel has missed that was declared after alerts were told."""
     if not number:
         return ""

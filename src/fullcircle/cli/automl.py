@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, json_option
+from fullcircle.cli.command import Command, answer, json_option
 from fullcircle.cli.reading_options import reading_options
 from fullcircle.console import as_table, show
 
 if TYPE_CHECKING:
     from fullcircle.ingestion import ReadOptions
-    from fullcircle.ingestion.inference import Wishes
+    from fullcircle.ingestion.inference import ProblemOptions
     from fullcircle.ingestion.typed_rows import TypedRows
 
 _OF_THE_FILE = ("task", "read", "label_missing", "keep_spellings", "rare")
@@ -31,7 +31,7 @@ def split_names(
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro automl --file data.csv --target y --seconds 30",
     then="kedro problem new my_problem --file data.csv --target y  # makes it a problem",
 )
@@ -97,7 +97,7 @@ def automl(
     from fullcircle.hooks.progress import show_work
     from fullcircle.ingestion.typed_rows import read_typed_rows
 
-    wishes = _settle_wishes(target, given)
+    wishes = _resolve_options(target, given)
     with deciding(yes=as_json or yes) as decider:
         rows = read_typed_rows(address, wishes, options, decider)
     budget = {"seconds": seconds} if trials is None else {"seconds": None, "trials": trials}
@@ -113,9 +113,9 @@ def automl(
     answer(facts, as_json=as_json, show=lambda _: _as_panel(result))
 
 
-def _settle_wishes(target: str, given: dict[str, Any]) -> "Wishes":
+def _resolve_options(target: str, given: dict[str, Any]) -> "ProblemOptions":
     """Gather what is said of the file's columns; the search looks for a key itself."""
-    from fullcircle.cli.problem.messages import settle_wishes
+    from fullcircle.cli.problem.messages import resolve_options
 
     said = {name: given[name] for name in _OF_THE_FILE}
     said |= {
@@ -127,7 +127,7 @@ def _settle_wishes(target: str, given: dict[str, Any]) -> "Wishes":
         "snapshot": given["time"] is None,
         "states": "all",
     }
-    return settle_wishes("automl", said)
+    return resolve_options("automl", said)
 
 
 def _find_excluded(names: list[str], rows: "TypedRows") -> list[str]:
@@ -154,13 +154,13 @@ def _as_panel(result: Any) -> Any:
     from rich.text import Text
 
     from fullcircle.console import Sections
-    from fullcircle.hooks.summary import tell_leaderboard, tell_preparation, tell_search
+    from fullcircle.hooks.summary import format_leaderboard, format_preparation, format_search
 
     plan = result.columns.to_dict("records")
     parts: list[tuple[str, Any]] = [
-        ("Columns", tell_preparation(plan)),
-        ("Search", tell_search(result.search)),
-        ("Leaderboard", tell_leaderboard(result.leaderboard.to_dict("records"), result.search)),
+        ("Columns", format_preparation(plan)),
+        ("Search", format_search(result.search)),
+        ("Leaderboard", format_leaderboard(result.leaderboard.to_dict("records"), result.search)),
         ("Score", Text(f"{result.search['metric']} {result.score} on rows that chose nothing")),
         ("Also there", Text(_list_others(result))),
     ]

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, json_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.command import Command, answer, json_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
 from fullcircle.cli.parameters import split_parameters
 from fullcircle.console import as_table
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro replay --from 2025-01-01 --to 2025-05-01 --every 1m",
     then="open the page whose path it prints",
 )
@@ -28,22 +28,22 @@ from fullcircle.console import as_table
 )
 @click.option("--afresh", is_flag=True, help="Begin again what was begun under this name.")
 @click.option("--params", default="", callback=split_parameters, help="As in kedro run --params.")
-@place_options
+@location_options
 @json_option
-def replay(place: Place, params: dict[str, Any], as_json: bool, **asked: Any) -> None:
+def replay(place: ProjectLocation, params: dict[str, Any], as_json: bool, **asked: Any) -> None:
     """Turn the circle over history: what the rules would have done, and what it was worth.
 
     Each window is scored, watched and followed by a training as it would have been, with the
     labels known by then; beside it, never training again and always doing so. A replay that was
     cut short goes on where it stopped. The project's own models and predictions are not touched.
     """
-    from fullcircle.backtest import Request, open_replay
+    from fullcircle.backtest import BacktestRequest, open_backtest
     from fullcircle.backtest.report import draw_page, report_replay
     from fullcircle.hooks.progress import show_steps
     from fullcircle.reporting.figures.backtest import draw_replay
 
     place.parameters = params
-    opened = open_replay(place.context, Request(**asked))
+    opened = open_backtest(place.context, BacktestRequest(**asked))
     with show_steps(len(opened.windows)) as tell:
         lines = opened.run(tell)
         settings = place.load("params:performance")

@@ -31,7 +31,7 @@ def traceback_option() -> click.Option:
     )
 
 
-class Teaching(click.Command):
+class HelpCommand(click.Command):
     """A command whose help ends with an example and with what usually comes next.
 
     Args:
@@ -69,11 +69,11 @@ def confirm(question: str) -> None:
     click.confirm(question, abort=True)
 
 
-class Commands(Teaching, click.Group):
+class Commands(HelpCommand, click.Group):
     """A group of commands."""
 
 
-class OneLineErrors(Teaching):
+class Command(HelpCommand):
     """A command that ends with one clear line where Kedro's own would end with a traceback."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import Commands, OneLineErrors, answer, json_option
+from fullcircle.cli.command import Command, Commands, answer, json_option
 from fullcircle.cli.project import open_project
 from fullcircle.console import as_facts, as_table
 
@@ -32,7 +32,7 @@ def _chosen(tables: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
 
 @features.command(
     name="list",
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro features list",
     then="kedro features describe TABLE",
 )
@@ -54,7 +54,7 @@ def list_tables(as_json: bool) -> None:
 
 
 @features.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro features describe TABLE",
     then="kedro features lineage --table TABLE  # says who uses it",
 )
@@ -81,7 +81,7 @@ def describe(table: str, as_json: bool) -> None:
 
 
 @features.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro features history TABLE",
     then="kedro features maintain  # tidies old versions away",
 )
@@ -94,7 +94,7 @@ def history(table: str, as_json: bool) -> None:
 
 
 @features.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro features maintain --retention-days 30",
     then="kedro features list",
 )
@@ -115,7 +115,7 @@ def maintain(tables: tuple[str, ...], retention_days: float, as_json: bool) -> N
 
 
 @features.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro features publish --check",
     then="kedro serve  # answers from what was published",
 )
@@ -162,7 +162,7 @@ def _publish(address: str, name: str, table: Any, force: bool, check: bool) -> d
 
 
 @features.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=(
         "kedro features lineage --table TABLE",
         "kedro features lineage --model models:/NAME@champion",

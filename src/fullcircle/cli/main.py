@@ -12,7 +12,7 @@ from kedro.framework.cli.utils import CONTEXT_SETTINGS
 from fullcircle.cli.alerts import alerts
 from fullcircle.cli.automl import automl
 from fullcircle.cli.backtest import replay
-from fullcircle.cli.command import OneLineErrors
+from fullcircle.cli.command import Command
 from fullcircle.cli.endpoint import endpoint
 from fullcircle.cli.extras import find_absent, require_packages
 from fullcircle.cli.features import features
@@ -53,7 +53,7 @@ def _run(**options: Any) -> Any:
     return kedro_run.callback(**choose_runner(options))
 
 
-run = OneLineErrors(
+run = Command(
     name="run",
     callback=_run,
     params=_list_options(),

@@ -6,14 +6,14 @@ from typing import Any
 import click
 
 from fullcircle import console
-from fullcircle.cli.command import OneLineErrors, answer, json_option
+from fullcircle.cli.command import Command, answer, json_option
 from fullcircle.console import Rows, as_table, count
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=("kedro maintain", "kedro maintain tables --apply"),
     then="docs/storage.md says what grows, and what is kept",
 )
@@ -43,7 +43,7 @@ def maintain(areas: tuple[str, ...], wanted: bool, env: str | None, as_json: boo
         settings = parse_settings({})
     project = Path(context.project_path)
     rows, freed = [], 0
-    alone = without_runs(project, context.env, _tell_wait) if wanted else nullcontext()
+    alone = without_runs(project, context.env, _describe_wait) if wanted else nullcontext()
     with alone:
         for step in plan_maintenance(
             project, context.env, settings, datetime.now(UTC), areas or AREAS
@@ -61,7 +61,7 @@ def maintain(areas: tuple[str, ...], wanted: bool, env: str | None, as_json: boo
     click.echo(f"{'Freed' if wanted else 'Would free'} {done}.{then}")
 
 
-def _tell_wait(holder: str) -> None:
+def _describe_wait(holder: str) -> None:
     click.echo(f"Waiting for {holder}.", err=True)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from kedro.framework.cli.project import package as kedro_package
 
-from fullcircle.cli.command import OneLineErrors
+from fullcircle.cli.command import Command
 from fullcircle.core.errors import ConfigurationError
 
 
@@ -29,7 +29,7 @@ def _refuse_secrets(conf: Path) -> None:
         )
 
 
-package = OneLineErrors(
+package = Command(
     name="package",
     callback=_package,
     params=kedro_package.params,

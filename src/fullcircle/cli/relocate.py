@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, json_option
+from fullcircle.cli.command import Command, answer, json_option
 
 
-@click.command(cls=OneLineErrors, example="kedro relocate", then="kedro run")
+@click.command(cls=Command, example="kedro relocate", then="kedro run")
 @click.option(
     "--from",
     "former",

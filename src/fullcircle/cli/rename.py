@@ -2,11 +2,11 @@
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, confirm
+from fullcircle.cli.command import Command, confirm
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example='kedro rename acme_models --title "Acme models"',
     then="pip install -e . && kedro run",
 )

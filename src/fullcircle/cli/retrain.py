@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, json_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.command import Command, answer, json_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
 from fullcircle.cli.parameters import read_clock
 from fullcircle.console import as_facts
 
@@ -17,7 +17,7 @@ _DUE = 3
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro retrain --dry-run",
     then="kedro model list  # shows what came of it",
 )
@@ -26,7 +26,7 @@ _DUE = 3
 @click.option("--why", help="A person's reason, for the ledger.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--exit-code", is_flag=True, help="With --dry-run: end with 3 where one is due.")
-@place_options
+@location_options
 @json_option
 def retrain(
     as_of: str | None,
@@ -34,7 +34,7 @@ def retrain(
     why: str | None,
     dry_run: bool,
     exit_code: bool,
-    place: Place,
+    place: ProjectLocation,
     as_json: bool,
 ) -> None:
     """Train again if the newest monitoring asks for it; the gate decides about the champion."""
@@ -56,7 +56,7 @@ def retrain(
 
 
 @contextlib.contextmanager
-def _alone(place: Place) -> Iterator[None]:
+def _alone(place: ProjectLocation) -> Iterator[None]:
     """Refuse a second retraining of the same model: both would train, and both be counted."""
     from fullcircle.storage.locks import LockedError, hold_lock
 
@@ -68,7 +68,7 @@ def _alone(place: Place) -> Iterator[None]:
         raise click.ClickException(f"Not started: {holder} trains already.") from None
 
 
-def _settle(place: Place) -> None:
+def _settle(place: ProjectLocation) -> None:
     """Write down what came of a retraining that was killed, so that the rules see it."""
     from fullcircle.core.retraining import find_begun
 
@@ -78,7 +78,7 @@ def _settle(place: Place) -> None:
         _write_end(place, begun, run, decision)
 
 
-def _train(place: Place, plan: Any) -> dict[str, Any]:
+def _train(place: ProjectLocation, plan: Any) -> dict[str, Any]:
     """Train and gate; the ledger has a line before, and one after, whatever comes of it."""
     import uuid
 
@@ -106,7 +106,7 @@ def _train(place: Place, plan: Any) -> dict[str, Any]:
     return _describe_end(run, decision)
 
 
-def _find_run(place: Place, identity: str) -> Any:
+def _find_run(place: ProjectLocation, identity: str) -> Any:
     """Find the MLflow run of a retraining by the note that it began with."""
     from mlflow import MlflowClient
 
@@ -136,18 +136,18 @@ def _read_decision(run: Any) -> dict[str, Any] | None:
 
 
 def _write_end(
-    place: Place, begun: Mapping[str, Any], run: Any, decision: dict[str, Any] | None
+    place: ProjectLocation, begun: Mapping[str, Any], run: Any, decision: dict[str, Any] | None
 ) -> None:
     """Write how a retraining ended: as the gate decided, or that it did not come to that."""
     from datetime import datetime
 
-    from fullcircle.core.retraining import note_retraining
+    from fullcircle.core.retraining import ledger_line
 
     if decision is None:
         place.catalog.save("retrainings", {**begun, "state": "failed"})
         return
     moment = datetime.fromisoformat(begun["as_of"])
-    act = note_retraining(moment, decision, why=begun["why"], forced=begun["forced"])
+    act = ledger_line(moment, decision, why=begun["why"], forced=begun["forced"])
     line = {**act.as_dict(), "id": begun["id"], "state": "done", "run_id": run.info.run_id}
     place.catalog.save("retrainings", line)
 
@@ -167,7 +167,7 @@ def _describe_end(run: Any, decision: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _plan(place: Place, as_of: str | None, why: str | None) -> Any:
+def _plan(place: ProjectLocation, as_of: str | None, why: str | None) -> Any:
     """Ask the rules, with what the catalog knows now."""
     from fullcircle.core.contract import Clock
     from fullcircle.core.retraining import plan_retraining

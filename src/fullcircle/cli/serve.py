@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors
-from fullcircle.cli.model.options import Place, places_options
+from fullcircle.cli.command import Command
+from fullcircle.cli.model.options import ProjectLocation, places_options
 
 if TYPE_CHECKING:
-    from fullcircle.serving.runtime_dir import EndpointFolder
+    from fullcircle.serving.runtime_dir import RuntimeDir
     from fullcircle.serving.supervisor import Supervisor
 
 
@@ -36,7 +36,7 @@ def require_extra() -> None:
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=(
         "kedro serve --port 8080 --workers 2",
         "kedro serve --problem telco_churn --problem diabetes",
@@ -55,7 +55,7 @@ def serve(
     certificate: Path | None,
     key: Path | None,
     set_up_only: bool,
-    places: list[Place],
+    places: list[ProjectLocation],
     **changes: Any,
 ) -> None:
     """Answer requests by the champion, at http://127.0.0.1:8080 unless told otherwise.
@@ -66,7 +66,7 @@ def serve(
     require_extra()
     from fullcircle.cli.stream import stopping
     from fullcircle.serving.runtime_dir import read_json
-    from fullcircle.serving.sockets import open_door, take_door
+    from fullcircle.serving.sockets import bind_socket, inherit_socket
     from fullcircle.serving.supervisor import Supervisor
 
     if (certificate is None) != (key is None):
@@ -80,7 +80,7 @@ def serve(
         click.echo(f"python -m fullcircle.serving {paths}")
         return
     settings = read_json(folders[0].plan)["settings"]
-    door = take_door() or open_door(settings["host"], settings["port"])
+    door = inherit_socket() or bind_socket(settings["host"], settings["port"])
     supervisor = Supervisor(folders, door)
     with stopping() as stop:
         _announce(supervisor, crowned)
@@ -89,8 +89,8 @@ def serve(
 
 
 def _set_up(
-    place: Place, given: dict[str, Any], tls: Sequence[Path]
-) -> tuple["EndpointFolder", bool]:
+    place: ProjectLocation, given: dict[str, Any], tls: Sequence[Path]
+) -> tuple["RuntimeDir", bool]:
     """Write a problem's plan; return its folder, and whether the problem has a champion."""
     from fullcircle.serving.setup import find_folder, set_up
     from fullcircle.serving.status import refuse_second

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, json_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.command import Command, answer, json_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
 from fullcircle.cli.parameters import read_clock
 from fullcircle.console import as_facts
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro stream --folder arrivals --once",
     then="kedro run --pipeline monitoring  # watches what was predicted",
 )
@@ -38,7 +38,7 @@ from fullcircle.console import as_facts
 @click.option("--as-of", help="The clock; by default the moment of each batch.")
 @click.option("--spark", is_flag=True, help="Let Spark Structured Streaming bring the files.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Spark's checkpoint folder.")
-@place_options
+@location_options
 @json_option
 def stream(
     once: bool,
@@ -46,7 +46,7 @@ def stream(
     as_of: str | None,
     spark: bool,
     checkpoint: Path | None,
-    place: Place,
+    place: ProjectLocation,
     as_json: bool,
     **named: Any,
 ) -> None:
@@ -62,7 +62,7 @@ def stream(
     opening = open_stream(place.context, source, clock, changes, spark=spark)
     with opening as opened, show_work(), stopping() as stop:
         summary = opened.run(stop, once=once, checkpoint=checkpoint)
-    facts = {"run_id": opened.run_id, **summary.as_dict(), "tables": opened.tell_tables()}
+    facts = {"run_id": opened.run_id, **summary.as_dict(), "tables": opened.table_versions()}
     shown = {name: value for name, value in facts.items() if value not in ([], {})}
     answer(facts, as_json=as_json, show=lambda _: as_facts(shown))
 

@@ -2,7 +2,7 @@
 
 from fullcircle.datasets.alerts_dataset import AlertsDataset
 from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
-from fullcircle.datasets.companions_dataset import CompanionsDataset
+from fullcircle.datasets.companions_dataset import ShadowModelsDataset
 from fullcircle.datasets.data_versions_dataset import DataVersionsDataset
 from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
@@ -33,7 +33,6 @@ from fullcircle.datasets.stream_table_dataset import StreamTableDataset
 __all__ = [
     "AlertsDataset",
     "CandidateRunsDataset",
-    "CompanionsDataset",
     "DataVersionsDataset",
     "DeltaTableDataset",
     "FeatureTableDataset",
@@ -58,6 +57,7 @@ __all__ = [
     "RolledBackDataset",
     "ScoredDaysDataset",
     "SearchJournalDataset",
+    "ShadowModelsDataset",
     "SimulatedDataset",
     "StreamTableDataset",
 ]

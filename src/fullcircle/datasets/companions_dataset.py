@@ -10,13 +10,13 @@ from fullcircle.tracking.registry.model_files import read_model
 from fullcircle.tracking.registry.rules import CHAMPION
 
 
-class CompanionsDataset(AbstractDataset[None, dict[str, Model]]):
+class ShadowModelsDataset(AbstractDataset[None, dict[str, Model]]):
     """Loads the models of several roles; a role that nobody has, or the champion has, is left out.
 
     Example:
         ```yaml
         companions:
-          type: fullcircle.datasets.CompanionsDataset
+          type: fullcircle.datasets.ShadowModelsDataset
           model_name: fullcircle.telco_churn.model
           aliases: [shadow]
         ```

@@ -17,7 +17,7 @@ from fullcircle.core.contract import FeatureTable
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.datasets.delta_table_dataset import preview_rows
-from fullcircle.engines.engine import get_embedded, get_engine, settle_rows
+from fullcircle.engines.engine import get_embedded, get_engine, materialize
 from fullcircle.storage.delta_maintenance import compact, vacuum
 from fullcircle.storage.delta_tables import clear_storage_errors, is_delta, open_delta, read_delta
 from fullcircle.storage.delta_writes import append_rows, merge_rows, replace_rows
@@ -105,7 +105,7 @@ class FeatureTableDataset(AbstractDataset[Rows, KeyedTable]):
 
     def check(self, data: Rows) -> ir.Table:
         """Refuse rows that must not enter the table, before anything is written."""
-        rows = settle_rows(data if isinstance(data, ir.Table) else ibis.memtable(data))
+        rows = materialize(data if isinstance(data, ir.Table) else ibis.memtable(data))
         _refuse_missing_columns(self.name, rows, self.declared)
         _refuse_bad_moments(self.name, rows, self.declared)
         if self._mode != "overwrite" and self._exists():

@@ -12,18 +12,18 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import StorageError
-from fullcircle.storage.record_files import NOT_OPENED, Block, Unreadable, read_blocks
-from fullcircle.storage.record_sources import Arrivals, Piece
+from fullcircle.storage.record_files import NOT_OPENED, BadRecord, Block, read_blocks
+from fullcircle.storage.record_sources import AvailableParts, SourcePart
 
 _PAUSES_SECONDS = (0.1, 0.4, 1.6)
 _UNFINISHED = (".tmp", ".unfinished", ".part", ".crdownload")
 
 
-class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
+class RecordFolderDataset(AbstractDataset[None, list[SourcePart]]):
     """Lists the files of a folder that are whole, and reads them block by block.
 
     A file counts as whole once its size and its moment of change have stayed for
-    ``settle_seconds``. Names that begin with a dot or an underscore, or end in ``.tmp``,
+    ``stable_seconds``. Names that begin with a dot or an underscore, or end in ``.tmp``,
     ``.unfinished``, ``.part`` or ``.crdownload``, are passed over: write under such a name and
     rename, and no file is ever read half.
 
@@ -41,7 +41,7 @@ class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
         *,
         filepath: str,
         pattern: str = "*",
-        settle_seconds: float = 2.0,
+        stable_seconds: float = 2.0,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """Declare the folder.
@@ -49,13 +49,13 @@ class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
         Args:
             filepath: The folder; files in folders below it count too.
             pattern: Which names count: ``*.csv``.
-            settle_seconds: For how long a file must have stayed as it is.
+            stable_seconds: For how long a file must have stayed as it is.
             metadata: Free facts for kedro-viz and other plugins.
         """
         self._path = Path(filepath)
         self.pattern = pattern
-        self._settle_seconds = settle_seconds
-        self._seen: dict[str, tuple[Piece, float]] = {}
+        self._settle_seconds = stable_seconds
+        self._seen: dict[str, tuple[SourcePart, float]] = {}
         self.metadata = metadata
 
     @property
@@ -64,15 +64,15 @@ class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
         return str(self._path)
 
     @property
-    def settle_seconds(self) -> float:
+    def stable_seconds(self) -> float:
         """For how long a file must have stayed as it is."""
         return self._settle_seconds
 
-    def load(self) -> list[Piece]:
+    def load(self) -> list[SourcePart]:
         """List the whole files, the oldest first."""
         return self.look({}).pieces
 
-    def look(self, known: Mapping[str, Piece]) -> Arrivals:  # noqa: ARG002 - of the protocol
+    def look(self, known: Mapping[str, SourcePart]) -> AvailableParts:  # noqa: ARG002 - of the protocol
         """List the files: those that are whole, and those that may still be being written.
 
         Raises:
@@ -85,14 +85,16 @@ class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
             except FileNotFoundError:
                 continue  # taken away meanwhile
             changed_at = datetime.fromtimestamp(found.st_mtime_ns // 10**6 / 1e3, UTC)
-            piece = Piece(name, found.st_size, changed_at)
+            piece = SourcePart(name, found.st_size, changed_at)
             if self._is_settled(piece, now):
                 pieces.append(piece)
             else:
                 unsettled.append(name)
-        return Arrivals(sorted(pieces, key=lambda piece: (piece.changed_at, piece.name)), unsettled)
+        return AvailableParts(
+            sorted(pieces, key=lambda piece: (piece.changed_at, piece.name)), unsettled
+        )
 
-    def _is_settled(self, piece: Piece, now: float) -> bool:
+    def _is_settled(self, piece: SourcePart, now: float) -> bool:
         """Whether a file has stayed as it is, by its own moment or, if that lies ahead, by ours."""
         if now - piece.changed_at.timestamp() >= self._settle_seconds:
             self._seen.pop(piece.name, None)
@@ -116,7 +118,7 @@ class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
                 if not is_hidden(name) and fnmatch(name, self.pattern):
                     yield path.relative_to(self._path).as_posix(), path
 
-    def read(self, piece: Piece, schema: pa.Schema) -> Iterator[Block]:
+    def read(self, piece: SourcePart, schema: pa.Schema) -> Iterator[Block]:
         """Read a file; one that cannot be opened, tried again and again, leaves that as its reason.
 
         Such a file is none that was read: a stream plans it again.
@@ -126,7 +128,7 @@ class RecordFolderDataset(AbstractDataset[None, list[Piece]]):
         except OSError as error:
             reason = f"{NOT_OPENED}: {error.strerror or error}"
             nothing = pa.array([], pa.int64())
-            yield Block(schema.empty_table(), nothing, [Unreadable(None, reason)])
+            yield Block(schema.empty_table(), nothing, [BadRecord(None, reason)])
             return
         with file:
             yield from read_blocks(file, piece.name, schema)

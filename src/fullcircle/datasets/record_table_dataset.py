@@ -13,15 +13,15 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import StorageError
-from fullcircle.storage.record_files import Block, Unreadable
-from fullcircle.storage.record_sources import Arrivals, Piece
+from fullcircle.storage.record_files import BadRecord, Block
+from fullcircle.storage.record_sources import AvailableParts, SourcePart
 
 _CHANGE = "_change_type"
 _OF_THE_FEED = [_CHANGE, "_commit_version", "_commit_timestamp"]
 _PREFIX = "version "
 
 
-class RecordTableDataset(AbstractDataset[None, list[Piece]]):
+class RecordTableDataset(AbstractDataset[None, list[SourcePart]]):
     """Reads the rows that each version of a Delta table has inserted, version by version.
 
     Rows that a version updated were scored as they were; they are set aside, not scored again.
@@ -35,7 +35,7 @@ class RecordTableDataset(AbstractDataset[None, list[Piece]]):
         ```
     """
 
-    settle_seconds = 0.0
+    stable_seconds = 0.0
 
     def __init__(
         self, *, filepath: str, first_version: int = 0, metadata: dict[str, Any] | None = None
@@ -56,11 +56,11 @@ class RecordTableDataset(AbstractDataset[None, list[Piece]]):
         """The folder of the table."""
         return str(self._path)
 
-    def load(self) -> list[Piece]:
+    def load(self) -> list[SourcePart]:
         """List the versions."""
         return self.look({}).pieces
 
-    def look(self, known: Mapping[str, Piece]) -> Arrivals:
+    def look(self, known: Mapping[str, SourcePart]) -> AvailableParts:
         """List the versions that are not known, the oldest first.
 
         Raises:
@@ -72,9 +72,9 @@ class RecordTableDataset(AbstractDataset[None, list[Piece]]):
         count = table.version() - first + 1
         facts = {entry["version"]: entry for entry in table.history(count)} if count > 0 else {}
         pieces = [_as_piece(number, facts) for number in range(first, table.version() + 1)]
-        return Arrivals(pieces, [])
+        return AvailableParts(pieces, [])
 
-    def read(self, piece: Piece, schema: pa.Schema) -> Iterator[Block]:  # noqa: ARG002
+    def read(self, piece: SourcePart, schema: pa.Schema) -> Iterator[Block]:  # noqa: ARG002
         """Read the rows that a version inserted.
 
         Raises:
@@ -119,11 +119,11 @@ class RecordTableDataset(AbstractDataset[None, list[Piece]]):
         return {"filepath": str(self._path), "first_version": self._first}
 
 
-def _as_piece(number: int, facts: Mapping[int, dict[str, Any]]) -> Piece:
+def _as_piece(number: int, facts: Mapping[int, dict[str, Any]]) -> SourcePart:
     entry = facts.get(number, {})
     rows = entry.get("operationMetrics", {}).get("num_added_rows", 0)
     written = datetime.fromtimestamp(entry.get("timestamp", 0) / 1000, UTC)
-    return Piece(f"{_PREFIX}{number}", int(rows), written)
+    return SourcePart(f"{_PREFIX}{number}", int(rows), written)
 
 
 def _without_views(rows: pa.Table) -> pa.Table:
@@ -143,7 +143,7 @@ def _take_inserted(rows: pa.Table, first: int) -> Block:
     updated = pc.equal(kind, "update_postimage")
     told = Block(rows.filter(updated), numbers.filter(updated))
     changed = [
-        Unreadable(number, "changed after it had arrived; it is not scored again", text)
+        BadRecord(number, "changed after it had arrived; it is not scored again", text)
         for number, text in zip(told.numbers.to_pylist(), told.tell(), strict=True)
     ]
     inserted = pc.equal(kind, "insert")

@@ -11,14 +11,14 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.storage.record_files import Block, Unreadable, parse_lines
-from fullcircle.storage.record_sources import Arrivals, Piece
+from fullcircle.storage.record_files import BadRecord, Block, parse_lines
+from fullcircle.storage.record_sources import AvailableParts, SourcePart
 
 _PATIENCE_SECONDS = 10
 _AT_ONCE = 10_000
 
 
-class RecordTopicDataset(AbstractDataset[None, list[Piece]]):
+class RecordTopicDataset(AbstractDataset[None, list[SourcePart]]):
     """Reads records, one object of JSON each, by their offsets in the partitions of a topic.
 
     Which offsets are done stands in the stream's own tables, so that a record is scored once: the
@@ -34,7 +34,7 @@ class RecordTopicDataset(AbstractDataset[None, list[Piece]]):
         ```
     """
 
-    settle_seconds = 0.0
+    stable_seconds = 0.0
 
     def __init__(
         self,
@@ -65,11 +65,11 @@ class RecordTopicDataset(AbstractDataset[None, list[Piece]]):
         """Broker and topic."""
         return f"{self._topic} at {self._broker}"
 
-    def load(self) -> list[Piece]:
+    def load(self) -> list[SourcePart]:
         """List the ranges of offsets."""
         return self.look({}).pieces
 
-    def look(self, known: Mapping[str, Piece]) -> Arrivals:
+    def look(self, known: Mapping[str, SourcePart]) -> AvailableParts:
         """List the ranges of offsets that are not known, partition by partition.
 
         Raises:
@@ -87,8 +87,8 @@ class RecordTopicDataset(AbstractDataset[None, list[Piece]]):
             now = datetime.now(UTC).replace(microsecond=0)
             for start in range(first, high, self._piece_records):
                 stop = min(start + self._piece_records, high)
-                pieces.append(Piece(self._name(partition, start, stop), stop - start, now))
-        return Arrivals(pieces, [])
+                pieces.append(SourcePart(self._name(partition, start, stop), stop - start, now))
+        return AvailableParts(pieces, [])
 
     def _list_partitions(self) -> list[int]:
         found = self._ask(lambda: self._consumer.list_topics(self._topic, _PATIENCE_SECONDS))
@@ -100,7 +100,7 @@ class RecordTopicDataset(AbstractDataset[None, list[Piece]]):
     def _name(self, partition: int, start: int, stop: int) -> str:
         return f"{self._topic}/{partition}/{start}-{stop}"
 
-    def _find_ends(self, known: Mapping[str, Piece]) -> dict[int, int]:
+    def _find_ends(self, known: Mapping[str, SourcePart]) -> dict[int, int]:
         """Find how far each partition is known."""
         ends: dict[int, int] = {}
         for name in known:
@@ -111,7 +111,7 @@ class RecordTopicDataset(AbstractDataset[None, list[Piece]]):
                 ends[int(partition)] = max(ends.get(int(partition), 0), stop)
         return ends
 
-    def read(self, piece: Piece, schema: pa.Schema) -> Iterator[Block]:
+    def read(self, piece: SourcePart, schema: pa.Schema) -> Iterator[Block]:
         """Read the records of a range; their numbers are their offsets.
 
         Raises:
@@ -121,16 +121,16 @@ class RecordTopicDataset(AbstractDataset[None, list[Piece]]):
         start, stop = map(int, offsets.split("-"))
         values: list[bytes] = []
         numbers: list[int] = []
-        empty: list[Unreadable] = []
+        empty: list[BadRecord] = []
         for offset, value in self._consume(int(partition), start, stop):
             if value is None:
-                empty.append(Unreadable(offset, "has no value"))
+                empty.append(BadRecord(offset, "has no value"))
             else:
                 values.append(value)
                 numbers.append(offset)
         if not numbers and not empty:
             gone = f"offsets {start} to {stop} are gone from the broker"
-            empty.append(Unreadable(None, gone))
+            empty.append(BadRecord(None, gone))
         yield Block(schema.empty_table(), pa.array([], pa.int64()), empty)
         if values:
             yield parse_lines(values, np.array(numbers), schema)

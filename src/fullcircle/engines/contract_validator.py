@@ -4,7 +4,7 @@ import ibis.expr.types as ir
 from kedro.utils import load_obj
 
 from fullcircle.core.errors import DataError
-from fullcircle.engines.engine import settle_rows
+from fullcircle.engines.engine import materialize
 
 
 class ContractValidator:
@@ -40,7 +40,7 @@ class ContractValidator:
         from pandera.errors import SchemaErrors
 
         try:
-            load_obj(self._path).validate(settle_rows(data), lazy=True)
+            load_obj(self._path).validate(materialize(data), lazy=True)
         except SchemaErrors as errors:
             failed = "; ".join(_describe(error) for error in errors.schema_errors)
             raise DataError(f"events break their contract ({self._path}): {failed}.") from errors

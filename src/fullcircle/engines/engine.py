@@ -99,7 +99,7 @@ def connect() -> Any:
     return get_engine().connection
 
 
-def settle_rows(rows: ir.Table) -> ir.Table:
+def materialize(rows: ir.Table) -> ir.Table:
     """Have rows computed once, where several looks at them would each compute them anew.
 
     Spark keeps them, on disk what memory does not hold, for as long as the answer is held. DuckDB

@@ -16,7 +16,7 @@ _ADDRESS = "MLFLOW_TRACKING_URI"
 _PATIENCE_SECONDS = 5
 
 
-def settle_addresses(config: dict[str, Any], project_path: Path) -> dict[str, Any]:
+def resolve_addresses(config: dict[str, Any], project_path: Path) -> dict[str, Any]:
     """Anchor a relative database in the project, and leave artifacts to a server that has one.
 
     Args:

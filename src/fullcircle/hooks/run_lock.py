@@ -65,7 +65,7 @@ class RunLockHook:
         purpose = f"the run of {names} as of {catalog.load('params:as_of')}"
         try:
             lock = hold_lock(
-                self._path, purpose, wait_seconds=60 * self._wait_minutes, on_wait=_tell_wait
+                self._path, purpose, wait_seconds=60 * self._wait_minutes, on_wait=_describe_wait
             )
             self._held.enter_context(lock)
         except LockedError as holder:
@@ -100,7 +100,7 @@ class RunLockReleaseHook:
             raise
 
 
-def _tell_wait(holder: str) -> None:
+def _describe_wait(holder: str) -> None:
     _logger.warning("Waiting for %s, which works on the same data.", holder)
 
 

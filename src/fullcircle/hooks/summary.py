@@ -12,14 +12,22 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from fullcircle.console import Facts, Rows, Sections, count, make_console, say_score, say_span
+from fullcircle.console import (
+    Facts,
+    Rows,
+    Sections,
+    count,
+    format_interval_ends,
+    format_score,
+    make_console,
+)
 from fullcircle.core.training.failures import describe_failure, list_excluded
 from fullcircle.hooks.summary_monitoring import (
-    tell_alerts,
-    tell_drift,
-    tell_performance,
-    tell_retraining,
-    tell_service,
+    format_alerts,
+    format_drift,
+    format_performance,
+    format_retraining,
+    format_service,
 )
 from fullcircle.hooks.timing import RunTimer, describe_seconds
 
@@ -42,7 +50,7 @@ class SummaryHook:
             for name, (title, tell) in SECTIONS.items()
             if name in made
         ]
-        parts.append(("Time", describe_seconds(self._timer.take_stock())))
+        parts.append(("Time", describe_seconds(self._timer.measure_phases())))
         problem, as_of = catalog.load("params:problem").name, catalog.load("params:as_of")
         panel = Panel(Sections(parts), title=f"{problem} as of {as_of}", title_align="left")
         console = make_console(log_width=_LOG_WIDTH)
@@ -50,7 +58,7 @@ class SummaryHook:
         console.print(Text("Next", style="bold"), next_steps(catalog, made, problem), crop=False)
 
 
-def tell_intake(report: dict[str, Any]) -> RenderableType:
+def format_ingestion(report: dict[str, Any]) -> RenderableType:
     """Say what came in, what was set aside and why."""
     head = (
         f"{report['rows_read']:,} rows read, {report['rows_kept']:,} kept, "
@@ -60,7 +68,7 @@ def tell_intake(report: dict[str, Any]) -> RenderableType:
     return "\n".join([head, *reasons[:_MAX_REASONS]])
 
 
-def tell_training_rows(report: dict[str, Any]) -> RenderableType:
+def format_training_rows(report: dict[str, Any]) -> RenderableType:
     """Say how many rows are there to train on, and that some were left out."""
     known, kept = report["rows_known"], report["rows_kept"]
     if kept == known:
@@ -69,7 +77,7 @@ def tell_training_rows(report: dict[str, Any]) -> RenderableType:
     return Text(f"{said} (training_sample.max_rows)", style="yellow")
 
 
-def tell_preparation(plan: list[dict[str, Any]]) -> RenderableType:
+def format_preparation(plan: list[dict[str, Any]]) -> RenderableType:
     """Say how many columns are used and name those that are not, with the reason."""
     dropped = [entry for entry in plan if entry["action"] == "drop"]
     head = f"{len(plan) - len(dropped)} of {len(plan)} columns used"
@@ -79,7 +87,7 @@ def tell_preparation(plan: list[dict[str, Any]]) -> RenderableType:
     return Text("\n".join([head, *lines[:_MAX_REASONS]]))
 
 
-def tell_search(report: dict[str, Any]) -> RenderableType:
+def format_search(report: dict[str, Any]) -> RenderableType:
     """Say what the search tried and where its time went."""
     states = Counter(trial["state"] for trial in report["trials"])
     told = ", ".join(f"{count} {state}" for state, count in states.items())
@@ -93,7 +101,7 @@ def tell_search(report: dict[str, Any]) -> RenderableType:
     return Group(Text(head), *(Text(failure, style="yellow") for failure in failures))
 
 
-def tell_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> RenderableType:
+def format_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> RenderableType:
     """Show the candidates, best first, say why the chosen one was, and who could not compete."""
     [place] = [place for place, row in enumerate(rows) if row["chosen"]]
     metric, best, chosen = rows[0]["metric"], rows[0]["value"], rows[place]
@@ -102,10 +110,10 @@ def tell_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> Rend
     listed = [
         {
             "candidate": row["candidate"],
-            metric: say_score(row["value"], best),
-            interval: f"{say_score(row['low'], best)} to {say_score(row['high'], best)}",
-            "search": say_score(row["cv_score"], best),
-            **({"train": say_score(row["train_scores"][metric], best)} if taught else {}),
+            metric: format_score(row["value"], best),
+            interval: f"{format_score(row['low'], best)} to {format_score(row['high'], best)}",
+            "search": format_score(row["cv_score"], best),
+            **({"train": format_score(row["train_scores"][metric], best)} if taught else {}),
             "verdict": "chosen" if row["chosen"] else "" if row["shortlisted"] else "behind",
         }
         for row in rows
@@ -114,7 +122,7 @@ def tell_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> Rend
     table = Rows(listed, right=right, bold=frozenset({place}))
     remarks = []
     if chosen["behind"]:
-        behind, error = (say_score(chosen[name], best) for name in ("behind", "standard_error"))
+        behind, error = (format_score(chosen[name], best) for name in ("behind", "standard_error"))
         tie = f"{chosen['candidate']} ties with the best and is simpler: {behind} ± {error}"
         remarks.append(Text(tie))
     remarks += [
@@ -124,7 +132,7 @@ def tell_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> Rend
     return Group(table, *remarks)
 
 
-def tell_decision(decision: dict[str, Any]) -> RenderableType:
+def format_decision(decision: dict[str, Any]) -> RenderableType:
     """Say what the gate decided and why."""
     verdict = (
         Text(f"promoted {decision['challenger']}", style="green")
@@ -137,8 +145,8 @@ def tell_decision(decision: dict[str, Any]) -> RenderableType:
         lines.append(
             Text(
                 f"challenger's {decision['metric']} on {decision['gate_rows']:,} gate rows: "
-                f"{say_score(score['value'])}, {score['confidence']:.0%} interval "
-                f"{say_span(score)}"
+                f"{format_score(score['value'])}, {score['confidence']:.0%} interval "
+                f"{format_interval_ends(score)}"
             )
         )
     if decision["promote"]:
@@ -153,7 +161,7 @@ def _choose_reasons(decision: dict[str, Any]) -> list[str]:
     return [r for r in reasons if not decision["promote"] or r.startswith(told)]
 
 
-def tell_scoring(report: dict[str, Any]) -> RenderableType:
+def format_scoring(report: dict[str, Any]) -> RenderableType:
     """Say what was scored, how fast, and what could not be."""
     days = f" ({report['first_day']} to {report['last_day']})" if report["days"] > 1 else ""
     lines = [
@@ -170,18 +178,18 @@ def tell_scoring(report: dict[str, Any]) -> RenderableType:
 
 
 SECTIONS: dict[str, tuple[str, Callable[..., RenderableType]]] = {
-    "intake_report": ("Intake", tell_intake),
-    "training_rows": ("Training set", tell_training_rows),
-    "preparation_report": ("Columns", tell_preparation),
-    "search_report": ("Search", tell_search),
-    "leaderboard": ("Leaderboard", tell_leaderboard),
-    "promotion_decision": ("Gate", tell_decision),
-    "scoring_report": ("Scoring", tell_scoring),
-    "drift_report": ("Drift", tell_drift),
-    "performance_report": ("Performance", tell_performance),
-    "service_report": ("Service", tell_service),
-    "retrain_decision": ("Train again?", tell_retraining),
-    "alerts": ("Alerts", tell_alerts),
+    "intake_report": ("Intake", format_ingestion),
+    "training_rows": ("Training set", format_training_rows),
+    "preparation_report": ("Columns", format_preparation),
+    "search_report": ("Search", format_search),
+    "leaderboard": ("Leaderboard", format_leaderboard),
+    "promotion_decision": ("Gate", format_decision),
+    "scoring_report": ("Scoring", format_scoring),
+    "drift_report": ("Drift", format_drift),
+    "performance_report": ("Performance", format_performance),
+    "service_report": ("Service", format_service),
+    "retrain_decision": ("Train again?", format_retraining),
+    "alerts": ("Alerts", format_alerts),
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from fullcircle.console import count, say_score, say_span
+from fullcircle.console import count, format_interval_ends, format_score
 from fullcircle.core.predictions.sources import (
     BATCH,
     CHAMPION,
@@ -19,17 +19,19 @@ from fullcircle.core.predictions.sources import (
 _MAX_ALERTS = 10
 
 
-def tell_drift(report: dict[str, Any]) -> RenderableType:
+def format_drift(report: dict[str, Any]) -> RenderableType:
     """Say of each source what drifted, and what was wrong with the rows."""
     windows = list_windows(report)
     several = has_several(windows)
-    parts = [_tell_drift_of(report, window, several) for window in windows]
+    parts = [_describe_drift_of(report, window, several) for window in windows]
     wrong = any(len(lines) > 1 for lines in parts)
     told = "\n".join(line for lines in parts for line in lines)
     return Text(told, style="yellow") if wrong else told
 
 
-def _tell_drift_of(report: dict[str, Any], window: Mapping[str, Any], several: bool) -> list[str]:
+def _describe_drift_of(
+    report: dict[str, Any], window: Mapping[str, Any], several: bool
+) -> list[str]:
     """Say what one window showed: its rows, then a line for each thing to look at."""
     scored = f"{name_source(window, several)}{count(window['rows'], 'row')} scored"
     named = [*window["drifted"], *(["the predictions"] if window["prediction_drifted"] else [])]
@@ -57,7 +59,7 @@ def _is_of(part: Mapping[str, Any], window: Mapping[str, Any]) -> bool:
     )
 
 
-def tell_performance(report: dict[str, Any]) -> RenderableType:
+def format_performance(report: dict[str, Any]) -> RenderableType:
     """Say how past periods of each source did."""
     several = has_several(report["windows"])
     by_source = split_by_source(report["windows"])
@@ -65,7 +67,7 @@ def tell_performance(report: dict[str, Any]) -> RenderableType:
     for window in (each for windows in by_source.values() for each in windows[-3:]):
         score = window["score"]
         said = (
-            f"{report['metric']} {say_score(score['value'])} ({say_span(score)})"
+            f"{report['metric']} {format_score(score['value'])} ({format_interval_ends(score)})"
             if score
             else "waits for labels"
         )
@@ -83,7 +85,7 @@ def _name_role(window: Mapping[str, Any]) -> str:
     return "" if role == CHAMPION else f"{role} "
 
 
-def tell_service(report: dict[str, Any]) -> RenderableType:
+def format_service(report: dict[str, Any]) -> RenderableType:
     """Say how the endpoint served, and which objective it missed."""
     if not report["present"]:
         return f"{report['told']}"
@@ -99,13 +101,13 @@ def tell_service(report: dict[str, Any]) -> RenderableType:
     return Text("\n".join(lines), style="yellow" if len(lines) > 1 else "")
 
 
-def tell_retraining(decision: dict[str, Any]) -> RenderableType:
+def format_retraining(decision: dict[str, Any]) -> RenderableType:
     """Say whether to train again, why, and how."""
     said = f"{'yes' if decision['retrain'] else 'no'}: {'; '.join(decision['reasons'])}"
     return f"{said}\nkedro retrain acts on it" if decision["retrain"] else said
 
 
-def tell_alerts(report: dict[str, Any]) -> RenderableType:
+def format_alerts(report: dict[str, Any]) -> RenderableType:
     """Say what was sent and everything that is open, and which channels did not take it."""
     how = "would be sent (dry run)" if report["dry_run"] else "sent"
     sent = {notice["key"] for notice in report["sent"] if "key" in notice}

@@ -45,7 +45,7 @@ class RunTimer:
         """Note how long a node took."""
         self.node_seconds[node.name] = time.time() - self._node_started[node.name]
 
-    def take_stock(self) -> dict[str, float]:
+    def measure_phases(self) -> dict[str, float]:
         """Split the seconds up to now into start-up, fitting, other nodes, and input and output."""
         begun = self._process_start or self._context_created
         self._process_start = None

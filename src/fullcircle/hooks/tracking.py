@@ -19,7 +19,7 @@ from fullcircle.hooks.addresses import (
     address_variable_kept,
     require_own_folder,
     require_tracking,
-    settle_addresses,
+    resolve_addresses,
 )
 from fullcircle.hooks.resources import ResourceSampler, read_seconds
 from fullcircle.hooks.timing import RunTimer
@@ -50,7 +50,7 @@ class TrackingHook(MlflowHook):
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Settle the addresses, and find the server present, before MLflow is set up."""
-        config = settle_addresses(context.config_loader["mlflow"], context.project_path)
+        config = resolve_addresses(context.config_loader["mlflow"], context.project_path)
         context.config_loader["mlflow"] = config
         if not mlflow.active_run():
             address = config["server"]["mlflow_tracking_uri"]

@@ -9,9 +9,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from fullcircle.core.errors import ConfigurationError, DataError
-from fullcircle.ingestion.inference.issues import Finding
-from fullcircle.ingestion.source import BATCH_ROWS, Source, settle_names
-from fullcircle.ingestion.tally import Tally
+from fullcircle.ingestion.inference.issues import Issue
+from fullcircle.ingestion.source import BATCH_ROWS, Source, resolve_names
+from fullcircle.ingestion.tally import RowCounts
 
 
 def open_parquet(path: Path) -> Source:
@@ -56,13 +56,13 @@ def _of_arrow(kind: str, schema: pa.Schema, read: Callable[[], Iterator[pa.Recor
     """Keep columns of plain values in their own types; dictionaries become what they stand for."""
     plain = [place for place, field in enumerate(schema) if _is_plain(field.type)]
     left_out = [field.name for place, field in enumerate(schema) if place not in plain]
-    names, findings = settle_names([schema.field(place).name for place in plain])
+    names, findings = resolve_names([schema.field(place).name for place in plain])
     types = [_settle_type(schema.field(place).type) for place in plain]
     settled = pa.schema(list(zip(names, types, strict=True)))
-    tally = Tally()
+    tally = RowCounts()
     if left_out:
         told = f"{', '.join(left_out)} hold no plain values"
-        findings.append(Finding("danger", "nested", told, "left out; take them apart beforehand"))
+        findings.append(Issue("danger", "nested", told, "left out; take them apart beforehand"))
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in read():

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fullcircle.core.errors import DataError, StorageError
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.source import Source
 from fullcircle.ingestion.tally import Rejection
 
@@ -31,7 +31,7 @@ class CopiedTable:
     columns: list[str]
     rejections: list[Rejection] = field(default_factory=list)
     rejected: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Issue] = field(default_factory=list)
 
 
 def copy_table(source: Source, path: Path) -> CopiedTable:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.questions import Choice, Decision, Question, merge_settings
-from fullcircle.ingestion.inference import Proposal, Wishes
+from fullcircle.ingestion.inference import ProblemOptions, Proposal
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.source import Source
 from fullcircle.ingestion.sources import open_source
@@ -68,7 +68,9 @@ class Decider:
                 break
         return source
 
-    def propose(self, wishes: Wishes, propose: Callable[[Wishes], Proposal]) -> Proposal:
+    def propose(
+        self, wishes: ProblemOptions, propose: Callable[[ProblemOptions], Proposal]
+    ) -> Proposal:
         """Make a proposal, and again where an answer changes it.
 
         Args:
@@ -78,14 +80,16 @@ class Decider:
         Raises:
             ConfigurationError: What the table leaves open stays open.
         """
-        given: dict[str, Any] = {name: getattr(wishes, name) for name in Wishes.model_fields}
+        given: dict[str, Any] = {
+            name: getattr(wishes, name) for name in ProblemOptions.model_fields
+        }
         known = len(self.decisions)
         for _ in range(_MOST_ROUNDS):
             proposal = propose(wishes)
             if not self._decide_new(proposal.questions):
                 break
             chosen = [each.choice for each in self.decisions[known:]]
-            wishes = Wishes.model_validate(merge_settings(given, chosen))
+            wishes = ProblemOptions.model_validate(merge_settings(given, chosen))
         return proposal
 
     def _decide_new(self, questions: Sequence[Question]) -> bool:

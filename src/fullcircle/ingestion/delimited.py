@@ -12,13 +12,13 @@ from fullcircle.ingestion.cells import kind_of
 from fullcircle.ingestion.dialect import find_dialect
 from fullcircle.ingestion.encoding import TextFile, open_text
 from fullcircle.ingestion.fast import find_fast_reader
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.layout import Layout, find_layout, tell_other_headers
 from fullcircle.ingestion.lines import Record, read_records
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import open_bytes
 from fullcircle.ingestion.source import MAX_COLUMNS, Source, of_rows
-from fullcircle.ingestion.tally import Tally
+from fullcircle.ingestion.tally import RowCounts
 from fullcircle.ingestion.writing import NAMES, Dialect
 
 _HEAD_LINES = 1_000
@@ -65,7 +65,7 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
     _refuse_wide(path, layout.width)
     findings = [*_tell(text, dialect, margin, layout), *text.findings]
     findings += tell_other_headers(records, layout)
-    tally = Tally(str(path))
+    tally = RowCounts(str(path))
     names = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
     fast = find_fast_reader(text, dialect, layout, tally, records)
     read = partial(_read_rows, text, dialect, layout, tally)
@@ -144,39 +144,37 @@ def _refuse_no_header(
     )
 
 
-def _tell(text: TextFile, dialect: Dialect, margin: float, layout: Layout) -> list[Finding]:
+def _tell(text: TextFile, dialect: Dialect, margin: float, layout: Layout) -> list[Issue]:
     told = f"{text.encoding} text, {dialect.tell()}"
-    found = [Finding("assumed", "file", told, "--separator, --encoding")]
+    found = [Issue("assumed", "file", told, "--separator, --encoding")]
     if margin < _CLOSE and layout.width > 1:
         told = f"another separator fits nearly as well as {NAMES.get(dialect.separator)}"
-        found.append(Finding("danger", "file", told, "--separator SIGN if columns look wrong"))
+        found.append(Issue("danger", "file", told, "--separator SIGN if columns look wrong"))
     if layout.skipped:
         shown = "; ".join(layout.skipped[:3])
         told = f"{len(layout.skipped)} lines before the table were passed over: {shown}"
-        found.append(Finding("assumed", "layout", told, "--skip-lines N"))
+        found.append(Issue("assumed", "layout", told, "--skip-lines N"))
     if layout.header_rows > 1:
         told = f"{layout.header_rows} lines of names were joined into one"
-        found.append(Finding("assumed", "layout", told))
+        found.append(Issue("assumed", "layout", told))
     if layout.names is None:
-        found.append(Finding("assumed", "layout", "no header: columns are named by their place"))
+        found.append(Issue("assumed", "layout", "no header: columns are named by their place"))
     if layout.units:
         shown = ", ".join(cell for cell in layout.unit_texts if cell.strip())[:60]
-        found.append(
-            Finding("assumed", "layout", f"the line below the header holds units: {shown}")
-        )
+        found.append(Issue("assumed", "layout", f"the line below the header holds units: {shown}"))
     if layout.first_is_row_name:
         told = "each row has one field more than the header: the first is the row's name"
-        found.append(Finding("assumed", "layout", told))
+        found.append(Issue("assumed", "layout", told))
     if layout.drop_last and layout.names is not None:
-        found.append(Finding("assumed", "layout", "each row ends with a separator: left out"))
+        found.append(Issue("assumed", "layout", "each row ends with a separator: left out"))
     if layout.footer:
         told = f"the last {layout.footer} lines are a total or a note, not rows: left out"
-        found.append(Finding("danger", "layout", told, "look at the end of the file"))
+        found.append(Issue("danger", "layout", told, "look at the end of the file"))
     return found
 
 
 def _read_rows(
-    text: TextFile, dialect: Dialect, layout: Layout, tally: Tally, given: int = 0
+    text: TextFile, dialect: Dialect, layout: Layout, tally: RowCounts, given: int = 0
 ) -> Iterator[list[str | None]]:
     """Yield the rows, each as long as the header; what is none is counted.
 
@@ -203,7 +201,7 @@ def _read_rows(
             yield row
 
 
-def _hold_back(records: Iterator[Record], footer: int, tally: Tally) -> Iterator[Record]:
+def _hold_back(records: Iterator[Record], footer: int, tally: RowCounts) -> Iterator[Record]:
     """Yield all records but the last ones, which are no rows."""
     waiting: list[Record] = []
     for record in records:
@@ -213,7 +211,7 @@ def _hold_back(records: Iterator[Record], footer: int, tally: Tally) -> Iterator
     tally.passed["total or note at the end"] += len(waiting)
 
 
-def fit_row(record: Record, layout: Layout, tally: Tally) -> list[str | None] | None:
+def fit_row(record: Record, layout: Layout, tally: RowCounts) -> list[str | None] | None:
     """Return a record as a row of the table's width; None where it is none, and count it."""
     fields, width = record.fields, layout.width
     if not any(cell.strip() for cell in fields):

@@ -9,7 +9,7 @@ from typing import IO
 
 from fullcircle.core.errors import DataError
 from fullcircle.ingestion.code_pages import find_legacy
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.scanning import CHUNK, HEAD, Scan, scan_bytes
 
 _MARKS = (
@@ -56,7 +56,7 @@ class TextFile:
     tail: str
     size: int
     breaks: int
-    findings: tuple[Finding, ...]
+    findings: tuple[Issue, ...]
     shifted: bool = False
 
     def settle(self, text: str) -> str:
@@ -127,7 +127,7 @@ def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
     shifted = bool(scan.shifted) and encoding in ("utf-8", "utf-8-sig")
     if shifted:
         told = f"{scan.shifted} control characters stand for letters of Windows-1252: read as these"
-        findings.append(Finding("danger", "encoding", told, "check these letters"))
+        findings.append(Issue("danger", "encoding", told, "check these letters"))
     text = TextFile(
         path=path,
         open=opener,
@@ -158,13 +158,13 @@ def _is_little(scan: Scan) -> bool:
     return scan.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE))
 
 
-def _choose(path: Path, scan: Scan) -> tuple[str, list[Finding]]:
+def _choose(path: Path, scan: Scan) -> tuple[str, list[Issue]]:
     for mark, encoding in _MARKS:
         if scan.head.startswith(mark):
             return encoding, []
     if wide := _find_wide(scan.head):
         told = f"{wide.upper()} without a mark: every second byte is zero"
-        return wide, [Finding("assumed", "encoding", told)]
+        return wide, [Issue("assumed", "encoding", told)]
     if scan.zeros > max(scan.size / 1000, 8) or scan.head.startswith(_NO_TEXTS):
         raise DataError(f"{path} is no text: it holds zero bytes or other data. {_NO_TEXT}")
     if scan.controls > min(scan.size, HEAD) * _CONTROL_SHARE:
@@ -172,7 +172,7 @@ def _choose(path: Path, scan: Scan) -> tuple[str, list[Finding]]:
     findings = []
     if scan.zeros:
         told = f"{scan.zeros} zero bytes were left out"
-        findings.append(Finding("danger", "encoding", told, "look at how the file was made"))
+        findings.append(Issue("danger", "encoding", told, "look at how the file was made"))
     if not scan.bad:
         return "utf-8", findings
     if scan.high and scan.bad <= max(1, scan.high * _BAD_BYTES_SHARE):
@@ -180,11 +180,11 @@ def _choose(path: Path, scan: Scan) -> tuple[str, list[Finding]]:
             f"UTF-8 but for {scan.bad} bytes, the first in line {scan.first_bad_line}: "
             "these were read as Windows-1252"
         )
-        return "utf-8", [*findings, Finding("danger", "encoding", told, "check these letters")]
+        return "utf-8", [*findings, Issue("danger", "encoding", told, "check these letters")]
     encoding = find_legacy(scan.legacy)
     told = f"not UTF-8: taken for {_NAMES.get(encoding, encoding)}"
     do = "--encoding NAME, or save the file as UTF-8, if letters look wrong"
-    return encoding, [*findings, Finding("danger", "encoding", told, do)]
+    return encoding, [*findings, Issue("danger", "encoding", told, do)]
 
 
 def _find_wide(head: bytes) -> str | None:

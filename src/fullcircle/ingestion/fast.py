@@ -11,7 +11,7 @@ from fullcircle.ingestion.layout import Layout
 from fullcircle.ingestion.lines import Record
 from fullcircle.ingestion.packing import is_packed
 from fullcircle.ingestion.source import FastError
-from fullcircle.ingestion.tally import Tally
+from fullcircle.ingestion.tally import RowCounts
 from fullcircle.ingestion.writing import Dialect
 
 FAST_BYTES = 8 << 20
@@ -21,7 +21,7 @@ _MEMORY = "1GB"
 
 
 def find_fast_reader(
-    text: TextFile, dialect: Dialect, layout: Layout, tally: Tally, records: list[Record]
+    text: TextFile, dialect: Dialect, layout: Layout, tally: RowCounts, records: list[Record]
 ) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]] | None:
     """Return the fast reader of a text, or None where only the patient one reads it right.
 
@@ -103,7 +103,9 @@ def _is_odd(batch: pa.RecordBatch, extra: int) -> bool:
     return False
 
 
-def _fit(batch: pa.RecordBatch, schema: pa.Schema, layout: Layout, tally: Tally) -> pa.RecordBatch:
+def _fit(
+    batch: pa.RecordBatch, schema: pa.Schema, layout: Layout, tally: RowCounts
+) -> pa.RecordBatch:
     """Name the columns, and leave out rows of nothing and repeated headers."""
     columns = [column.cast(pa.string()) for column in batch.columns[: len(schema)]]
     kept = pa.RecordBatch.from_arrays(columns, schema=schema)

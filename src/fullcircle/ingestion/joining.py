@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from fullcircle.core.errors import DataError
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.source import Source
-from fullcircle.ingestion.tally import Tally
+from fullcircle.ingestion.tally import RowCounts
 
 
 def join_sources(sources: Sequence[Source], files: Sequence[Path]) -> Source:
@@ -24,7 +24,7 @@ def join_sources(sources: Sequence[Source], files: Sequence[Path]) -> Source:
     spelt = _usual_spelling(sources)
     counts = Counter(name.lower() for source in sources for name in source.schema.names)
     usual = [key for key in spelt if counts[key] >= len(sources) / 2]
-    found: list[Finding] = []
+    found: list[Issue] = []
     for source, file in zip(sources, files, strict=True):
         own = {name.lower(): name for name in source.schema.names}
         if lacking := [spelt[key] for key in usual if key not in own]:
@@ -39,7 +39,7 @@ def join_sources(sources: Sequence[Source], files: Sequence[Path]) -> Source:
         if other:
             wanted = ", ".join(spelt[name.lower()] for name in other)
             told = f"{file.name} writes {', '.join(other)} where others write {wanted}"
-            found.append(Finding("danger", "columns", told, "joined by name"))
+            found.append(Issue("danger", "columns", told, "joined by name"))
     for key in [key for key in spelt if key not in usual]:
         having = [
             file.name
@@ -47,11 +47,11 @@ def join_sources(sources: Sequence[Source], files: Sequence[Path]) -> Source:
             if key in {name.lower() for name in source.schema.names}
         ]
         told = f"{spelt[key]} is only in {', '.join(having)}: missing in the rows of all others"
-        found.append(Finding("danger", "columns", told, "leave it out, or give files of one kind"))
+        found.append(Issue("danger", "columns", told, "leave it out, or give files of one kind"))
     schema = pa.schema(
         [(spelt[key], _common_type(spelt[key], key, sources, files)) for key in spelt]
     )
-    tally = Tally(f"{len(files)} files")
+    tally = RowCounts(f"{len(files)} files")
 
     def batches() -> Iterator[pa.RecordBatch]:
         for source, file in zip(sources, files, strict=True):
@@ -107,7 +107,7 @@ def _conform(batch: pa.RecordBatch, own: dict[str, str], schema: pa.Schema) -> p
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _add(tally: Tally, other: Tally, file: Path) -> None:
+def _add(tally: RowCounts, other: RowCounts, file: Path) -> None:
     other.name = str(file)
     other.raise_if_too_many()
     tally.read += other.read

@@ -11,7 +11,7 @@ from typing import Any
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.ingestion.delimited import refuse_page
 from fullcircle.ingestion.encoding import TextFile, open_text
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import open_bytes
 from fullcircle.ingestion.source import Source, of_texts
@@ -45,7 +45,7 @@ def open_json(path: Path, options: ReadOptions) -> Source:
         for record in _read_objects(path, text, key):
             yield [as_written(record.get(name)) for name in names]
 
-    findings = [Finding("assumed", "file", told), *text.findings]
+    findings = [Issue("assumed", "file", told), *text.findings]
     return of_texts("JSON", list(names), rows, findings)
 
 

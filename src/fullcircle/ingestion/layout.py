@@ -16,7 +16,7 @@ from fullcircle.ingestion.headers import (
     kinds_of,
     named_in,
 )
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.lines import Record
 
 _HEADER_ROWS = 60  # so deep a header is looked for
@@ -185,7 +185,7 @@ def _fit_header(
     )
 
 
-def tell_other_headers(records: Sequence[Record], layout: Layout) -> list[Finding]:
+def tell_other_headers(records: Sequence[Record], layout: Layout) -> list[Issue]:
     """Return a finding where a later line repeats names of the header beside other names.
 
     Such a line begins another table in the same file.
@@ -204,7 +204,7 @@ def tell_other_headers(records: Sequence[Record], layout: Layout) -> list[Findin
         ):
             told = f"line {record.line} names other columns: {', '.join(cells)[:60]}"
             do = "the file seems to hold several tables; give each as a file of its own"
-            return [Finding("danger", "layout", told, do)]
+            return [Issue("danger", "layout", told, do)]
     return []
 
 

@@ -13,7 +13,7 @@ import fullcircle
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.parsing.numbers import NumberFormat
 from fullcircle.ingestion.inference import Proposal
-from fullcircle.ingestion.inference.change_logs import States
+from fullcircle.ingestion.inference.change_logs import ChangeLog
 from fullcircle.ingestion.inference.split_sizes import GATE_ROWS, MAX_REJECTED_SHARE, TRAINING_ROWS
 
 _WIDTH = 100
@@ -101,7 +101,7 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
         "case": _as_tuple("", proposal.states.case) if proposal.states else "",
         "known": _write_known(proposal.states),
         "max_rejected_share": _allow_rejected(proposal.rejected_share),
-        "left_out": list(_tell_left_out(proposal.left_out)),
+        "left_out": list(_describe_left_out(proposal.left_out)),
     }
 
 
@@ -119,7 +119,7 @@ def _name_imports(proposal: Proposal) -> list[str]:
     return [name for name, is_wanted in wanted.items() if is_wanted]
 
 
-def _write_known(states: States | None) -> str:
+def _write_known(states: ChangeLog | None) -> str:
     """Return the expression of the moment at which a state was known, as Python writes it."""
     if states is None or states.known is None:
         return "None"
@@ -162,7 +162,7 @@ def _as_format(form: NumberFormat) -> str:
     return f"NumberFormat({', '.join(parts)})"
 
 
-def _tell_left_out(left_out: Mapping[str, str]) -> Iterable[str]:
+def _describe_left_out(left_out: Mapping[str, str]) -> Iterable[str]:
     if not left_out:
         return
     yield "# Left out; to use one, add it to READING in cleaning.py and to request_columns:"

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from fullcircle.core.errors import DataError
 from fullcircle.core.questions import Question
-from fullcircle.ingestion.inference.issues import Finding
-from fullcircle.ingestion.tally import Tally
+from fullcircle.ingestion.inference.issues import Issue
+from fullcircle.ingestion.tally import RowCounts
 
 BATCH_ROWS = 20_000
 MAX_COLUMNS = 5_000
@@ -49,8 +49,8 @@ class Source:
     kind: str
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
-    findings: list[Finding] = field(default_factory=list)
-    tally: Tally = field(default_factory=Tally)
+    findings: list[Issue] = field(default_factory=list)
+    tally: RowCounts = field(default_factory=RowCounts)
     stated: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
 
@@ -59,8 +59,8 @@ def of_rows(
     kind: str,
     header: Sequence[Any],
     rows: Rows,
-    findings: list[Finding],
-    tally: Tally,
+    findings: list[Issue],
+    tally: RowCounts,
     fast: Any = None,
     questions: Sequence[Question] = (),
 ) -> Source:
@@ -78,7 +78,7 @@ def of_rows(
     Raises:
         DataError: The header has no names, or very many.
     """
-    names, repeated = settle_names(header)
+    names, repeated = resolve_names(header)
     if not names:
         raise DataError("The table has no columns.")
     if len(names) > MAX_COLUMNS:
@@ -111,10 +111,10 @@ def of_texts(
     kind: str,
     header: Sequence[Any],
     rows: Callable[[], Iterable[Sequence[str | None]]],
-    findings: list[Finding],
+    findings: list[Issue],
 ) -> Source:
     """Make a source of rows of which each is read: from a database, or JSON."""
-    tally = Tally()
+    tally = RowCounts()
 
     def counted() -> Iterator[Sequence[str | None]]:
         for row in rows():
@@ -124,7 +124,7 @@ def of_texts(
     return of_rows(kind, header, counted, findings, tally)
 
 
-def settle_names(header: Sequence[Any]) -> tuple[list[str], list[Finding]]:
+def resolve_names(header: Sequence[Any]) -> tuple[list[str], list[Issue]]:
     """Give each column a name of its own: a blank or repeated one gets a number.
 
     DuckDB takes names that differ in capitals only for one, so they count as repeated. Line breaks
@@ -145,5 +145,5 @@ def settle_names(header: Sequence[Any]) -> tuple[list[str], list[Finding]]:
         if settled != name:
             told = f"column {place} is named {name!r} like another" if name else ""
             found = told or f"column {place} has no name"
-            findings.append(Finding("danger", "names", found, f"read as {settled!r}"))
+            findings.append(Issue("danger", "names", found, f"read as {settled!r}"))
     return names, findings

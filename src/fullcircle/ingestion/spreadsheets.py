@@ -6,13 +6,13 @@ from typing import Any
 
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.ingestion.delimited import fit_row
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.layout import find_layout
 from fullcircle.ingestion.lines import Record
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import raise_if_archive_is_bomb
 from fullcircle.ingestion.source import Source, of_rows
-from fullcircle.ingestion.tally import Tally
+from fullcircle.ingestion.tally import RowCounts
 from fullcircle.ingestion.written import as_written
 
 _HEAD_ROWS = 1_000
@@ -49,17 +49,17 @@ def open_workbook(path: Path, options: ReadOptions) -> Source:
     others = [name for name in names if name != sheet]
     if others:
         told = f"the sheet {sheet!r} was read; there are {len(others)} more: {', '.join(others)}"
-        found.append(Finding("assumed", "sheet", told, "--table NAME"))
+        found.append(Issue("assumed", "sheet", told, "--table NAME"))
     if layout.skipped:
         told = f"{len(layout.skipped)} rows before the table were passed over: {layout.skipped[0]}"
-        found.append(Finding("assumed", "layout", told, "--skip-lines N"))
+        found.append(Issue("assumed", "layout", told, "--skip-lines N"))
     if layout.footer:
         told = f"the last {layout.footer} rows are a total or a note: left out"
-        found.append(Finding("danger", "layout", told, "look at the end of the sheet"))
+        found.append(Issue("danger", "layout", told, "look at the end of the sheet"))
     if layout.units:
-        found.append(Finding("assumed", "layout", "the row below the header holds units: left out"))
+        found.append(Issue("assumed", "layout", "the row below the header holds units: left out"))
     header = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
-    tally = Tally(f"the sheet {sheet!r} of {path}")
+    tally = RowCounts(f"the sheet {sheet!r} of {path}")
 
     def rows() -> Iterator[list[str | None]]:
         first = layout.skip + layout.header_rows + int(layout.units)

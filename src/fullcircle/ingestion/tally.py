@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from fullcircle.core.errors import DataError
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 
 MAX_REJECTED_SHARE = 0.05
 _KEPT = 10_000
@@ -27,7 +27,7 @@ class Rejection:
 
 
 @dataclass
-class Tally:
+class RowCounts:
     """Counts of a source's records.
 
     Attributes:
@@ -74,21 +74,21 @@ class Tally:
             "separator, or fix the lines; --separator and --skip-lines say how the file is written."
         )
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[Issue]:
         """Return what is to be told: the counts, and each line that was rejected."""
         found = []
         parts = [f"{self.read:,} rows read", f"{self.rejected:,} rejected"]
         parts += [f"{count:,} {what}" for what, count in self.passed.items() if count]
         told = f"{self.records:,} records in the source: {', '.join(parts)}"
-        found.append(Finding("assumed", "rows", told))
+        found.append(Issue("assumed", "rows", told))
         if self.rejected:
             shown = "; ".join(
                 f"line {each.line} {each.reason}" for each in self.rejections[:_SHOWN]
             )
             more = f"; and {self.rejected - _SHOWN} more" if self.rejected > _SHOWN else ""
             do = "set aside beside the table; fix these lines and take them in again"
-            found.append(Finding("danger", "rejected", f"{shown}{more}", do))
+            found.append(Issue("danger", "rejected", f"{shown}{more}", do))
         if self.filled:
             told = f"{self.filled:,} rows had too few fields; the last ones were read as missing"
-            found.append(Finding("danger", "short rows", told, "look at these lines"))
+            found.append(Issue("danger", "short rows", told, "look at these lines"))
         return found

@@ -16,7 +16,7 @@ from fullcircle.core.parsing.column_parser import as_class, read_class
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.ingestion import ReadOptions, Source, copy_table
 from fullcircle.ingestion.decisions import Decider
-from fullcircle.ingestion.inference import Finding, Proposal, Wishes, propose_problem
+from fullcircle.ingestion.inference import Issue, ProblemOptions, Proposal, propose_problem
 
 # What is assumed of a contract, which a frame has none of.
 _OF_A_PROBLEM = ("metric", "row id", "key", "time", "clock", "split", "gate", "sample", "states")
@@ -37,11 +37,11 @@ class TypedRows:
     frame: pd.DataFrame
     sources: list[str]
     is_class: bool
-    findings: list[Finding]
+    findings: list[Issue]
 
 
 def read_typed_rows(
-    address: str, wishes: Wishes, options: ReadOptions, decider: Decider
+    address: str, wishes: ProblemOptions, options: ReadOptions, decider: Decider
 ) -> TypedRows:
     """Read a table whole, each column as it is meant.
 
@@ -68,7 +68,7 @@ def read_typed_rows(
 
 
 @contextmanager
-def _copy(source: Source) -> Iterator[tuple[ir.Table, list[Finding]]]:
+def _copy(source: Source) -> Iterator[tuple[ir.Table, list[Issue]]]:
     """Copy a table to a folder that goes away again."""
     from fullcircle.datasets import RawParquetDataset
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from fullcircle.maintenance.places import Place
+from fullcircle.maintenance.places import StoredTables
 from fullcircle.maintenance.settings import MaintenanceSettings
 from fullcircle.maintenance.steps import Step, measure_files
 from fullcircle.storage.row_files import read_lines, replace_file
@@ -16,7 +16,7 @@ _UNFINISHED = (".unfinished", ".part", ".tmp")
 
 
 def plan_files(
-    places: Iterable[Place], settings: MaintenanceSettings, now: datetime
+    places: Iterable[StoredTables], settings: MaintenanceSettings, now: datetime
 ) -> Iterator[Step]:
     """Plan which files go."""
     places = list(places)
@@ -43,7 +43,7 @@ def _remove(paths: Iterable[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _find_raw(place: Place, settings: MaintenanceSettings, now: datetime) -> list[Path]:
+def _find_raw(place: StoredTables, settings: MaintenanceSettings, now: datetime) -> list[Path]:
     """Return the folders of simulations with other settings; the same settings make them anew."""
     from fullcircle.datasets.simulated_dataset import SimulatedDataset
 
@@ -58,7 +58,7 @@ def _find_raw(place: Place, settings: MaintenanceSettings, now: datetime) -> lis
     return found
 
 
-def _find_searches(place: Place, settings: MaintenanceSettings, now: datetime) -> list[Path]:
+def _find_searches(place: StoredTables, settings: MaintenanceSettings, now: datetime) -> list[Path]:
     journals = (
         journal
         for folder in place.find_folders("SearchJournalDataset")

@@ -17,7 +17,7 @@ _FOREIGN = "fullcircle.datasets.RecordTableDataset"
 
 
 @dataclass(frozen=True)
-class Place:
+class StoredTables:
     """What one problem stores on one source of data.
 
     Attributes:
@@ -97,7 +97,7 @@ def _is_of(entry: Any, kind: str) -> bool:
     return isinstance(entry, Mapping) and str(entry.get("type", "")).endswith(f".{kind}")
 
 
-def find_places(project: Path, env: str | None) -> Iterator[Place]:
+def find_places(project: Path, env: str | None) -> Iterator[StoredTables]:
     """Return what every problem of the project stores, on each of its sources.
 
     Raises:
@@ -121,4 +121,6 @@ def find_places(project: Path, env: str | None) -> Iterator[Place]:
                     said = f"{problem} on {source} data: {explain_error(error)}"
                     raise ConfigurationError(said) from error
             experiment = str(read["mlflow"]["tracking"]["experiment"]["name"])
-            yield Place(problem, source, project, read["globals"], read["catalog"], experiment)
+            yield StoredTables(
+                problem, source, project, read["globals"], read["catalog"], experiment
+            )

@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.maintenance.places import Place
+from fullcircle.maintenance.places import StoredTables
 from fullcircle.maintenance.settings import MaintenanceSettings
 from fullcircle.maintenance.steps import Step
 from fullcircle.storage import delta_maintenance as delta
 
 
-def plan_tables(place: Place, settings: MaintenanceSettings, today: date) -> Iterator[Step]:
+def plan_tables(place: StoredTables, settings: MaintenanceSettings, today: date) -> Iterator[Step]:
     """Plan what is to be done with the tables of a problem on a source.
 
     Raises:

@@ -10,7 +10,7 @@ from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS
 from fullcircle.core.models.model import Model
 from fullcircle.core.training.estimators import leave_out
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.reporting import notebook_code as code
 
@@ -43,9 +43,9 @@ class NotebookFacts:
     gate: GateSettings
 
     @property
-    def recipe(self) -> Recipe:
+    def recipe(self) -> ModelConfig:
         """What rebuilds the estimator."""
-        return Recipe.from_dict(self.model.settings["recipe"])
+        return ModelConfig.from_dict(self.model.settings["recipe"])
 
     @property
     def calibration(self) -> str:

@@ -24,7 +24,7 @@ from fullcircle.core.preparation import (
 from fullcircle.core.training.candidates import CANDIDATES, Candidate
 from fullcircle.core.training.estimators import fit, leave_out
 from fullcircle.core.training.folds import make_folds
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 
 CANDIDATES_MODULE = Candidate.__module__
 _WIDTH = 96
@@ -81,7 +81,7 @@ def write_call(function: str, arguments: dict[str, Any]) -> str:
     return f"{function}(\n" + "".join(f"    {line},\n" for line in written) + ")"
 
 
-def write_members(recipe: Recipe, task: str, seed: int) -> list[dict[str, str]]:
+def write_members(recipe: ModelConfig, task: str, seed: int) -> list[dict[str, str]]:
     """Write the models of a recipe: of a blend each member, else the one.
 
     Returns:
@@ -110,12 +110,12 @@ def _write_preparation(kind: str, task: str) -> str:
     return f'prepare_trees("{task}", settings, impute={kind == "imputed"}, seed=SEED)'
 
 
-def _write_model(recipe: Recipe, task: str, seed: int) -> str:
+def _write_model(recipe: ModelConfig, task: str, seed: int) -> str:
     model = CANDIDATES[recipe.candidate].build(task, seed, recipe.parameters)
     return write_call(type(model).__name__, list_parameters(recipe, model))
 
 
-def list_parameters(recipe: Recipe, model: Any) -> dict[str, Any]:
+def list_parameters(recipe: ModelConfig, model: Any) -> dict[str, Any]:
     """Give what the search may tune, as it is, and whatever else differs from the defaults."""
     given, defaults = model.get_params(), type(model)().get_params()
     space = CANDIDATES[recipe.candidate].space
@@ -144,7 +144,7 @@ def blend_class(task: str) -> Any:
     return VotingRegressor if task == "regression" else VotingClassifier
 
 
-def write_imports(recipe: Recipe, task: str, seed: int, *, calibrated: bool) -> str:
+def write_imports(recipe: ModelConfig, task: str, seed: int, *, calibrated: bool) -> str:
     """Write the imports that the notebook of a recipe needs, each from where its name lives."""
     wanted: list[Any] = [*_ALWAYS]
     for member in recipe.members or [recipe]:

@@ -13,14 +13,14 @@ from threading import Event
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.plan import read_plan
-from fullcircle.serving.runtime_dir import EndpointFolder
-from fullcircle.serving.sockets import open_door, take_door
+from fullcircle.serving.runtime_dir import RuntimeDir
+from fullcircle.serving.sockets import bind_socket, inherit_socket
 
 
 def main() -> int:
     """Serve until SIGTERM, or until nobody has asked for long."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    folders = [EndpointFolder(Path(path)) for path in sys.argv[1:] or ["."]]
+    folders = [RuntimeDir(Path(path)) for path in sys.argv[1:] or ["."]]
     try:
         run_endpoint(folders)
     except FullCircleError as error:
@@ -29,14 +29,14 @@ def main() -> int:
     return 0
 
 
-def run_endpoint(folders: Sequence[EndpointFolder]) -> None:
+def run_endpoint(folders: Sequence[RuntimeDir]) -> None:
     """Serve as the folders' plans say, a problem each; the first says where.
 
     Raises:
         ConfigurationError: A folder holds no plan.
     """
     settings = read_plan(folders[0])["settings"]
-    door = take_door() or open_door(settings["host"], settings["port"])
+    door = inherit_socket() or bind_socket(settings["host"], settings["port"])
     from fullcircle.serving.supervisor import Supervisor
 
     stop = Event()

@@ -16,7 +16,7 @@ from fullcircle.core.models.model import Model, Registration
 from fullcircle.core.models.prediction import as_inputs
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.serving.file_holds import hold_files
-from fullcircle.serving.schemas import Columns, Contract, Form, declare_form
+from fullcircle.serving.schemas import Columns, Contract, InputSchema, declare_form
 from fullcircle.serving.traffic import CHAMPION
 from fullcircle.tracking.registry.digests import find_tampering
 from fullcircle.tracking.registry.model_files import rebuild_model
@@ -25,7 +25,7 @@ _TOLERANCE = 1e-6  # the gate's own, between a model in memory and the same one 
 
 
 @dataclass(eq=False)
-class Seat:
+class LoadedModel:
     """A model that is ready to answer.
 
     Attributes:
@@ -39,7 +39,7 @@ class Seat:
 
     version: str
     predictor: Predictor
-    form: Form
+    form: InputSchema
     remember: int = 0
     asked: int = 0
     found: int = 0
@@ -87,7 +87,7 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Seats:
+class ActiveModels:
     """Who answers now.
 
     Attributes:
@@ -95,7 +95,7 @@ class Seats:
         share: Share of the entities that the challenger answers.
     """
 
-    by_role: Mapping[str, Seat] = field(default_factory=dict)
+    by_role: Mapping[str, LoadedModel] = field(default_factory=dict)
     share: float = 0.0
 
     @cached_property
@@ -104,12 +104,12 @@ class Seats:
         return frozenset().union(*(seat.form.columns for seat in self.by_role.values()))
 
     @property
-    def champion(self) -> Seat | None:
+    def champion(self) -> LoadedModel | None:
         """Who answers unless another role is chosen."""
         return self.by_role.get(CHAMPION)
 
 
-def take_seat(entry: Mapping[str, Any], contract: Contract, remember: int) -> Seat:
+def load_model(entry: Mapping[str, Any], contract: Contract, remember: int) -> LoadedModel:
     """Load a version's files, check that it predicts as it should, and warm it.
 
     Args:
@@ -128,7 +128,7 @@ def take_seat(entry: Mapping[str, Any], contract: Contract, remember: int) -> Se
         if tampering := find_tampering(folder, entry["digest"]):
             raise ModelError(f"{registration} is not what was registered: {tampering}.")
         model = rebuild_model(folder, registration)
-    seat = Seat(
+    seat = LoadedModel(
         version=entry["version"],
         predictor=Predictor(model),
         form=declare_form(model, contract),
@@ -138,7 +138,7 @@ def take_seat(entry: Mapping[str, Any], contract: Contract, remember: int) -> Se
     return seat
 
 
-def _check(seat: Seat) -> None:
+def _check(seat: LoadedModel) -> None:
     """Let the model predict its own example, row by row and together, by the way requests go."""
     model = seat.model
     example = as_inputs(model.example, model.features)

@@ -94,7 +94,7 @@ def _known(part: Part) -> Vector:
     return part.predicted
 
 
-def tell_request(name: str, route: str, began: float, worker: int) -> dict[str, Any]:
+def describe_request(name: str, route: str, began: float, worker: int) -> dict[str, Any]:
     """Begin what the journal says of a request, now that its answer is ready."""
     return {
         "id": name,
@@ -106,7 +106,9 @@ def tell_request(name: str, route: str, began: float, worker: int) -> dict[str, 
     }
 
 
-def tell_part(part: Part, row_id: str, keys: list[str], private: frozenset[str]) -> dict[str, Any]:
+def describe_part(
+    part: Part, row_id: str, keys: list[str], private: frozenset[str]
+) -> dict[str, Any]:
     """Say what the journal keeps of the rows that a model answered."""
     kept = {name: values for name, values in part.inputs.items() if name not in private}
     known = {key: part.columns[key] for key in keys if key in part.columns and key not in private}

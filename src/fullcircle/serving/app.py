@@ -9,13 +9,13 @@ from typing import Any
 import orjson
 
 from fullcircle.core.errors import FullCircleError
-from fullcircle.serving.answers import tell_request
-from fullcircle.serving.auth import Guard
+from fullcircle.serving.answers import describe_request
+from fullcircle.serving.auth import Authenticator
 from fullcircle.serving.http import (
     JSON,
+    HTTPError,
     Receive,
-    RefusedError,
-    Reply,
+    Response,
     Scope,
     read_all,
     require_type,
@@ -23,9 +23,9 @@ from fullcircle.serving.http import (
 from fullcircle.serving.invocations import Invocations
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.openapi import describe_api
-from fullcircle.serving.request_log import Journal
+from fullcircle.serving.request_log import RequestLog
 from fullcircle.serving.routing import Route, RoutedApp
-from fullcircle.serving.worker_state import Room
+from fullcircle.serving.worker_state import WorkerState
 
 _LAST_SECONDS = 3.0  # for a disk that refuses; what it does not take until then is lost
 _PROBES = ("/ping", "/health", "/ready")
@@ -41,7 +41,9 @@ class Endpoint(RoutedApp):
         guard: Who may ask for what.
     """
 
-    def __init__(self, room: Room, guard: Guard, journal: Journal, metrics: Metrics) -> None:
+    def __init__(
+        self, room: WorkerState, guard: Authenticator, journal: RequestLog, metrics: Metrics
+    ) -> None:
         self.room, self.journal, self.metrics = room, journal, metrics
         self.guard, self._settings = guard, room.settings
         self._invocations = Invocations(room, journal, metrics)
@@ -68,11 +70,11 @@ class Endpoint(RoutedApp):
     def _count_refusal(self, route: str, status: int) -> None:
         self.metrics.count_request(route, status).inc()
 
-    def _keep_refusal(self, route: str, reply: Reply, name: str, began: float) -> None:
+    def _keep_refusal(self, route: str, reply: Response, name: str, began: float) -> None:
         if route not in _PROBES:
             error = orjson.loads(reply.body).get("error")
             said = {"status": reply.status, "error": error, "count": 0, "cpu": 0.0, "parts": []}
-            self.journal.append({**tell_request(name, route, began, self.room.worker), **said})
+            self.journal.append({**describe_request(name, route, began, self.room.worker), **said})
 
     # How the endpoint is
 
@@ -89,37 +91,37 @@ class Endpoint(RoutedApp):
             return "The online store does not give the features that requests by key need."
         return None
 
-    async def _health(self, *_: Any) -> Reply:
+    async def _health(self, *_: Any) -> Response:
         """Alive, with or without a model; what is wrong with log or files is said, and no more."""
         return describe_health(self.check_health())
 
-    async def _ready(self, *_: Any) -> Reply:
+    async def _ready(self, *_: Any) -> Response:
         error = self.why_not_ready()
         if error is not None:
-            return Reply.of(503, {"ready": False, "error": error})
-        return Reply.of(200, {"ready": True})
+            return Response.of(503, {"ready": False, "error": error})
+        return Response.of(200, {"ready": True})
 
-    async def _version(self, *_: Any) -> Reply:
-        return Reply.of(200, self.room.describe())
+    async def _version(self, *_: Any) -> Response:
+        return Response.of(200, self.room.describe())
 
-    async def _status(self, *_: Any) -> Reply:
+    async def _status(self, *_: Any) -> Response:
         journal = self.journal
         log = {"trouble": journal.trouble, "waiting": journal.waiting, "lost": journal.lost}
-        return Reply.of(200, {**self.room.describe(), **self.room.tell(), "log": log})
+        return Response.of(200, {**self.room.describe(), **self.room.tell(), "log": log})
 
-    async def _openapi(self, scope: Scope, *_: Any) -> Reply:
+    async def _openapi(self, scope: Scope, *_: Any) -> Response:
         server = str(scope.get("root_path") or "/")
-        return Reply.of(200, describe_api(self.room.seats.champion, self.room.contract, server))
+        return Response.of(200, describe_api(self.room.seats.champion, self.room.contract, server))
 
-    async def _metrics(self, *_: Any) -> Reply:
-        self.metrics.note_memory(self.room.worker)
+    async def _metrics(self, *_: Any) -> Response:
+        self.metrics.set_memory(self.room.worker)
         content, kind = self.metrics.show()
-        return Reply(200, content, kind.encode())
+        return Response(200, content, kind.encode())
 
-    async def _traffic(self, *_: Any) -> Reply:
-        return Reply.of(200, self.room.traffic.model_dump(mode="json"))
+    async def _traffic(self, *_: Any) -> Response:
+        return Response.of(200, self.room.traffic.model_dump(mode="json"))
 
-    async def _set_traffic(self, scope: Scope, receive: Receive, *_: Any) -> Reply:
+    async def _set_traffic(self, scope: Scope, receive: Receive, *_: Any) -> Response:
         require_type(scope, JSON)
         content = await read_all(scope, receive, 4096, self._settings.body_seconds)
         try:
@@ -127,10 +129,10 @@ class Endpoint(RoutedApp):
             said = self.room.set_traffic(asked["challenger"], str(asked.get("why", "")), "http")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             wanted = 'Send {"challenger": 0.1, "why": "…"}, the share between 0 and 1.'
-            raise RefusedError(400, wanted) from error
+            raise HTTPError(400, wanted) from error
         except FullCircleError as error:
-            raise RefusedError(400, str(error)) from error
-        return Reply.of(200, said.model_dump(mode="json"))
+            raise HTTPError(400, str(error)) from error
+        return Response.of(200, said.model_dump(mode="json"))
 
     async def close(self) -> None:
         """Let nothing be lost: what waits is scored, what was said is written down."""
@@ -142,7 +144,7 @@ class Endpoint(RoutedApp):
         self.room.store.close()
 
 
-def describe_health(states: Mapping[str, bool]) -> Reply:
+def describe_health(states: Mapping[str, bool]) -> Response:
     """Return what a probe is told of what works and what does not."""
     told = {name: "ok" if works else "broken" for name, works in states.items()}
-    return Reply.of(200, {"status": "ok" if all(states.values()) else "degraded", **told})
+    return Response.of(200, {"status": "ok" if all(states.values()) else "degraded", **told})

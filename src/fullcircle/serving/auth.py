@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
-from fullcircle.serving.http import RefusedError, Scope, header
+from fullcircle.serving.http import HTTPError, Scope, header
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.tokens import Tokens, find_token
 
@@ -14,11 +14,11 @@ _ANY_HOST = re.compile(rb"([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", re.IGN
 _SINGLE = frozenset((b"host", b"origin", b"authorization", b"content-type", b"content-length"))
 
 
-class StrangerError(RefusedError):
+class UnauthenticatedError(HTTPError):
     """A request that is refused before it is known who asks: it is counted, and not kept."""
 
 
-class Guard:
+class Authenticator:
     """Lets in who has a token for what is asked; without any token made, this machine alone."""
 
     def __init__(
@@ -55,15 +55,15 @@ class Guard:
             Who asks: a token's id, or an address.
 
         Raises:
-            StrangerError: 400 and 403 for a request that no honest client sends, 401 without a
-                valid token, 429 too often by address.
-            RefusedError: 403 with a token that may not, 429 too often by token.
+            UnauthenticatedError: 400 and 403 for a request that no honest client sends, 401
+                without a valid token, 429 too often by address.
+            HTTPError: 403 with a token that may not, 429 too often by token.
         """
         address = str((scope.get("client") or ("local", 0))[0])
         if needed is None:
             return address
         if self._by_address is not None:
-            _take(self._by_address, address, StrangerError)
+            _take(self._by_address, address, UnauthenticatedError)
         self._refuse_forged(scope)
         tokens = self._tokens()
         if tokens or tokens is None or not self._private:
@@ -72,7 +72,7 @@ class Guard:
             self._stay_home(scope, needed)
             who = address
         if self._by_token is not None:
-            _take(self._by_token, who, RefusedError)
+            _take(self._by_token, who, HTTPError)
         return who
 
     def _refuse_forged(self, scope: Scope) -> None:
@@ -80,39 +80,43 @@ class Guard:
         seen: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in _SINGLE and name in seen:
-                raise StrangerError(400, f"The header {name.decode()} stands there twice.")
+                raise UnauthenticatedError(400, f"The header {name.decode()} stands there twice.")
             seen[name] = value
         if (host := seen.get(b"host")) is not None and not _ANY_HOST.fullmatch(host):
-            raise StrangerError(400, "The header host is no name with a port.")
+            raise UnauthenticatedError(400, "The header host is no name with a port.")
         origin = seen.get(b"origin")
         if origin is not None and origin not in self._origins:
-            raise StrangerError(
+            raise UnauthenticatedError(
                 403, "Web pages of this origin may not ask (serving.allowed_origins)."
             )
         if origin is None and seen.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin"):
-            raise StrangerError(403, "Other web pages may not ask (serving.allowed_origins).")
+            raise UnauthenticatedError(
+                403, "Other web pages may not ask (serving.allowed_origins)."
+            )
 
     def _authenticate(self, scope: Scope, tokens: Tokens, needed: str, address: str) -> str:
         """Find whose token it is; callers without a valid token always get the same 401."""
         found = find_token(tokens, header(scope, b"authorization"), datetime.now(UTC))
         if found is None:
             if self._by_token is not None:
-                _take(self._by_token, address, StrangerError)
-            raise StrangerError(401, "A valid token is needed.", www_authenticate="Bearer")
+                _take(self._by_token, address, UnauthenticatedError)
+            raise UnauthenticatedError(401, "A valid token is needed.", www_authenticate="Bearer")
         identity, token = found
         if not token.may(needed):
-            raise RefusedError(403, "This token may not do that.")
+            raise HTTPError(403, "This token may not do that.")
         return identity
 
     def _stay_home(self, scope: Scope, needed: str) -> None:
         """Reject requests whose Host is not loopback (DNS rebinding): a web page sent them."""
         if not _OWN_HOST.fullmatch(header(scope, b"host")):
-            raise StrangerError(403, "Without tokens, only this machine's own name is answered.")
+            raise UnauthenticatedError(
+                403, "Without tokens, only this machine's own name is answered."
+            )
         if needed == "admin" and scope["method"] not in ("GET", "HEAD"):
-            raise RefusedError(403, "Make an admin token first: kedro endpoint token create.")
+            raise HTTPError(403, "Make an admin token first: kedro endpoint token create.")
 
 
-def _take(limits: RateLimits, who: str, kind: type[RefusedError]) -> None:
+def _take(limits: RateLimits, who: str, kind: type[HTTPError]) -> None:
     if wait := limits.take(who):
         after = str(max(1, round(wait + 0.5)))
         raise kind(429, "Too many requests. Slow down.", retry_after=after)

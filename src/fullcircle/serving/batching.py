@@ -26,7 +26,7 @@ class BusyError(FullCircleError):
 
 
 @dataclass
-class Job:
+class PendingRequest:
     """A request that waits.
 
     Attributes:
@@ -54,7 +54,7 @@ class Batcher:
             inline: Whether few rows may be scored on the event loop itself.
         """
         self._score, self._most, self._inline = score, max_waiting_rows, inline
-        self._waiting: list[Job] = []
+        self._waiting: list[PendingRequest] = []
         self._rows = 0
         self._scheduled = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scoring")
@@ -72,7 +72,7 @@ class Batcher:
         if self._rows + body.rows > self._most:
             raise BusyError("Too many rows wait to be scored. Try again in a moment.")
         loop = asyncio.get_running_loop()
-        job = Job(name, body, loop.create_future())
+        job = PendingRequest(name, body, loop.create_future())
         self._waiting.append(job)
         self._rows += body.rows
         if not self._scheduled:
@@ -95,8 +95,8 @@ class Batcher:
 
         future.add_done_callback(finish)
 
-    def _take(self) -> tuple[list[Job], int]:
-        jobs: list[Job] = []
+    def _take(self) -> tuple[list[PendingRequest], int]:
+        jobs: list[PendingRequest] = []
         rows = 0
         while self._waiting and (not jobs or rows + self._waiting[0].body.rows <= _BATCH_ROWS):
             jobs.append(self._waiting.pop(0))
@@ -109,13 +109,13 @@ class Batcher:
         if self._scheduled:
             asyncio.get_running_loop().call_soon(self._flush)
 
-    def _try(self, jobs: list[Job]) -> list[list[Part]] | Exception:
+    def _try(self, jobs: list[PendingRequest]) -> list[list[Part]] | Exception:
         try:
             return self._score([job.body for job in jobs], [job.id for job in jobs])
         except Exception as error:
             return error
 
-    def _settle(self, jobs: list[Job], found: list[list[Part]] | Exception) -> None:
+    def _settle(self, jobs: list[PendingRequest], found: list[list[Part]] | Exception) -> None:
         cpu = time.process_time()
         share, self._cpu = (cpu - self._cpu) * 1000 / len(jobs), cpu
         for place, job in enumerate(jobs):

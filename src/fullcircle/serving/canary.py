@@ -46,7 +46,7 @@ def count_challenger(text: str) -> Counts:
     return Counts(slower, failures)
 
 
-def judge_challenger(counts: Counts, settings: FallbackSettings) -> str | None:
+def check_canary(counts: Counts, settings: FallbackSettings) -> str | None:
     """Say why the challenger may not go on; None where it may.
 
     Args:
@@ -72,7 +72,7 @@ def judge_challenger(counts: Counts, settings: FallbackSettings) -> str | None:
     return None
 
 
-class Watchman:
+class CanaryMonitor:
     """Judges the challenger by what its window holds."""
 
     def __init__(self, settings: FallbackSettings) -> None:
@@ -92,4 +92,4 @@ class Watchman:
         self._seen.append((now, version, counts))
         while len(self._seen) > 1 and now - self._seen[1][0] >= self._settings.window_seconds:
             self._seen.popleft()
-        return judge_challenger(counts.since(self._seen[0][2]), self._settings)
+        return check_canary(counts.since(self._seen[0][2]), self._settings)

@@ -114,7 +114,7 @@ class Collector:
         entries = [entry for path in paths if path.exists() for entry in read_segment(path)]
         asked = [entry for entry in entries if "status" in entry]
         self._append(self._requests, map(_tell_request, asked), REQUESTS, number)
-        told = (row for entry in entries for row in _tell_rows(entry))
+        told = (row for entry in entries for row in _describe_rows(entry))
         self._append(self._predictions, told, PREDICTIONS, number)
         for path in paths:
             path.unlink(missing_ok=True)
@@ -162,7 +162,7 @@ class Collector:
 def _tell_request(entry: dict[str, Any]) -> dict[str, Any]:
     parts: Sequence[dict[str, Any]] = entry["parts"]
     return {
-        **_tell_moment(entry),
+        **_describe_timestamp(entry),
         "request_id": entry["id"],
         "route": entry["route"],
         "status": entry["status"],
@@ -178,7 +178,7 @@ def _tell_request(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _tell_rows(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _describe_rows(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for part in entry["parts"]:
         for place, row in enumerate(part["rows"]):
             predicted = part["predicted"][place]
@@ -187,7 +187,7 @@ def _tell_rows(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
             features = {name: values[place] for name, values in part["inputs"].items()}
             identity = None if part["ids"] is None else part["ids"][place]
             yield {
-                **_tell_moment(entry),
+                **_describe_timestamp(entry),
                 "request_id": entry["id"],
                 "row": row,
                 "row_id": None if identity is None else str(identity),
@@ -203,6 +203,6 @@ def _tell_rows(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _tell_moment(entry: dict[str, Any]) -> dict[str, Any]:
+def _describe_timestamp(entry: dict[str, Any]) -> dict[str, Any]:
     moment = datetime.fromtimestamp(entry["at"] / 1e6, UTC)
     return {"answered_at": moment, "date": moment.date()}

@@ -15,7 +15,11 @@ from fullcircle.core.metrics import (
     list_metrics,
     score_all,
 )
-from fullcircle.core.performance.sequential_test import Comparison, compare_arms, compare_pairs
+from fullcircle.core.performance.sequential_test import (
+    SequentialComparison,
+    compare_arms,
+    compare_pairs,
+)
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, SHADOW
 
 _ACCURACY = "accuracy"
@@ -34,7 +38,7 @@ _LOSSES = {"binary": "log_loss", "multiclass": "multiclass_log_loss", "regressio
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ComparedAnswers:
     """What a comparison rests on.
 
     Attributes:
@@ -47,7 +51,7 @@ class Evidence:
         scores: By metric of the task, what champion and other score on the labelled rows.
     """
 
-    comparison: Comparison
+    comparison: SequentialComparison
     versions: tuple[str, str]
     kind: str
     answered: int
@@ -65,7 +69,7 @@ def compare_log(
     margin: float,
     confidence: float,
     metric: str | None = None,
-) -> Evidence:
+) -> ComparedAnswers:
     """Compare champion and challenger, or champion and shadow, by what they predicted.
 
     Args:
@@ -109,7 +113,9 @@ def compare_log(
     loss = _NAMES.get(metric, metric)
     own, others = (_score(side, task) for side in sides)
     scores = {name: (own[name], others[name]) for name in own if name in others}
-    return Evidence(found, (versions[0], versions[1]), kind, len(both), labelled, loss, scores)
+    return ComparedAnswers(
+        found, (versions[0], versions[1]), kind, len(both), labelled, loss, scores
+    )
 
 
 def _find_sides(log: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -197,7 +203,7 @@ def _mean_by_entity(side: pd.DataFrame) -> Vector:
     return np.asarray(side.groupby(named)["loss"].mean(), dtype=float)
 
 
-def describe(evidence: Evidence) -> dict[str, Any]:
+def describe(evidence: ComparedAnswers) -> dict[str, Any]:
     """Set the evidence for people."""
     found = evidence.comparison
     return {

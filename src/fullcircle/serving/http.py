@@ -29,7 +29,7 @@ _OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
 
 
 @dataclass
-class Reply:
+class Response:
     """An answer.
 
     Attributes:
@@ -45,12 +45,12 @@ class Reply:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, status: int, content: Any) -> "Reply":
+    def of(cls, status: int, content: Any) -> "Response":
         """Answer in JSON."""
         return cls(status, orjson.dumps(content))
 
 
-class RefusedError(FullCircleError):
+class HTTPError(FullCircleError):
     """A request that is answered with a status and one line.
 
     Attributes:
@@ -80,13 +80,13 @@ def require_type(scope: Scope, *kinds: bytes) -> bytes:
     A web page may post to an address of this machine without asking, but not with these types.
 
     Raises:
-        RefusedError: It is absent, or none of those that are taken.
+        HTTPError: It is absent, or none of those that are taken.
     """
     kind = header(scope, b"content-type").partition(b";")[0].strip().lower()
     if kind not in kinds:
         given = f"{kind[:80].decode('latin-1')!r}" if kind else "none"
         wanted = " or ".join(kind.decode() for kind in kinds)
-        raise RefusedError(
+        raise HTTPError(
             415, f"The content type is {given}. Send the header Content-Type: {wanted}."
         )
     return kind
@@ -102,10 +102,10 @@ class ByteBudget:
         """Take some.
 
         Raises:
-            RefusedError: 503: there are not so many left.
+            HTTPError: 503: there are not so many left.
         """
         if self.held + size > self._most:
-            raise RefusedError(503, "Too many large bodies are being read.", retry_after="1")
+            raise HTTPError(503, "Too many large bodies are being read.", retry_after="1")
         self.held += size
 
     def give_back(self, size: int) -> None:
@@ -126,7 +126,7 @@ async def read_all(
         budget: Bytes that all bodies may hold while they arrive.
 
     Raises:
-        RefusedError: It is too large, too slow, or was broken off, or others hold too much.
+        HTTPError: It is too large, too slow, or was broken off, or others hold too much.
     """
     budget = budget or ByteBudget(float("inf"))
     pieces = bytearray()
@@ -157,9 +157,9 @@ async def _read_pieces(
                 pieces += piece
                 _limited(pieces, most)
     except TimeoutError as error:
-        raise RefusedError(408, f"The body did not arrive within {seconds:g} seconds.") from error
+        raise HTTPError(408, f"The body did not arrive within {seconds:g} seconds.") from error
     if message["type"] != "http.request":
-        raise RefusedError(400, "The request was broken off.")
+        raise HTTPError(400, "The request was broken off.")
     return bytes(pieces)
 
 
@@ -168,11 +168,11 @@ def _limited(body: bytearray, most: int) -> None:
         raise _too_large(most)
 
 
-def _too_large(most: int) -> RefusedError:
-    return RefusedError(413, f"The body is larger than {most / 2**20:.2f} MB. Send fewer rows.")
+def _too_large(most: int) -> HTTPError:
+    return HTTPError(413, f"The body is larger than {most / 2**20:.2f} MB. Send fewer rows.")
 
 
-async def send_reply(scope: Scope, send: Send, reply: Reply, request_id: bytes) -> None:
+async def send_reply(scope: Scope, send: Send, reply: Response, request_id: bytes) -> None:
     """Send an answer; to HEAD without its body."""
     headers = [
         (b"content-type", reply.kind),

@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from fullcircle.core.errors import ConfigurationError, DataError
-from fullcircle.serving.active_models import Seat
-from fullcircle.serving.answers import describe_parts, find_fault, tell_part, tell_request
+from fullcircle.serving.active_models import LoadedModel
+from fullcircle.serving.answers import describe_part, describe_parts, describe_request, find_fault
 from fullcircle.serving.batching import Batcher, BusyError
 from fullcircle.serving.bodies import Body, BodyLimits, BodyReader
 from fullcircle.serving.explanations import explain_part
@@ -19,18 +19,18 @@ from fullcircle.serving.http import (
     CSV,
     JSON,
     ByteBudget,
+    HTTPError,
     Receive,
-    RefusedError,
-    Reply,
+    Response,
     Scope,
     read_all,
     require_type,
 )
 from fullcircle.serving.metrics import Metrics
-from fullcircle.serving.request_log import Journal
+from fullcircle.serving.request_log import RequestLog
 from fullcircle.serving.scoring import Part
 from fullcircle.serving.traffic import CHALLENGER, SHADOW
-from fullcircle.serving.worker_state import Room
+from fullcircle.serving.worker_state import WorkerState
 
 _INLINE_BYTES = 32 * 1024  # read on the event loop, in a few milliseconds at most
 _MAX_SHADOWS = 64  # requests that wait for the shadow; more are left out and counted
@@ -39,7 +39,7 @@ _MAX_SHADOWS = 64  # requests that wait for the shadow; more are left out and co
 class Invocations:
     """Answers requests for predictions."""
 
-    def __init__(self, room: Room, journal: Journal, metrics: Metrics) -> None:
+    def __init__(self, room: WorkerState, journal: RequestLog, metrics: Metrics) -> None:
         """Take the models, the journal that every answer is written to first, and the counters."""
         self._room, self._journal, self._metrics = room, journal, metrics
         self._batcher = Batcher(
@@ -55,7 +55,7 @@ class Invocations:
         self._aside = ThreadPoolExecutor(1, thread_name_prefix="aside")
         self._shadows = 0
 
-    async def answer(self, scope: Scope, receive: Receive, name: str, began: float) -> Reply:
+    async def answer(self, scope: Scope, receive: Receive, name: str, began: float) -> Response:
         """Answer a request.
 
         Args:
@@ -65,11 +65,11 @@ class Invocations:
             began: When it came, by ``time.perf_counter``.
 
         Raises:
-            RefusedError: It cannot be meant, or nobody can answer now.
+            HTTPError: It cannot be meant, or nobody can answer now.
         """
         champion = self._room.seats.champion
         if champion is None:
-            raise RefusedError(503, self._room.why_not_ready(), retry_after="5")
+            raise HTTPError(503, self._room.why_not_ready(), retry_after="5")
         settings = self._room.settings
         kind = require_type(scope, JSON, CSV).decode()
         most = int(settings.max_body_mb * 2**20)
@@ -78,15 +78,15 @@ class Invocations:
             body = await self._parse(content, kind, champion)
             parts, cpu = await self._batcher.submit(name, body)
         except DataError as error:
-            raise RefusedError(400, str(error)) from error
+            raise HTTPError(400, str(error)) from error
         except BusyError as error:
-            raise RefusedError(503, str(error), retry_after="1") from error
+            raise HTTPError(503, str(error), retry_after="1") from error
         self._count(parts)
         if fault := find_fault(parts):
             if isinstance(fault, DataError):
-                raise RefusedError(400, str(fault))
+                raise HTTPError(400, str(fault))
             if isinstance(fault, FeaturesError):
-                raise RefusedError(503, str(fault), retry_after="5")
+                raise HTTPError(503, str(fault), retry_after="5")
             raise fault
         answer = describe_parts(parts, body.rows)
         if body.explain:
@@ -94,9 +94,9 @@ class Invocations:
         answer["request_id"] = name
         self._write_down(parts, name, body.rows, cpu, began)
         self._ask_shadow(parts, name)
-        return Reply(200, orjson.dumps(answer))
+        return Response(200, orjson.dumps(answer))
 
-    async def _parse(self, content: bytes, kind: str, champion: Seat) -> Body:
+    async def _parse(self, content: bytes, kind: str, champion: LoadedModel) -> Body:
         """Read a body; a large one aside, one after the other, so that small ones need not wait."""
         reader = self._reader_for(champion)
         if len(content) <= _INLINE_BYTES:
@@ -113,7 +113,7 @@ class Invocations:
             raise DataError(f"The request holds {body.rows} rows; at most {most} are explained.")
         return body
 
-    def _reader_for(self, champion: Seat) -> BodyReader:
+    def _reader_for(self, champion: LoadedModel) -> BodyReader:
         """Return what reads bodies for the models that answer now."""
         seats = self._room.seats
         if self._reads[0] is not seats.by_role:
@@ -130,7 +130,7 @@ class Invocations:
                 for row, explanation in zip(part.rows or range(rows), told, strict=True):
                     found[row] = explanation
         except ConfigurationError as error:
-            raise RefusedError(400, str(error)) from error
+            raise HTTPError(400, str(error)) from error
         return found
 
     def _write_down(
@@ -138,13 +138,13 @@ class Invocations:
     ) -> None:
         contract = self._room.contract
         tell = partial(
-            tell_part,
+            describe_part,
             row_id=contract.row_id,
             keys=contract.entity_keys,
             private=frozenset(contract.private),
         )
         said = {
-            **tell_request(name, "/invocations", began, self._room.worker),
+            **describe_request(name, "/invocations", began, self._room.worker),
             "status": 200,
             "error": None,
             "count": rows,
@@ -153,7 +153,7 @@ class Invocations:
         }
         if not self._journal.append(said) and self._room.settings.log.when_full == "refuse":
             self._journal.withdraw()
-            raise RefusedError(503, "The log cannot be written to.", retry_after="5")
+            raise HTTPError(503, "The log cannot be written to.", retry_after="5")
         self._metrics.count_request("/invocations", 200).inc()
         self._metrics.time_role(parts[0].role.partition(" ")[0]).observe(said["ms"] / 1000)
 
@@ -193,7 +193,7 @@ class Invocations:
                     self._metrics.count_failures(SHADOW, seat.version).inc()
                     continue
                 private = frozenset(contract.private)
-                kept = tell_part(other, contract.row_id, contract.entity_keys, private)
+                kept = describe_part(other, contract.row_id, contract.entity_keys, private)
                 told.append({**kept, "answered": False})
                 self._metrics.count_rows(SHADOW, seat.version).inc(other.size)
             self._room.call_soon(self._journal.append, {"id": name, "at": at, "parts": told})

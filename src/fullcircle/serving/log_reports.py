@@ -6,8 +6,8 @@ from typing import Any
 import ibis
 
 from fullcircle.core.errors import DataError
-from fullcircle.core.service import ServiceSettings, Uptime, measure_costs
-from fullcircle.serving.comparison import COLUMNS, Evidence, compare_log
+from fullcircle.core.service import MachineHours, ServiceSettings, measure_costs
+from fullcircle.serving.comparison import COLUMNS, ComparedAnswers, compare_log
 from fullcircle.serving.runtime_dir import read_json
 from fullcircle.serving.setup import find_folder
 from fullcircle.serving.traffic import read_traffic
@@ -16,7 +16,7 @@ from fullcircle.storage.delta_tables import is_delta
 
 def gather_evidence(
     context: Any, *, margin: float, confidence: float, metric: str | None = None
-) -> Evidence:
+) -> ComparedAnswers:
     """Compare champion and challenger by the project's log and labels.
 
     Args:
@@ -71,7 +71,7 @@ def count_costs(context: Any, by: str, change_at: datetime | None) -> list[dict[
     settings: ServiceSettings = context.catalog.load("params:service")
     log = _read_log(context.catalog, "endpoint_requests")
     moment = change_at or (settings.change_at.moment if settings.change_at else None)
-    uptime = Uptime.read(read_json(find_folder(context).uptime))
+    uptime = MachineHours.read(read_json(find_folder(context).uptime))
     found = measure_costs(log, uptime, settings, moment)
     if found is None:
         raise DataError("The endpoint has answered nothing yet. Start it: kedro serve.")

@@ -95,12 +95,12 @@ class Metrics:
             lost_lines.labels(problem),
         )
 
-    def note_lines(self, waiting: int, lost: int) -> None:
+    def count_waiting_lines(self, waiting: int, lost: int) -> None:
         """Take note of how many answers wait for the log, and how many no log will hold."""
         self._waiting_lines.set(waiting)
         self._lost_lines.set(lost)
 
-    def note_memory(self, worker: int) -> None:
+    def set_memory(self, worker: int) -> None:
         """Take note of the memory that this process holds, as the worker of this number."""
         self.memory.labels(str(worker)).set(count_resident_bytes())
 

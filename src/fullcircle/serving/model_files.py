@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.file_holds import Fingerprint, delete_unread, look_at_files
-from fullcircle.serving.runtime_dir import EndpointFolder, make_private_dir, read_json, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, make_private_dir, read_json, write_json
 from fullcircle.serving.traffic import ROLES, read_roles
 from fullcircle.tracking.registry.digests import find_tampering
 from fullcircle.tracking.registry.lookup import find_by_number, list_aliases
@@ -29,7 +29,7 @@ class Fetcher:
             registry itself does not answer.
     """
 
-    def __init__(self, folder: EndpointFolder, model: str, tracking_uri: str) -> None:
+    def __init__(self, folder: RuntimeDir, model: str, tracking_uri: str) -> None:
         """Take the endpoint's folder, the model's three-level name and the registry's address."""
         self._folder, self._model, self._address = folder, model, tracking_uri
         self._connected = False

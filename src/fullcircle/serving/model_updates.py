@@ -11,11 +11,11 @@ from threading import Event, Thread
 from typing import Any
 
 from fullcircle.core.errors import FullCircleError
-from fullcircle.serving.canary import Watchman, count_challenger
+from fullcircle.serving.canary import CanaryMonitor, count_challenger
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.model_files import Fetcher
 from fullcircle.serving.plan import read_plan
-from fullcircle.serving.runtime_dir import EndpointFolder, keep_reserve, read_json, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, keep_reserve, read_json, write_json
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.status import read_workers, refuse_second
 from fullcircle.serving.tokens import load_tokens
@@ -52,7 +52,7 @@ class Attempts:
         return done
 
 
-class Upkeep:
+class ModelUpdater:
     """Keeps the folder of one problem of an endpoint.
 
     Attributes:
@@ -69,7 +69,7 @@ class Upkeep:
         said: What it says of itself, whether its file could be written or not.
     """
 
-    def __init__(self, folder: EndpointFolder) -> None:
+    def __init__(self, folder: RuntimeDir) -> None:
         """Read the plan.
 
         Raises:
@@ -89,7 +89,7 @@ class Upkeep:
         self.said: dict[str, Any] = {}
         self._uptime: Uptime | None = None
         self._fetcher = Fetcher(folder, plan["model"], plan["tracking_uri"])
-        self._watchman = Watchman(self.settings.fallback)
+        self._watchman = CanaryMonitor(self.settings.fallback)
         self._stopping = Event()
         self._last_asked = time.monotonic()
         self._asked = -1.0

@@ -5,15 +5,15 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from fullcircle.serving.active_models import Seat
-from fullcircle.serving.schemas import Contract, Form
+from fullcircle.serving.active_models import LoadedModel
+from fullcircle.serving.schemas import Contract, InputSchema
 
 _SCHEMAS = "#/components/schemas/"
 _NUMBER = {"type": ["number", "string", "null"]}
 _TEXT = {"type": ["string", "null"]}
 
 
-def describe_api(seat: Seat | None, contract: Contract, server: str = "/") -> dict[str, Any]:
+def describe_api(seat: LoadedModel | None, contract: Contract, server: str = "/") -> dict[str, Any]:
     """Describe what the endpoint takes and gives now.
 
     Args:
@@ -58,11 +58,11 @@ def _describe_get(text: str) -> dict[str, Any]:
     return {"summary": text, "responses": {"200": answer, **refusals, **missing}}
 
 
-def _describe_invocations(seat: Seat | None, contract: Contract) -> dict[str, Any]:
+def _describe_invocations(seat: LoadedModel | None, contract: Contract) -> dict[str, Any]:
     record = "#/components/schemas/Record"
     body: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Request"}}
     if seat is not None:
-        body["example"] = {"dataframe_records": give_example(seat)[:1]}
+        body["example"] = {"dataframe_records": build_example(seat)[:1]}
     refusals = {
         "400": "The request cannot be meant; the error says what to mend.",
         "401": "No valid token.",
@@ -100,7 +100,7 @@ def _refusal(text: str) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-def _describe_schemas(seat: Seat | None, contract: Contract) -> dict[str, Any]:
+def _describe_schemas(seat: LoadedModel | None, contract: Contract) -> dict[str, Any]:
     record: dict[str, Any] = {"type": "object"}
     if seat is not None:
         record = _describe_record(seat.form, contract)
@@ -160,7 +160,7 @@ def _describe_schemas(seat: Seat | None, contract: Contract) -> dict[str, Any]:
     }
 
 
-def _describe_record(form: Form, contract: Contract) -> dict[str, Any]:
+def _describe_record(form: InputSchema, contract: Contract) -> dict[str, Any]:
     columns = {
         name: _NUMBER if kind == pa.float64() else _TEXT for name, kind in form.features.items()
     }
@@ -175,7 +175,7 @@ def _describe_record(form: Form, contract: Contract) -> dict[str, Any]:
     return {"type": "object", "required": form.known, "properties": {**extra, **columns}}
 
 
-def give_example(seat: Seat) -> list[dict[str, Any]]:
+def build_example(seat: LoadedModel) -> list[dict[str, Any]]:
     """Return rows that can be sent as they are: the model's own, private columns left blank."""
     rows = seat.model.example[seat.model.features].to_dict("records")
     private = seat.form.private

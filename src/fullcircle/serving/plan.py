@@ -4,12 +4,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, read_json, write_json
 
 _ADDRESSES = ("tracking_uri", "online_store")
 
 
-def write_plan(folder: EndpointFolder, plan: dict[str, Any]) -> None:
+def write_plan(folder: RuntimeDir, plan: dict[str, Any]) -> None:
     """Write a plan without secrets, and beside it the addresses that hold one.
 
     Raises:
@@ -21,7 +21,7 @@ def write_plan(folder: EndpointFolder, plan: dict[str, Any]) -> None:
     write_json(folder.plan, {**plan, **shown})
 
 
-def read_plan(folder: EndpointFolder) -> dict[str, Any]:
+def read_plan(folder: RuntimeDir) -> dict[str, Any]:
     """Read a plan with its secrets.
 
     Raises:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fullcircle.serving.app import Endpoint, describe_health
-from fullcircle.serving.auth import StrangerError
-from fullcircle.serving.http import Receive, RefusedError, Reply, Scope, Send
+from fullcircle.serving.auth import UnauthenticatedError
+from fullcircle.serving.http import HTTPError, Receive, Response, Scope, Send
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.routing import Route, RoutedApp
 
@@ -13,13 +13,13 @@ _PREFIX = "/problems/"
 _ADMITTED = "fullcircle.admitted"  # key of an ASGI scope: endpoints that let the request in
 
 
-class Problems:
+class ProblemRouter:
     """Passes each request to the endpoint of its problem, before anything else is looked at.
 
     A single problem is answered at the root as well.
     """
 
-    def __init__(self, endpoints: Sequence[Endpoint], together: "Together") -> None:
+    def __init__(self, endpoints: Sequence[Endpoint], together: "SharedRoot") -> None:
         """Take the endpoints, and what answers for all of them."""
         self._by_name = {endpoint.problem: endpoint for endpoint in endpoints}
         self._together = together
@@ -39,7 +39,7 @@ class Problems:
         await endpoint(below, receive, send)
 
 
-class Together(RoutedApp):
+class SharedRoot(RoutedApp):
     """Answers at the root for several problems; tells callers of those that let them in.
 
     What is refused here belongs to no problem, so it is counted and stands in no log.
@@ -72,13 +72,13 @@ class Together(RoutedApp):
         for endpoint in self._endpoints:
             try:
                 endpoint.guard.admit(scope, needed)
-            except RefusedError as refusal:
+            except HTTPError as refusal:
                 refusals.append(refusal)
             else:
                 admitted.append(endpoint)
         if not admitted:
             # A token that is known may not do that; of what others say, it has no need.
-            raise min(refusals, key=lambda refusal: isinstance(refusal, StrangerError))
+            raise min(refusals, key=lambda refusal: isinstance(refusal, UnauthenticatedError))
         scope[_ADMITTED] = admitted
 
     def _offer(self, scope: Scope) -> list[str]:
@@ -88,15 +88,15 @@ class Together(RoutedApp):
     def _count_refusal(self, route: str, status: int) -> None:
         self.metrics.count_request(route, status).inc()
 
-    async def _health(self, *_: Any) -> Reply:
+    async def _health(self, *_: Any) -> Response:
         found = [endpoint.check_health() for endpoint in self._endpoints]
         return describe_health({name: all(one[name] for one in found) for name in found[0]})
 
-    async def _ready(self, *_: Any) -> Reply:
+    async def _ready(self, *_: Any) -> Response:
         """Ready once every problem is; otherwise which are not, and why."""
         faults = {one.problem: one.why_not_ready() for one in self._endpoints}
         ready = not any(faults.values())
-        return Reply.of(200 if ready else 503, {"ready": ready, **self._describe(faults)})
+        return Response.of(200 if ready else 503, {"ready": ready, **self._describe(faults)})
 
     def _describe(self, faults: Mapping[str, str | None]) -> dict[str, Any]:
         if self._private:
@@ -110,8 +110,8 @@ class Together(RoutedApp):
             return {}
         return {"error": f"{waiting} of {len(faults)} problems cannot predict yet."}
 
-    async def _metrics(self, scope: Scope, *_: Any) -> Reply:
+    async def _metrics(self, scope: Scope, *_: Any) -> Response:
         """Give the counters of the problems that let the caller in."""
-        self.metrics.note_memory(self._endpoints[0].room.worker)
+        self.metrics.set_memory(self._endpoints[0].room.worker)
         content, kind = self.metrics.show_all([one.problem for one in scope[_ADMITTED]])
-        return Reply(200, content, kind.encode())
+        return Response(200, content, kind.encode())

@@ -26,7 +26,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MAX_SEGMENT_BYTES = 16 * 2**20
 
 
-class Journal:
+class RequestLog:
     """Appends lines; where the disk refuses, keeps as many as it may and says so.
 
     Attributes:

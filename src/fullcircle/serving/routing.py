@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
-from fullcircle.serving.auth import StrangerError
-from fullcircle.serving.http import TEXT, Receive, RefusedError, Reply, Scope, Send, send_reply
+from fullcircle.serving.auth import UnauthenticatedError
+from fullcircle.serving.http import TEXT, HTTPError, Receive, Response, Scope, Send, send_reply
 
 _logger = logging.getLogger("fullcircle.endpoint")
 
-Handler = Callable[[Scope, Receive, str, float], Awaitable[Reply]]
+Handler = Callable[[Scope, Receive, str, float], Awaitable[Response]]
 # What the token must allow (None: nothing), and who answers each method.
 Route = tuple[str | None, dict[str, Handler]]
 
@@ -37,13 +37,13 @@ class RoutedApp:
         path = str(scope["path"])
         try:
             reply = await self._answer(scope, receive, path, name, began)
-        except RefusedError as refusal:
-            kept = not isinstance(refusal, StrangerError)
-            reply = Reply.of(refusal.status, {"error": str(refusal), "request_id": name})
+        except HTTPError as refusal:
+            kept = not isinstance(refusal, UnauthenticatedError)
+            reply = Response.of(refusal.status, {"error": str(refusal), "request_id": name})
             reply.headers = refusal.headers
         except Exception as error:
             _logger.error("%s: %s", type(error).__name__, error, extra={"request_id": name})
-            reply = Reply.of(500, {"error": "Something failed here.", "request_id": name})
+            reply = Response.of(500, {"error": "Something failed here.", "request_id": name})
         if reply.status >= 400:
             route = path if path in self.routes else "other"
             self._count_refusal(route, reply.status)
@@ -53,21 +53,21 @@ class RoutedApp:
 
     async def _answer(
         self, scope: Scope, receive: Receive, path: str, name: str, began: float
-    ) -> Reply:
+    ) -> Response:
         needed, methods = self.routes.get(path, (self.unknown, {}))
         self._admit(scope, needed)
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         whole = f"{scope.get('root_path', '')}{path}"
         if not methods:
             offer = ", ".join(self._offer(scope))
-            raise RefusedError(404, f"There is no {whole[:80]!r} here. There is: {offer}.")
+            raise HTTPError(404, f"There is no {whole[:80]!r} here. There is: {offer}.")
         if method not in methods:
             allowed = ", ".join(methods)
-            raise RefusedError(405, f"{whole} takes {allowed}.", allow=allowed)
+            raise HTTPError(405, f"{whole} takes {allowed}.", allow=allowed)
         return await methods[method](scope, receive, name, began)
 
     def _admit(self, scope: Scope, needed: str | None) -> None:
-        """Raise ``RefusedError`` unless a request may have what needs this scope."""
+        """Raise ``HTTPError`` unless a request may have what needs this scope."""
         raise NotImplementedError
 
     def _offer(self, scope: Scope) -> list[str]:
@@ -78,8 +78,8 @@ class RoutedApp:
         """Count a refusal, a stranger's too."""
         raise NotImplementedError
 
-    def _keep_refusal(self, route: str, reply: Reply, name: str, began: float) -> None:
+    def _keep_refusal(self, route: str, reply: Response, name: str, began: float) -> None:
         """Write a refusal down that no stranger could fill the disk with; by default nowhere."""
 
-    async def _ping(self, *_: Any) -> Reply:
-        return Reply(200, b"\n", TEXT)
+    async def _ping(self, *_: Any) -> Response:
+        return Response(200, b"\n", TEXT)

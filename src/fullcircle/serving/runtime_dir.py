@@ -17,7 +17,7 @@ OWNER_ONLY, OWNER_ONLY_DIR, OWNER_ONLY_UMASK = 0o600, 0o700, 0o077
 
 
 @dataclass(frozen=True)
-class EndpointFolder:
+class RuntimeDir:
     """Names of what lies in an endpoint's folder.
 
     Attributes:
@@ -192,7 +192,7 @@ def locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-class Watched(Generic[Read]):
+class WatchedFile(Generic[Read]):
     """A file's content, read again when the file was replaced.
 
     Whatever the file holds, watching goes on: what cannot be read becomes a value of its own.

@@ -44,7 +44,7 @@ class Contract:
 
 
 @dataclass(frozen=True)
-class Form:
+class InputSchema:
     """What a request must hold for one model.
 
     Attributes:
@@ -154,10 +154,10 @@ class FaultyRowsError(DataError):
         super().__init__(f"{'; '.join(told[:_QUOTED_FAULTS])}{more}.")
 
 
-def declare_form(model: Model, contract: Contract) -> Form:
+def declare_form(model: Model, contract: Contract) -> InputSchema:
     """Say what requests must hold for a model."""
     made = {new for lookup in model.lookups for new in lookup.renaming.values()}
-    return Form(
+    return InputSchema(
         features={name: _kind_of(model.example[name].dtype) for name in model.features},
         known=[name for name in model.features if name not in made],
         lookups=list(model.lookups),

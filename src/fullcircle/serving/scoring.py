@@ -14,7 +14,7 @@ from fullcircle.core.contract import FeatureLookup, FeatureTable
 from fullcircle.core.errors import DataError, ModelError
 from fullcircle.core.evaluation.conformal import apply_interval
 from fullcircle.core.metrics import Vector
-from fullcircle.serving.active_models import Seat, Seats
+from fullcircle.serving.active_models import ActiveModels, LoadedModel
 from fullcircle.serving.bodies import Body
 from fullcircle.serving.features import FeatureGap, OnlineFeatures
 from fullcircle.serving.schemas import Columns, Contract, FaultyRowsError
@@ -44,7 +44,7 @@ class Part:
 
     request: int
     role: str
-    seat: Seat
+    seat: LoadedModel
     rows: list[int] | None
     columns: Mapping[str, list[Any]]
     size: int
@@ -82,7 +82,7 @@ class Scorer:
         self,
         bodies: Sequence[Body],
         ids: Sequence[str],
-        seats: Seats,
+        seats: ActiveModels,
         declared: Mapping[str, FeatureTable],
     ) -> list[list[Part]]:
         """Score requests; what one of them holds is never a fault of another.
@@ -115,14 +115,14 @@ class Scorer:
         return found
 
     def shadow(
-        self, part: Part, seat: Seat, role: str, declared: Mapping[str, FeatureTable]
+        self, part: Part, seat: LoadedModel, role: str, declared: Mapping[str, FeatureTable]
     ) -> Part:
         """Let another model predict what one has answered."""
         other = Part(part.request, role, seat, part.rows, part.columns, part.size, part.others)
         self._answer([other], declared, datetime.now(UTC))
         return other
 
-    def _deal(self, place: int, body: Body, name: str, seats: Seats) -> Iterator[Part]:
+    def _deal(self, place: int, body: Body, name: str, seats: ActiveModels) -> Iterator[Part]:
         champion, challenger = seats.champion, seats.by_role.get(CHALLENGER)
         if champion is None:
             raise ModelError("There is no champion.")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.serving.plan import write_plan
-from fullcircle.serving.runtime_dir import EndpointFolder
+from fullcircle.serving.runtime_dir import RuntimeDir
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.sockets import is_loopback
 from fullcircle.serving.tokens import load_tokens
@@ -16,13 +16,13 @@ from fullcircle.serving.tokens import load_tokens
 _TABLES = ("endpoint_requests", "endpoint_predictions")
 
 
-def find_folder(context: Any) -> EndpointFolder:
+def find_folder(context: Any) -> RuntimeDir:
     """Find the folder of a project's endpoint: it lies beside the log."""
     path = Path(context.catalog.get(_TABLES[0]).path).parent / "endpoint"
-    return EndpointFolder(path if path.is_absolute() else Path(context.project_path) / path)
+    return RuntimeDir(path if path.is_absolute() else Path(context.project_path) / path)
 
 
-def set_up(context: Any, changes: dict[str, Any], tls: Sequence[Path]) -> EndpointFolder:
+def set_up(context: Any, changes: dict[str, Any], tls: Sequence[Path]) -> RuntimeDir:
     """Write down what supervisor and workers must know.
 
     Args:

@@ -10,7 +10,7 @@ _FIRST_HANDED = 3  # as systemd's protocol of socket activation has it
 _BACKLOG = 2048
 
 
-def open_door(host: str, port: int) -> socket.socket:
+def bind_socket(host: str, port: int) -> socket.socket:
     """Listen at an address.
 
     Raises:
@@ -31,7 +31,7 @@ def open_door(host: str, port: int) -> socket.socket:
     return door
 
 
-def take_door() -> socket.socket | None:
+def inherit_socket() -> socket.socket | None:
     """Take the socket that started this process (``sd_listen_fds(3)``); None where none did.
 
     Raises:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fullcircle.core.errors import StorageError
-from fullcircle.serving.runtime_dir import EndpointFolder, read_json
+from fullcircle.serving.runtime_dir import RuntimeDir, read_json
 from fullcircle.serving.sockets import is_loopback
 from fullcircle.serving.tokens import load_tokens
 
 
-def is_running(folder: EndpointFolder) -> bool:
+def is_running(folder: RuntimeDir) -> bool:
     """Whether a supervisor holds the folder."""
     try:
         with folder.lock.open("r+", encoding="utf-8") as lock:
@@ -23,7 +23,7 @@ def is_running(folder: EndpointFolder) -> bool:
     return False
 
 
-def refuse_second(folder: EndpointFolder) -> None:
+def refuse_second(folder: RuntimeDir) -> None:
     """Refuse to begin where an endpoint runs already.
 
     Raises:
@@ -37,7 +37,7 @@ def refuse_second(folder: EndpointFolder) -> None:
         )
 
 
-def read_workers(folder: EndpointFolder) -> list[dict[str, Any]]:
+def read_workers(folder: RuntimeDir) -> list[dict[str, Any]]:
     """Give what each worker says of itself."""
     found = [read_json(path) for path in sorted(folder.workers.glob("*.json"))]
     return [said for said in found if said]
@@ -61,7 +61,7 @@ def describe_end(said: Mapping[str, Any]) -> str:
     return "Stopped. Every answer is in the log."
 
 
-def describe_access(folder: EndpointFolder) -> str:
+def describe_access(folder: RuntimeDir) -> str:
     """Return one line that says who may enter now."""
     tokens = load_tokens(folder)
     now = datetime.now(UTC)

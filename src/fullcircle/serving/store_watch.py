@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.features import OnlineFeatures
-from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, read_json, write_json
 
 _logger = logging.getLogger("fullcircle.endpoint")
 _PATIENCE_SECONDS = 5.0  # with a store that does not answer
@@ -24,7 +24,7 @@ class StoreWatch:
         trouble: Why keyed requests cannot be answered; None where they can.
     """
 
-    def __init__(self, folder: EndpointFolder, features: OnlineFeatures, seconds: float) -> None:
+    def __init__(self, folder: RuntimeDir, features: OnlineFeatures, seconds: float) -> None:
         """Take the endpoint's folder, the store, and how often it is looked at."""
         self._folder, self._features, self._seconds = folder, features, seconds
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")

@@ -10,8 +10,8 @@ from threading import Event
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.serving.metrics import Metrics
-from fullcircle.serving.model_updates import Attempts, Upkeep
-from fullcircle.serving.runtime_dir import OWNER_ONLY_UMASK, EndpointFolder
+from fullcircle.serving.model_updates import Attempts, ModelUpdater
+from fullcircle.serving.runtime_dir import OWNER_ONLY_UMASK, RuntimeDir
 from fullcircle.serving.sockets import describe_address, is_private
 from fullcircle.serving.status import describe_end
 from fullcircle.serving.workers import Workers
@@ -33,14 +33,14 @@ class Supervisor:
         workers: What answers.
     """
 
-    def __init__(self, folders: Sequence[EndpointFolder], door: socket.socket) -> None:
+    def __init__(self, folders: Sequence[RuntimeDir], door: socket.socket) -> None:
         """Read the plans.
 
         Raises:
             ConfigurationError: A folder holds no plan, or the problems cannot be served together.
         """
         self.door = door
-        self.problems = [Upkeep(folder) for folder in folders]
+        self.problems = [ModelUpdater(folder) for folder in folders]
         _check_together(self.problems)
         self._first, self._attempts = self.problems[0], Attempts()
         self.address = describe_address(door, "https" if self._first.tls else "http")
@@ -113,7 +113,7 @@ class Supervisor:
             one.end(self.workers.describe())
 
 
-def _check_together(problems: Sequence[Upkeep]) -> None:
+def _check_together(problems: Sequence[ModelUpdater]) -> None:
     """Refuse problems that cannot share processes.
 
     Raises:

@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from fullcircle.core.contract import Settings
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.serving.runtime_dir import EndpointFolder, locked, read_json, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, locked, read_json, write_json
 
 Scope = Literal["predict", "admin"]
 SCOPES = ("predict", "admin")
@@ -67,7 +67,7 @@ def read_tokens(content: Any) -> Tokens:
         ) from error
 
 
-def load_tokens(folder: EndpointFolder) -> Tokens:
+def load_tokens(folder: RuntimeDir) -> Tokens:
     """Read an endpoint's tokens.
 
     Raises:
@@ -98,7 +98,7 @@ def find_token(tokens: Tokens, header: bytes, now: datetime) -> tuple[str, Token
 
 
 def issue_token(
-    folder: EndpointFolder, name: str, scopes: list[Scope], days: float | None, now: datetime
+    folder: RuntimeDir, name: str, scopes: list[Scope], days: float | None, now: datetime
 ) -> tuple[str, str]:
     """Make a token and keep its hash.
 
@@ -119,7 +119,7 @@ def issue_token(
     return identity, f"fc_{identity}_{secret}"
 
 
-def revoke_token(folder: EndpointFolder, identity: str) -> Token:
+def revoke_token(folder: RuntimeDir, identity: str) -> Token:
     """Take a token back; it is worth nothing from the next request on.
 
     Raises:
@@ -135,7 +135,7 @@ def revoke_token(folder: EndpointFolder, identity: str) -> Token:
     return taken
 
 
-def list_tokens(folder: EndpointFolder) -> list[dict[str, Any]]:
+def list_tokens(folder: RuntimeDir) -> list[dict[str, Any]]:
     """Tell of all tokens what may be told."""
     now = datetime.now(UTC)
     return [
@@ -151,6 +151,6 @@ def list_tokens(folder: EndpointFolder) -> list[dict[str, Any]]:
     ]
 
 
-def _keep(folder: EndpointFolder, tokens: Tokens) -> None:
+def _keep(folder: RuntimeDir, tokens: Tokens) -> None:
     kept = {identity: token.model_dump(mode="json") for identity, token in tokens.items()}
     write_json(folder.tokens, kept)

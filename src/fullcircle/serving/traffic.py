@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 
 from fullcircle.core.contract import Settings
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.serving.runtime_dir import EndpointFolder, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, write_json
 
 CHAMPION, CHALLENGER, SHADOW = "champion", "challenger", "shadow"
 ROLES = (CHAMPION, CHALLENGER, SHADOW)
@@ -61,7 +61,7 @@ def read_traffic(content: Any) -> Traffic:
 
 
 def set_traffic(
-    folder: EndpointFolder, share: Any, why: str, who: str, version: str | None = None
+    folder: RuntimeDir, share: Any, why: str, who: str, version: str | None = None
 ) -> Traffic:
     """Say which share of the entities the challenger answers, for all workers.
 
@@ -80,7 +80,7 @@ def set_traffic(
     return said
 
 
-def place_entity(salt: str, key: str) -> float:
+def assign_entity(salt: str, key: str) -> float:
     """Give an entity its place in [0, 1): always the same, and unrelated to its neighbours'."""
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=salt.encode()[:64])
     return int.from_bytes(digest.digest(), "big") / 2**64
@@ -91,4 +91,4 @@ def choose_role(salt: str, key: str, share: float) -> str:
 
     So a larger share takes entities from the champion, and gives it none.
     """
-    return CHALLENGER if share > 0 and place_entity(salt, key) < share else CHAMPION
+    return CHALLENGER if share > 0 and assign_entity(salt, key) < share else CHAMPION

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fullcircle.core.errors import StorageError
-from fullcircle.serving.runtime_dir import EndpointFolder, read_json, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, read_json, write_json
 
 _SECONDS = 15.0  # so much may be missing of a span that ended with the power
 
@@ -15,7 +15,7 @@ _SECONDS = 15.0  # so much may be missing of a span that ended with the power
 class Uptime:
     """Keeps the spans in which a supervisor ran, and how many cores its machine has."""
 
-    def __init__(self, folder: EndpointFolder) -> None:
+    def __init__(self, folder: RuntimeDir) -> None:
         """Begin a span."""
         self._path = folder.uptime
         spans: list[list[str]] = []

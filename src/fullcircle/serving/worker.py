@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.serving.app import Endpoint
-from fullcircle.serving.auth import Guard
+from fullcircle.serving.auth import Authenticator
 from fullcircle.serving.connection_limits import ConnectionLimits
 from fullcircle.serving.limits import RateLimits
 from fullcircle.serving.metrics import Metrics
 from fullcircle.serving.plan import read_plan
-from fullcircle.serving.problems import Problems, Together
-from fullcircle.serving.request_log import Journal
-from fullcircle.serving.runtime_dir import OWNER_ONLY_UMASK, EndpointFolder
+from fullcircle.serving.problems import ProblemRouter, SharedRoot
+from fullcircle.serving.request_log import RequestLog
+from fullcircle.serving.runtime_dir import OWNER_ONLY_UMASK, RuntimeDir
 from fullcircle.serving.server import HttpServer, bound_files
 from fullcircle.serving.sockets import is_private
-from fullcircle.serving.worker_state import Room
+from fullcircle.serving.worker_state import WorkerState
 
 _TURN_SECONDS = 0.2
 _GRACE_SECONDS = 10
@@ -46,11 +46,11 @@ class _JsonLines(logging.Formatter):
 
 
 def build_endpoint(
-    folder: EndpointFolder,
+    folder: RuntimeDir,
     worker: int,
     *,
     private: bool = False,
-    shared: EndpointFolder | None = None,
+    shared: RuntimeDir | None = None,
 ) -> Endpoint:
     """Put an endpoint together from what lies in its folder.
 
@@ -60,9 +60,9 @@ def build_endpoint(
         private: Whether its socket is bound to this machine alone; others need tokens.
         shared: Where problems that share processes keep their counters; by default the folder.
     """
-    room = Room(folder, read_plan(folder), worker)
+    room = WorkerState(folder, read_plan(folder), worker)
     settings = room.settings
-    guard = Guard(
+    guard = Authenticator(
         room.tokens,
         private=private,
         by_token=_open_limits(folder, "token", settings.requests_per_second, settings.burst),
@@ -72,17 +72,17 @@ def build_endpoint(
         origins=settings.allowed_origins,
     )
     metrics = _open_metrics(shared or folder, room.contract.name)
-    journal = Journal(
+    journal = RequestLog(
         folder.journal,
         settings.log.segment_seconds,
         int(settings.log.memory_mb * 2**20),
         folder.reserve,
-        metrics.note_lines,
+        metrics.count_waiting_lines,
     )
     return Endpoint(room, guard, journal, metrics)
 
 
-def build_app(endpoints: Sequence[Endpoint], shared: EndpointFolder, *, private: bool) -> Problems:
+def build_app(endpoints: Sequence[Endpoint], shared: RuntimeDir, *, private: bool) -> ProblemRouter:
     """Put what answers at the port together from the endpoints behind it.
 
     Args:
@@ -92,10 +92,10 @@ def build_app(endpoints: Sequence[Endpoint], shared: EndpointFolder, *, private:
     """
     single = len(endpoints) == 1
     metrics = endpoints[0].metrics if single else _open_metrics(shared, "")
-    return Problems(endpoints, Together(endpoints, metrics, private=private))
+    return ProblemRouter(endpoints, SharedRoot(endpoints, metrics, private=private))
 
 
-def _open_metrics(folder: EndpointFolder, problem: str) -> Metrics:
+def _open_metrics(folder: RuntimeDir, problem: str) -> Metrics:
     try:
         return Metrics(folder.metrics, problem)
     except OSError:  # a full disk: the room that is kept for this is given up
@@ -104,7 +104,7 @@ def _open_metrics(folder: EndpointFolder, problem: str) -> Metrics:
 
 
 def _open_limits(
-    folder: EndpointFolder, what: str, per_second: float | None, burst: int
+    folder: RuntimeDir, what: str, per_second: float | None, burst: int
 ) -> RateLimits | None:
     if per_second is None:
         return None
@@ -112,7 +112,7 @@ def _open_limits(
 
 
 async def serve(
-    endpoints: Sequence[Endpoint], app: Problems, door: socket.socket, **tls: Any
+    endpoints: Sequence[Endpoint], app: ProblemRouter, door: socket.socket, **tls: Any
 ) -> None:
     """Answer until SIGTERM or SIGINT, or until the supervisor is gone; then end in order.
 
@@ -182,7 +182,7 @@ async def _keep_house(endpoints: Sequence[Endpoint], stop: asyncio.Event) -> Non
     while os.getppid() == parent:
         for endpoint in endpoints:
             endpoint.journal.turn()
-        endpoints[0].metrics.note_memory(endpoints[0].room.worker)
+        endpoints[0].metrics.set_memory(endpoints[0].room.worker)
         await asyncio.sleep(_TURN_SECONDS)
     stop.set()
 
@@ -198,7 +198,7 @@ def main() -> None:
     door = socket.socket(fileno=int(descriptor))
     os.umask(OWNER_ONLY_UMASK)
     private = is_private(door)
-    folders = [EndpointFolder(Path(path)) for path in paths]
+    folders = [RuntimeDir(Path(path)) for path in paths]
     shared = folders[0]
     endpoints = [
         build_endpoint(folder, int(worker), private=private, shared=shared) for folder in folders

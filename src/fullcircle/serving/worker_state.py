@@ -13,9 +13,9 @@ from typing import Any
 
 from fullcircle.core.contract import FeatureTable
 from fullcircle.core.errors import FullCircleError
-from fullcircle.serving.active_models import Seat, Seats, take_seat
+from fullcircle.serving.active_models import ActiveModels, LoadedModel, load_model
 from fullcircle.serving.features import OnlineFeatures
-from fullcircle.serving.runtime_dir import EndpointFolder, Watched, write_json
+from fullcircle.serving.runtime_dir import RuntimeDir, WatchedFile, write_json
 from fullcircle.serving.schemas import Contract
 from fullcircle.serving.scoring import Scorer
 from fullcircle.serving.settings import ServingSettings
@@ -36,7 +36,7 @@ _PATIENCE_SECONDS = 20.0  # with a registry that does not answer
 _NO_CHAMPION = "There is no champion yet. Train and promote one first: kedro run."
 
 
-class Room:
+class WorkerState:
     """What a worker knows.
 
     Attributes:
@@ -50,12 +50,12 @@ class Room:
         refused: Why a version got no seat, by version.
     """
 
-    def __init__(self, folder: EndpointFolder, plan: Mapping[str, Any], worker: int) -> None:
+    def __init__(self, folder: RuntimeDir, plan: Mapping[str, Any], worker: int) -> None:
         """Read what there is; models are loaded by ``watch``."""
         self.folder, self.worker = folder, worker
         self.contract = Contract(**plan["contract"])
         self.settings = ServingSettings.model_validate(plan["settings"])
-        self.seats = Seats()
+        self.seats = ActiveModels()
         self.declared = {
             name: FeatureTable.model_validate(entry) for name, entry in plan["tables"].items()
         }
@@ -63,15 +63,17 @@ class Room:
         ahead = timedelta(minutes=self.settings.max_ahead_minutes)
         features = OnlineFeatures(plan["online_store"])
         self.scorer = Scorer(features, self.contract, self.settings.sticky_salt, ahead)
-        self._traffic = Watched(folder.traffic, read_traffic, Traffic)
-        self._tokens: Watched[Tokens | None] = Watched(folder.tokens, read_tokens, lambda: None)
-        self._status: Watched[dict[str, Any]] = Watched(folder.status, _read_status, dict)
+        self._traffic = WatchedFile(folder.traffic, read_traffic, Traffic)
+        self._tokens: WatchedFile[Tokens | None] = WatchedFile(
+            folder.tokens, read_tokens, lambda: None
+        )
+        self._status: WatchedFile[dict[str, Any]] = WatchedFile(folder.status, _read_status, dict)
         # After the status: once the registry was asked, the roles are those that it gave.
-        self._roles = Watched(folder.roles, read_roles, read_roles)
+        self._roles = WatchedFile(folder.roles, read_roles, read_roles)
         self._told: list[str] = []
         self.store = StoreWatch(folder, features, self.settings.watch_seconds)
         self._serving = False
-        self._known: dict[str, Seat] = {}
+        self._known: dict[str, LoadedModel] = {}
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loading")
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -189,7 +191,7 @@ class Room:
         """Load new versions beside the old ones, which answer until then, and change over."""
         content = self._roles.value
         self._loop = asyncio.get_running_loop()
-        seats: dict[str, Seat] = {}
+        seats: dict[str, LoadedModel] = {}
         for role, number in content.get("roles", {}).items():
             entry = content["versions"][number]
             seat = await self._loop.run_in_executor(self._loader, self._take, entry)
@@ -201,12 +203,12 @@ class Room:
         self._refresh_traffic()
         self._report()
 
-    def _take(self, entry: Mapping[str, Any]) -> Seat | None:
+    def _take(self, entry: Mapping[str, Any]) -> LoadedModel | None:
         number = entry["version"]
         if number in self._known:
             return self._known[number]
         try:
-            seat = take_seat(entry, self.contract, self.settings.cache_rows)
+            seat = load_model(entry, self.contract, self.settings.cache_rows)
         except Exception as error:
             self.refused[number] = str(error)
             _logger.error("version %s gets no seat: %s", number, error)

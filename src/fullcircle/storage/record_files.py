@@ -27,7 +27,7 @@ NOT_OPENED = "the file cannot be opened"  # begins the reason of a file that was
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class BadRecord:
     """A piece of a file that is no record.
 
     Attributes:
@@ -54,7 +54,7 @@ class Block:
 
     rows: pa.Table
     numbers: pa.Array
-    unreadable: list[Unreadable] = field(default_factory=list)
+    unreadable: list[BadRecord] = field(default_factory=list)
     lines: list[bytes] | None = None
 
     def tell(self, places: pa.Array | None = None) -> list[str]:
@@ -92,7 +92,7 @@ def read_blocks(file: BinaryIO | Any, name: str, schema: pa.Schema) -> Iterator[
 
 
 def _end(schema: pa.Schema, reason: str) -> Block:
-    return Block(schema.empty_table(), pa.array([], pa.int64()), [Unreadable(None, reason)])
+    return Block(schema.empty_table(), pa.array([], pa.int64()), [BadRecord(None, reason)])
 
 
 def _read_csv(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:
@@ -111,7 +111,7 @@ def _read_csv(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:
         return
     if not body.strip() and stream.ended:
         return
-    bad: deque[Unreadable] = deque()
+    bad: deque[BadRecord] = deque()
     reader = pyarrow.csv.open_csv(
         stream,
         read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
@@ -184,13 +184,13 @@ def _split_header(line: bytes) -> list[str]:
     return list(only.column_names)
 
 
-def _set_aside(bad: deque[Unreadable], row: Any) -> str:
+def _set_aside(bad: deque[BadRecord], row: Any) -> str:
     reason = f"has {row.actual_columns} values instead of {row.expected_columns}"
-    bad.append(Unreadable(row.number - 1, reason, str(row.text)[:_LONGEST]))
+    bad.append(BadRecord(row.number - 1, reason, str(row.text)[:_LONGEST]))
     return "skip"
 
 
-def _number(rows: pa.Table, bad: deque[Unreadable], first: int) -> tuple[Block, int]:
+def _number(rows: pa.Table, bad: deque[BadRecord], first: int) -> tuple[Block, int]:
     """Give rows their numbers, leaving out those that were set aside among them.
 
     Returns:
@@ -214,7 +214,7 @@ def _set_aside_damaged(block: Block) -> Block:
     numbers, rows = block.numbers.filter(damaged), block.rows.filter(damaged)
     told = Block(rows, numbers)
     broken = [
-        Unreadable(number, "is no UTF-8 text", text)
+        BadRecord(number, "is no UTF-8 text", text)
         for number, text in zip(numbers.to_pylist(), told.tell(), strict=True)
     ]
     fine = pc.invert(damaged)
@@ -265,10 +265,10 @@ def _parse_each(lines: list[bytes], numbers: Any) -> Block:
         try:
             record = json.loads(line)
         except ValueError:
-            bad.append(Unreadable(number, "is no JSON", _cut(line)))
+            bad.append(BadRecord(number, "is no JSON", _cut(line)))
             continue
         if not isinstance(record, dict):
-            bad.append(Unreadable(number, "is no JSON object", _cut(line)))
+            bad.append(BadRecord(number, "is no JSON object", _cut(line)))
             continue
         records.append(record)
         places.append(number)

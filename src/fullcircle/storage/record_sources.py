@@ -11,7 +11,7 @@ from fullcircle.storage.record_files import Block
 
 
 @dataclass(frozen=True)
-class Piece:
+class SourcePart:
     """What a source gives at once and never again: a file, a version of a table.
 
     Attributes:
@@ -26,7 +26,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Arrivals:
+class AvailableParts:
     """What a source holds now.
 
     Attributes:
@@ -34,17 +34,17 @@ class Arrivals:
         unsettled: Names of what may still be being written.
     """
 
-    pieces: list[Piece]
+    pieces: list[SourcePart]
     unsettled: list[str]
 
 
 class RecordSource(Protocol):
     """A source of records."""
 
-    def look(self, known: Mapping[str, Piece]) -> Arrivals:
+    def look(self, known: Mapping[str, SourcePart]) -> AvailableParts:
         """Say what is there, at least of what is not known."""
 
-    def read(self, piece: Piece, schema: pa.Schema) -> Iterator[Block]:
+    def read(self, piece: SourcePart, schema: pa.Schema) -> Iterator[Block]:
         """Read the records of a piece."""
 
     @property

@@ -18,8 +18,8 @@ from fullcircle.core.scoring.requests import DAY
 from fullcircle.core.scoring.values import MOMENT
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.storage.record_sources import RecordSource
-from fullcircle.streaming.commit_log import BATCH, STREAM, Batch, Ledger, Tables
-from fullcircle.streaming.record_validation import ARRIVED, SOURCE, Judge
+from fullcircle.streaming.commit_log import BATCH, STREAM, Batch, CommitLog, Tables
+from fullcircle.streaming.record_validation import ARRIVED, SOURCE, RecordValidator
 from fullcircle.streaming.scorer import Scorer
 from fullcircle.tracking.provenance import active_run_id
 
@@ -48,7 +48,7 @@ class Lag:
 
 
 @dataclass
-class Tally:
+class BatchStats:
     """What became of a batch.
 
     Attributes:
@@ -82,7 +82,7 @@ class Tally:
         return (self.rows + self.rejected) / self.seconds if self.seconds else 0.0
 
 
-class Work:
+class BatchProcessor:
     """One batch under way: reads, judges, scores and writes.
 
     Attributes:
@@ -90,7 +90,12 @@ class Work:
     """
 
     def __init__(
-        self, batch: Batch, judge: Judge, source: RecordSource, scorer: Scorer, stream: str
+        self,
+        batch: Batch,
+        judge: RecordValidator,
+        source: RecordSource,
+        scorer: Scorer,
+        stream: str,
     ) -> None:
         self._batch, self._judge, self._source = batch, judge, source
         self._scoring, self._add_features = scorer.at(judge.as_of), scorer.add_features
@@ -99,9 +104,9 @@ class Work:
         self._arrivals: list[tuple[float, float, int]] = []
         self._failure: BaseException | None = None
         self._now = datetime.now(UTC)
-        self.tally = Tally(batch.number, len(batch.pieces))
+        self.tally = BatchStats(batch.number, len(batch.pieces))
 
-    def finish(self, ledger: Ledger, tables: Tables) -> Tally:
+    def finish(self, ledger: CommitLog, tables: Tables) -> BatchStats:
         """Write the batch where it is missing."""
         started = perf_counter()
         facts = {STREAM: self._stream}
@@ -118,7 +123,7 @@ class Work:
             for _ in self._judge.read(self._source):
                 pass
         if ledger.lacks(tables.rejected):
-            aside = self._judge.tell_aside(self._stamps()).to_reader()
+            aside = self._judge.rejected_records(self._stamps()).to_reader()
             tables.rejected.append(aside, self._stream, self._batch.number, facts)
         ledger.finish(self._batch, self._judge.newest)
         self.tally.reasons = self._judge.reasons

@@ -12,7 +12,7 @@ from fullcircle.core.errors import StorageError
 from fullcircle.core.scoring.values import MOMENT
 from fullcircle.core.validation.row_validation import REASON
 from fullcircle.storage.record_files import NOT_OPENED
-from fullcircle.storage.record_sources import Piece
+from fullcircle.storage.record_sources import SourcePart
 from fullcircle.tracking.provenance import active_run_id
 
 BATCH = "stream_batch"
@@ -72,11 +72,11 @@ class Batch:
     """
 
     number: int
-    pieces: list[Piece]
+    pieces: list[SourcePart]
     newest_before: datetime | None
 
 
-class Ledger:
+class CommitLog:
     """The state of a stream.
 
     Attributes:
@@ -149,7 +149,7 @@ class Ledger:
             return self._read_batch(self.planned)
         return None
 
-    def plan(self, pieces: list[Piece]) -> Batch:
+    def plan(self, pieces: list[SourcePart]) -> Batch:
         """Write down which pieces make up the next batch, before it is scored.
 
         Raises:
@@ -162,7 +162,7 @@ class Ledger:
         self.known |= {piece.name: piece for piece in pieces}
         return batch
 
-    def _as_row(self, batch: Batch, piece: Piece) -> dict[str, Any]:
+    def _as_row(self, batch: Batch, piece: SourcePart) -> dict[str, Any]:
         return {
             BATCH: batch.number,
             STREAM: self.stream,
@@ -209,9 +209,9 @@ def _by_batch(found: pa.Table, row_id: str, rows: int) -> list[pa.ChunkedArray]:
     return kept
 
 
-def _as_pieces(rows: pa.Table) -> list[Piece]:
+def _as_pieces(rows: pa.Table) -> list[SourcePart]:
     columns = (rows[name].to_pylist() for name in ("source", "size", "changed_at"))
-    return [Piece(*facts) for facts in zip(*columns, strict=True)]
+    return [SourcePart(*facts) for facts in zip(*columns, strict=True)]
 
 
 def _newest_batches(sources: pa.Table) -> dict[str, tuple[str, int]]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.features.point_in_time import KeyedTable, join_features
 from fullcircle.core.scoring.lookups import STALE
-from fullcircle.core.scoring.records import RecordForm
+from fullcircle.core.scoring.records import RecordSchema
 
 _ROW = "__row"
 _numbers = count()
@@ -34,7 +34,7 @@ class PlannedLookups:
     """
 
     def __init__(
-        self, form: RecordForm, tables: Mapping[str, KeyedTable], lookups: list[FeatureLookup]
+        self, form: RecordSchema, tables: Mapping[str, KeyedTable], lookups: list[FeatureLookup]
     ) -> None:
         """Plan the join.
 

@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fullcircle.core.scoring.records import Bounds, RecordForm, find_watermark, judge_records
+from fullcircle.core.scoring.records import Bounds, RecordSchema, find_watermark, validate_records
 from fullcircle.core.scoring.values import MOMENT
 from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW
 from fullcircle.storage.record_files import NOT_OPENED, Block
-from fullcircle.storage.record_sources import Piece, RecordSource
+from fullcircle.storage.record_sources import RecordSource, SourcePart
 from fullcircle.streaming.commit_log import Batch
 from fullcircle.streaming.settings import StreamSettings
 
@@ -32,7 +32,7 @@ _ASIDE = pa.schema(
 
 
 @dataclass
-class Judge:
+class RecordValidator:
     """Reads the pieces of a batch, and judges their records.
 
     Attributes:
@@ -51,7 +51,7 @@ class Judge:
     """
 
     batch: Batch
-    form: RecordForm
+    form: RecordSchema
     settings: StreamSettings
     as_of: datetime
     seen: list[pa.ChunkedArray]
@@ -70,14 +70,14 @@ class Judge:
         """
         for piece in self.batch.pieces:
             if self.scored is not None and piece.name not in self.scored:
-                self._judge_unscored(piece, source)
+                self._reject_unscored(piece, source)
                 continue
             for block in source.read(piece, self.form.schema):
                 self._set_unreadable_aside(block, piece)
                 if len(block.rows):
                     yield self._judge(block, piece)
 
-    def _judge_unscored(self, piece: Piece, source: RecordSource) -> None:
+    def _reject_unscored(self, piece: SourcePart, source: RecordSource) -> None:
         """Set a piece aside of which a batch that was cut short has scored no row.
 
         If it holds good rows now, it could not be read then: it is planned again as a whole.
@@ -96,9 +96,9 @@ class Judge:
             self._keep(piece, [None], [f"{NOT_OPENED}: the process ended"], [""])
             self.unread.add(piece.name)
 
-    def _judge(self, block: Block, piece: Piece) -> pa.Table:
+    def _judge(self, block: Block, piece: SourcePart) -> pa.Table:
         records = self._with_ids(block, piece)
-        judged = judge_records(records, self.form, self._bounds())
+        judged = validate_records(records, self.form, self._bounds())
         reasons = self._keep_decisions(judged.reasons, block.numbers, piece)
         places = judged.places
         if reasons is not judged.reasons:
@@ -116,7 +116,7 @@ class Judge:
             .append_column(ARRIVED, pa.repeat(pa.scalar(piece.changed_at, MOMENT), len(good)))
         )
 
-    def _with_ids(self, block: Block, piece: Piece) -> pa.Table:
+    def _with_ids(self, block: Block, piece: SourcePart) -> pa.Table:
         """Give records their place as an id, where they bring none of their own."""
         if self.settings.row_ids == "given":
             return block.rows
@@ -137,35 +137,35 @@ class Judge:
             seen=pa.chunked_array(chunks, kind) if chunks and given else None,
         )
 
-    def _keep_decisions(self, reasons: pa.Array, numbers: pa.Array, piece: Piece) -> pa.Array:
+    def _keep_decisions(self, reasons: pa.Array, numbers: pa.Array, piece: SourcePart) -> pa.Array:
         """Set aside just those records of a batch that was cut short which it had not scored."""
         if self.scored is None:
             return reasons
         done = pc.is_in(numbers, value_set=self.scored.get(piece.name, pa.array([], pa.int64())))
         return pc.if_else(done, None, pc.fill_null(reasons, _UNKNOWN))
 
-    def _set_aside(self, block: Block, reasons: pa.Array, piece: Piece) -> None:
+    def _set_aside(self, block: Block, reasons: pa.Array, piece: SourcePart) -> None:
         places = pc.indices_nonzero(pc.is_valid(reasons))
         if not len(places):
             return
         told = reasons.take(places)
         self._keep(piece, block.numbers.take(places), told, block.tell(places))
 
-    def _set_unreadable_aside(self, block: Block, piece: Piece) -> None:
+    def _set_unreadable_aside(self, block: Block, piece: SourcePart) -> None:
         if bad := block.unreadable:
             columns = ([e.row for e in bad], [e.reason for e in bad], [e.text for e in bad])
             self._keep(piece, *columns)
             if any(reason.startswith(NOT_OPENED) for reason in columns[1]):
                 self.unread.add(piece.name)
 
-    def _keep(self, piece: Piece, numbers: Any, reasons: Any, texts: list[str]) -> None:
+    def _keep(self, piece: SourcePart, numbers: Any, reasons: Any, texts: list[str]) -> None:
         count = len(texts)
         columns = [[piece.name] * count, numbers, reasons, texts, [piece.changed_at] * count]
         self.aside.append(pa.table(columns, schema=_ASIDE))
         given = reasons.to_pylist() if isinstance(reasons, pa.Array) else reasons
         self.reasons.update(reason.partition(":")[0] for reason in given)
 
-    def tell_aside(self, stamps: dict[str, pa.Scalar]) -> pa.Table:
+    def rejected_records(self, stamps: dict[str, pa.Scalar]) -> pa.Table:
         """Give what was set aside, stamped."""
         rows = pa.concat_tables([_ASIDE.empty_table(), *self.aside])
         now = {"rejected_at": pa.scalar(datetime.now(UTC), MOMENT)}

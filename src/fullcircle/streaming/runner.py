@@ -11,10 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from fullcircle.storage.record_sources import Piece, RecordSource
-from fullcircle.streaming.batches import Tally, Work
-from fullcircle.streaming.commit_log import Batch, Ledger, Tables
-from fullcircle.streaming.record_validation import Judge
+from fullcircle.storage.record_sources import RecordSource, SourcePart
+from fullcircle.streaming.batches import BatchProcessor, BatchStats
+from fullcircle.streaming.commit_log import Batch, CommitLog, Tables
+from fullcircle.streaming.record_validation import RecordValidator
 from fullcircle.streaming.scorer import Scorer
 from fullcircle.streaming.settings import StreamSettings
 
@@ -23,7 +23,7 @@ _LONGEST_PAUSE_SECONDS = 600.0
 
 
 @dataclass
-class Summary:
+class StreamSummary:
     """What a stream did until it ended.
 
     Attributes:
@@ -48,7 +48,7 @@ class Summary:
     unsettled: list[str] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
 
-    def add(self, tally: Tally) -> None:
+    def add(self, tally: BatchStats) -> None:
         """Add a batch."""
         self.batches += 1
         self.pieces += tally.pieces
@@ -93,7 +93,7 @@ class Stream:
         settings: StreamSettings,
         *,
         as_of: datetime | None = None,
-        tell: Callable[[Tally], None] | None = None,
+        tell: Callable[[BatchStats], None] | None = None,
     ) -> None:
         """Read the state of the stream from its tables.
 
@@ -108,15 +108,15 @@ class Stream:
         self._source, self._tables, self._scorer = source, tables, scorer
         self.settings, self._as_of, self._tell = settings, as_of, tell
         problem = scorer.problem
-        self._ledger = Ledger(settings.name, tables, problem.event_time)
+        self._ledger = CommitLog(settings.name, tables, problem.event_time)
         pending = self._ledger.unfinished()
         before = self._ledger.planned + (pending is None)
         remembered = settings.remember_rows if settings.row_ids == "given" else 0
         self._seen = self._ledger.recall_ids(problem.row_id, before, remembered)
         self._pauses: dict[str, tuple[float, float]] = {}
-        self.summary = Summary()
+        self.summary = StreamSummary()
 
-    def run(self, stop: Event, *, once: bool) -> Summary:
+    def run(self, stop: Event, *, once: bool) -> StreamSummary:
         """Score batch after batch.
 
         Args:
@@ -133,16 +133,16 @@ class Stream:
                 continue
             if once and (waited or not self.summary.unsettled):
                 break
-            pause = getattr(self._source, "settle_seconds", 0.0) if once else None
+            pause = getattr(self._source, "stable_seconds", 0.0) if once else None
             stop.wait(self.settings.poll_seconds if pause is None else pause)
             waited = once
         return self.summary
 
-    def _choose(self, *, once: bool) -> list[Piece]:
+    def _choose(self, *, once: bool) -> list[SourcePart]:
         """Choose what makes up the next batch: the oldest pieces that are new, as many as fit."""
         arrivals = self._source.look(self._ledger.known)
         self.summary.unsettled = [n for n in arrivals.unsettled if n not in self._ledger.known]
-        chosen: list[Piece] = []
+        chosen: list[SourcePart] = []
         size = 0
         for piece in arrivals.pieces:
             before = self._ledger.known.get(piece.name)
@@ -158,7 +158,7 @@ class Stream:
             chosen.append(piece)
         return chosen
 
-    def _report_change(self, before: Piece, now: Piece) -> None:
+    def _report_change(self, before: SourcePart, now: SourcePart) -> None:
         if now != before and now.name not in self.summary.changed:
             self.summary.changed.add(now.name)
             _logger.warning(
@@ -174,7 +174,7 @@ class Stream:
             _logger.info("finishing batch %s, which was cut short", batch.number)
             self._score(batch)
 
-    def score(self, pieces: list[Piece]) -> None:
+    def score(self, pieces: list[SourcePart]) -> None:
         """Score pieces that somebody else has brought together, but for those that are done."""
         self.resume()
         new = [piece for piece in pieces if piece.name not in self._ledger.known]
@@ -184,8 +184,8 @@ class Stream:
 
     def _score(self, batch: Batch) -> None:
         now = self._as_of or datetime.now(UTC)
-        judge = Judge(batch, self._scorer.form, self.settings, now, self._seen)
-        work = Work(batch, judge, self._source, self._scorer, self.settings.name)
+        judge = RecordValidator(batch, self._scorer.form, self.settings, now, self._seen)
+        work = BatchProcessor(batch, judge, self._source, self._scorer, self.settings.name)
         tally = work.finish(self._ledger, self._tables)
         self._remember(judge.fresh)
         self.summary.unread -= {piece.name for piece in batch.pieces}

@@ -13,7 +13,7 @@ from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.models.model import Model
 from fullcircle.core.scoring.planning import ScoringSettings
-from fullcircle.core.scoring.records import RecordForm, declare_form
+from fullcircle.core.scoring.records import RecordSchema, declare_form
 from fullcircle.core.scoring.requests import refuse_bad_requests
 from fullcircle.core.scoring.rows import CHAMPION, name_model
 from fullcircle.core.scoring.stream import Scoring
@@ -22,7 +22,7 @@ from fullcircle.streaming.lookups import PlannedLookups, can_be_planned
 _logger = logging.getLogger(__name__)
 
 
-class Room(Protocol):
+class ModelSource(Protocol):
     """Where models and feature tables are kept."""
 
     def versions(self) -> Mapping[str, str | None]:
@@ -35,7 +35,7 @@ class Room(Protocol):
         """Give the feature tables."""
 
 
-class CatalogRoom:
+class CatalogModelSource:
     """Models and feature tables as the catalog names them."""
 
     def __init__(self, catalog: Any) -> None:
@@ -71,7 +71,7 @@ class Scorer:
 
     def __init__(
         self,
-        room: Room,
+        room: ModelSource,
         problem: ProblemSpec,
         settings: ScoringSettings,
         known: Mapping[str, pa.DataType] | None = None,
@@ -107,7 +107,7 @@ class Scorer:
 
     def _read(self) -> None:
         models, tables = self._room.models(), self._room.tables()
-        self.form: RecordForm = declare_form(self.problem, models, tables, self._known)
+        self.form: RecordSchema = declare_form(self.problem, models, tables, self._known)
         empty = ibis.memtable(self.form.schema.empty_table())
         for model in models.values():
             refuse_bad_requests(empty, tables, model, self.problem)

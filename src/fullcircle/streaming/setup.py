@@ -17,8 +17,8 @@ from fullcircle.engines.engine import choose_engine
 from fullcircle.engines.spark_session import open_session, read_options
 from fullcircle.storage.record_sources import RecordSource
 from fullcircle.streaming.commit_log import Tables
-from fullcircle.streaming.runner import Stream, Summary
-from fullcircle.streaming.scorer import CatalogRoom, Scorer
+from fullcircle.streaming.runner import Stream, StreamSummary
+from fullcircle.streaming.scorer import CatalogModelSource, Scorer
 from fullcircle.streaming.settings import read_settings
 from fullcircle.streaming.spark import SparkFiles, run_on_spark
 from fullcircle.streaming.tracking import log_batch, log_summary, track_stream
@@ -44,7 +44,7 @@ class OpenStream:
     catalog: Any
     spark: Any = None
 
-    def run(self, stop: Event, *, once: bool, checkpoint: Path | None = None) -> Summary:
+    def run(self, stop: Event, *, once: bool, checkpoint: Path | None = None) -> StreamSummary:
         """Score batch after batch, and log what was done.
 
         Args:
@@ -62,7 +62,7 @@ class OpenStream:
         log_summary(summary)
         return summary
 
-    def tell_tables(self) -> dict[str, str]:
+    def table_versions(self) -> dict[str, str]:
         """Versions of the tables as they are now."""
         return {name: self.catalog.get(name).data_version() or "none yet" for name in _TABLES}
 
@@ -100,7 +100,7 @@ def open_stream(
         found = SparkFiles(found)
     choose_engine("duckdb")  # a join of few rows is quickest in this process, on any ENGINE
     known = _know_types(catalog, problem)
-    scorer = Scorer(CatalogRoom(catalog), problem, catalog.load("params:scoring"), known)
+    scorer = Scorer(CatalogModelSource(catalog), problem, catalog.load("params:scoring"), known)
     tables = Tables(*(catalog.get(name) for name in _TABLES))
     stream = Stream(found, tables, scorer, settings, as_of=as_of, tell=log_batch)
     tags = {

@@ -21,8 +21,8 @@ import pyarrow as pa
 from fullcircle.core.errors import StorageError
 from fullcircle.datasets.record_folder_dataset import RecordFolderDataset, is_hidden
 from fullcircle.storage.record_files import Block, read_blocks
-from fullcircle.storage.record_sources import Arrivals, Piece
-from fullcircle.streaming.runner import Stream, Summary
+from fullcircle.storage.record_sources import AvailableParts, SourcePart
+from fullcircle.streaming.runner import Stream, StreamSummary
 
 _SCHEMA = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
 _LOOK_SECONDS = 0.2
@@ -31,7 +31,7 @@ _LOOK_SECONDS = 0.2
 class SparkFiles:
     """The files of a batch as Spark has fetched them; others are read where they lie."""
 
-    settle_seconds = 0.0
+    stable_seconds = 0.0
 
     def __init__(self, folder: RecordFolderDataset) -> None:
         self.folder = folder
@@ -42,12 +42,12 @@ class SparkFiles:
         """The folder."""
         return self.folder.address
 
-    def look(self, known: Mapping[str, Piece]) -> Arrivals:
+    def look(self, known: Mapping[str, SourcePart]) -> AvailableParts:
         """Ask nobody: it is Spark that looks."""
         del known
-        return Arrivals([], [])
+        return AvailableParts([], [])
 
-    def take(self, rows: pa.Table) -> list[Piece]:
+    def take(self, rows: pa.Table) -> list[SourcePart]:
         """Hold the files of a batch, and give them as pieces.
 
         Args:
@@ -61,7 +61,7 @@ class SparkFiles:
             if any(is_hidden(part) for part in name.split("/")):
                 continue
             moment = row["modificationTime"].astimezone(UTC)
-            pieces[name] = Piece(name, row["length"], moment)
+            pieces[name] = SourcePart(name, row["length"], moment)
             self._fetched[name] = row["content"]
         return sorted(pieces.values(), key=lambda piece: (piece.changed_at, piece.name))
 
@@ -70,7 +70,7 @@ class SparkFiles:
         root = Path(self.folder.address).absolute().as_posix()
         return whole[whole.index(root) + len(root) :].lstrip("/")
 
-    def read(self, piece: Piece, schema: pa.Schema) -> Iterator[Block]:
+    def read(self, piece: SourcePart, schema: pa.Schema) -> Iterator[Block]:
         """Read the records of a file."""
         content = self._fetched.get(piece.name)
         if content is None:
@@ -87,7 +87,7 @@ def run_on_spark(
     *,
     once: bool,
     checkpoint: Path,
-) -> Summary:
+) -> StreamSummary:
     """Let Spark bring batch after batch; they are scored in this thread, in which the run is open.
 
     Args:

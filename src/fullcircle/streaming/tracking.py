@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.contract import flatten
-from fullcircle.streaming.batches import Tally
-from fullcircle.streaming.runner import Summary
+from fullcircle.streaming.batches import BatchStats
+from fullcircle.streaming.runner import StreamSummary
 from fullcircle.tracking.killed_runs import describe_process
 from fullcircle.tracking.provenance import describe_code, describe_environment, describe_hardware
 
@@ -47,7 +47,7 @@ def track_stream(
         yield run.info.run_id
 
 
-def log_batch(tally: Tally) -> None:
+def log_batch(tally: BatchStats) -> None:
     """Log a batch's metrics, and say in a line how it went."""
     import mlflow
 
@@ -77,7 +77,7 @@ def log_batch(tally: Tally) -> None:
     )
 
 
-def log_summary(summary: Summary) -> None:
+def log_summary(summary: StreamSummary) -> None:
     """Log what the stream did, all in all."""
     import mlflow
 

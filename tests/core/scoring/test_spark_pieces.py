@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullcircle.core.scoring import spark
-from fullcircle.core.scoring.days import Tally
+from fullcircle.core.scoring.days import DayCounts
 from fullcircle.core.scoring.lookups import STALE
 from fullcircle.core.scoring.requests import DAY
 
@@ -32,7 +32,7 @@ def test_batches_are_cut_where_the_day_changes(days: list[list[str]]) -> None:
 def test_rows_are_counted_as_they_pass() -> None:
     """The tally holds the rows of all pieces, those with stale features apart."""
     stale = pa.RecordBatch.from_arrays([pa.array([0, 2, 1])], names=[STALE])
-    tally = Tally()
+    tally = DayCounts()
     passed = list(spark._count(iter([("a", stale), ("a", stale.slice(0, 2))]), tally))
     assert [batch.num_rows for batch in passed] == [3, 2]
     assert (tally.rows, tally.stale_rows) == (5, 3)

@@ -18,9 +18,9 @@ from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.training import assessment
 from fullcircle.core.training.assessment import assess, decide
-from fullcircle.core.training.challenger import Winner, settle_winner
-from fullcircle.core.training.context import Workshop
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.challenger import SelectedModel, complete_challenger
+from fullcircle.core.training.context import TrainingContext
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.reporting.figures.training import draw_figures
 
@@ -64,11 +64,15 @@ def draw(task: str, rows: int, seed: int) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def settle(make_problem: Make) -> Callable[..., tuple[Workshop, Winner, pd.DataFrame]]:
+def settle(
+    make_problem: Make,
+) -> Callable[..., tuple[TrainingContext, SelectedModel, pd.DataFrame]]:
     """Give the function that fits and settles a winner for a task, once each."""
 
     @cache
-    def make(task: str, *, history: bool = False) -> tuple[Workshop, Winner, pd.DataFrame]:
+    def make(
+        task: str, *, history: bool = False
+    ) -> tuple[TrainingContext, SelectedModel, pd.DataFrame]:
         metric, family = TASKS[task]
         changes: dict[str, Any] = {"task": task, "primary_metric": metric, "slices": ["colour"]}
         if task != "binary":
@@ -79,9 +83,13 @@ def settle(make_problem: Make) -> Callable[..., tuple[Workshop, Winner, pd.DataF
         plan = diagnose_columns(inputs, rows["returned"], problem.task, TRAINING.preparation)
         method = "temperature" if task == "multiclass" else "sigmoid"
         training = TRAINING.model_copy(update={"calibration": method})
-        workshop = Workshop(rows, problem, training, plan)
-        recipe = Recipe("simple", family)
-        return workshop, settle_winner(workshop, recipe, workshop.fit(recipe), selection), selection
+        workshop = TrainingContext(rows, problem, training, plan)
+        recipe = ModelConfig("simple", family)
+        return (
+            workshop,
+            complete_challenger(workshop, recipe, workshop.fit(recipe), selection),
+            selection,
+        )
 
     return make
 
@@ -92,7 +100,7 @@ def judge(settle: Any) -> Callable[..., dict[str, Any]]:
     return cache(lambda task, history=False: assess(*settle(task, history=history)))
 
 
-def predict_all(workshop: Workshop, winner: Winner, rows: pd.DataFrame) -> np.ndarray:
+def predict_all(workshop: TrainingContext, winner: SelectedModel, rows: pd.DataFrame) -> np.ndarray:
     problem = workshop.problem
     return predict(winner.estimator, problem.task, as_inputs(rows, problem.features))
 

@@ -8,7 +8,7 @@ import optuna
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullcircle.core.training.trial_execution import Attempt
+from fullcircle.core.training.trial_execution import TrialExecution
 from fullcircle.core.training.trial_store import Trial
 
 FOLDS = 5
@@ -35,17 +35,17 @@ class Folds:
         return {"roc_auc": float(found)}
 
 
-def attempt(drawn: list[Any], others: list[list[float]]) -> Attempt:
+def attempt(drawn: list[Any], others: list[list[float]]) -> TrialExecution:
     """Ask a study that knows other trials, and prunes what is below their median."""
     pruner = optuna.pruners.MedianPruner(n_startup_trials=1)
     study = optuna.create_study(direction="maximize", pruner=pruner)
     for scores in others:
         steps = {step: float(np.mean(scores[: step + 1])) for step in range(FOLDS)}
         study.add_trial(optuna.create_trial(value=steps[FOLDS - 1], intermediate_values=steps))
-    return Attempt("ridge", study.ask(), {}, Folds(drawn))  # type: ignore[arg-type]  # all it is asked
+    return TrialExecution("ridge", study.ask(), {}, Folds(drawn))  # type: ignore[arg-type]  # all it is asked
 
 
-def turn(trying: Attempt, order: list[int]) -> tuple[Trial, Trial | None]:
+def turn(trying: TrialExecution, order: list[int]) -> tuple[Trial, Trial | None]:
     """Score the folds in an order; give the result, and what was said of it."""
     said = [trying.score(number, lambda: False) for number in order]
     assert trying.result is not None

@@ -15,8 +15,8 @@ from tests.spark_session import open_session, open_sockets
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import ConfigurationError, DataError, ModelError
 from fullcircle.core.models.prediction import predict
-from fullcircle.core.training.challenger import Winner, make_model
-from fullcircle.core.training.context import Workshop
+from fullcircle.core.training.challenger import SelectedModel, make_model
+from fullcircle.core.training.context import TrainingContext
 from fullcircle.core.training.distributed import (
     fit_on_spark,
     keep_train_rows,
@@ -24,7 +24,7 @@ from fullcircle.core.training.distributed import (
     require_spark,
     require_trees,
 )
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 from fullcircle.core.training_data.labelled_rows import join_labelled, select_labelled
 from fullcircle.core.training_data.sampling import SampleSettings, choose_sample, keep_sample
@@ -54,7 +54,7 @@ DECLARED = TrainingSettings(
     bootstrap_resamples=100,
     confidence=0.9,
 )
-RECIPE = Recipe("xgboost", "xgboost", {"n_estimators": 25, "subsample": 0.7})
+RECIPE = ModelConfig("xgboost", "xgboost", {"n_estimators": 25, "subsample": 0.7})
 
 
 def draw_events(days: int = DAYS, per_day: int = PER_DAY, seed: int = 0) -> pd.DataFrame:
@@ -102,9 +102,9 @@ def test_what_cannot_be_is_refused_in_the_users_words() -> None:
     with pytest.raises(ConfigurationError, match=r"the engine is duckdb\. Set ENGINE=spark"):
         require_spark(ibis.memtable(draw_events(1, 2)))
     with pytest.raises(ConfigurationError, match="the winner is 'ridge'"):
-        require_trees(Recipe("ridge", "ridge"))
+        require_trees(ModelConfig("ridge", "ridge"))
     with pytest.raises(ConfigurationError, match="the winner is 'blend of 2'"):
-        require_trees(Recipe("blend of 2", "blend", members=[RECIPE, RECIPE]))
+        require_trees(ModelConfig("blend of 2", "blend", members=[RECIPE, RECIPE]))
     require_trees(RECIPE)
 
 
@@ -112,7 +112,7 @@ def test_nobody_who_did_not_ask_gets_it() -> None:
     """Without training.distributed nothing is fitted."""
     off = DECLARED.model_copy(update={"distributed": False})
     rows = ibis.memtable(draw_events(1, 2))
-    winner = Winner(RECIPE, None, {"method": "none"}, None, 0.5, {}, {})
+    winner = SelectedModel(RECIPE, None, {"method": "none"}, None, 0.5, {}, {})
     assert all_rows.fit_on_all_rows(winner, {}, rows, {}, SPEC, off) == []
 
 
@@ -133,7 +133,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         choose_engine("duckdb")
 
 
-def learn(spec: ProblemSpec, **preparation: Any) -> tuple[Workshop, dict[str, pd.DataFrame]]:
+def learn(spec: ProblemSpec, **preparation: Any) -> tuple[TrainingContext, dict[str, pd.DataFrame]]:
     """Give the sets as one machine sees them, and the workshop of the train set."""
     labelled = select_labelled(ibis.memtable(draw_events()), spec, AS_OF)
     rows = join_labelled(labelled, tables(DAYS), spec).to_pandas().sort_values(["at", "id"])
@@ -142,14 +142,14 @@ def learn(spec: ProblemSpec, **preparation: Any) -> tuple[Workshop, dict[str, pd
         update={"preparation": DECLARED.preparation.model_copy(update=preparation)}
     )
     plan = nodes.diagnose_train_set(sets["train"], spec, training)
-    return Workshop(sets["train"], spec, training, plan), sets
+    return TrainingContext(sets["train"], spec, training, plan), sets
 
 
 def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
     """One worker gives the same bits; two stay within 0.03 on average; and the model says so."""
     workshop, sets = learn(SPEC)
     local = workshop.fit(RECIPE)
-    winner = Winner(RECIPE, local, {"method": "none"}, None, 0.5, {}, {})
+    winner = SelectedModel(RECIPE, local, {"method": "none"}, None, 0.5, {}, {})
     rows = all_rows.select_all_train_rows(
         lake["events"], lake["tables"], sets["selection"], sets["gate"], SPEC, DECLARED, AS_OF
     )
@@ -187,7 +187,7 @@ def test_rows_that_taught_the_encoder_do_not_teach_the_trees(lake: dict[str, Any
     workshop, sets = learn(SPEC, high_cardinality=2)
     local = workshop.fit(RECIPE)
     assert learns_from_labels(local)
-    winner = Winner(RECIPE, local, {"method": "none"}, None, 0.5, {}, {})
+    winner = SelectedModel(RECIPE, local, {"method": "none"}, None, 0.5, {}, {})
     rows = keep_train_rows(
         join_labelled(lake["events"].select(*SPEC.event_columns), lake["tables"], SPEC),
         SPEC,

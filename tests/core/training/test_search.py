@@ -21,7 +21,7 @@ from fullcircle.core.training.finalists import (
     find_winner,
 )
 from fullcircle.core.training.folds import make_folds
-from fullcircle.core.training.model_config import Recipe, build
+from fullcircle.core.training.model_config import ModelConfig, build
 from fullcircle.core.training.search import Search
 from fullcircle.core.training.settings import SearchSettings
 from fullcircle.core.training.trial_store import Trial
@@ -218,7 +218,7 @@ def test_finalists_are_untuned_and_tuned(validation: CrossValidation, trials: li
 def test_only_needless_columns_go_and_cost_nothing(validation: CrossValidation) -> None:
     """Columns that decide nothing go; the smaller model scores no worse in the search."""
     scores = [validation.score_fold("xgboost", {}, n)["roc_auc"] for n in range(validation.count)]
-    leader = Recipe("xgboost", "xgboost", fold_scores=scores)
+    leader = ModelConfig("xgboost", "xgboost", fold_scores=scores)
     smaller = drop_needless_columns(validation, leader)
     assert smaller is not None
     assert smaller.dropped
@@ -249,7 +249,7 @@ def test_the_simplest_that_ties_wins(errors: float) -> None:
         "middle": truth + rng.normal(scale=1.06, size=400),
         "complex": truth + rng.normal(scale=1.0, size=400),
     }
-    recipes = [Recipe(name, "any") for name in predicted]
+    recipes = [ModelConfig(name, "any") for name in predicted]
     winner, standing = find_winner(
         recipes,
         predicted,
@@ -271,8 +271,8 @@ def test_a_blend_averages_its_members() -> None:
     inputs = as_inputs(rows, ["price", "colour"])
     settings = PreparationSettings()
     plan = diagnose_columns(inputs, rows["returned"], "binary", settings)
-    members = [Recipe(name, name) for name in FAMILIES[1:]]
-    blend = Recipe("blend", "blend", members=members)
+    members = [ModelConfig(name, name) for name in FAMILIES[1:]]
+    blend = ModelConfig("blend", "blend", members=members)
     whole, *parts = (
         build(recipe, "binary", 1, plan, settings)
         .fit(inputs, rows["returned"])
@@ -280,7 +280,7 @@ def test_a_blend_averages_its_members() -> None:
         for recipe in (blend, *members)
     )
     np.testing.assert_allclose(whole, np.mean(parts, axis=0))
-    assert Recipe.from_dict(blend.as_dict()) == blend
+    assert ModelConfig.from_dict(blend.as_dict()) == blend
 
 
 @pytest.mark.parametrize(("ahead", "winner"), [(0.0, "simple"), (0.5, "complex")])
@@ -292,8 +292,8 @@ def test_a_difference_in_the_search_breaks_a_tie(ahead: float, winner: str) -> N
     predicted = {"simple": truth + noise, "complex": truth + rng.permutation(noise) * 0.99}
     folds = rng.normal(1.0, 0.01, size=5)
     recipes = [
-        Recipe("simple", "any", fold_scores=(folds + ahead).tolist()),
-        Recipe("complex", "any", fold_scores=(folds + rng.normal(0, 0.01, size=5)).tolist()),
+        ModelConfig("simple", "any", fold_scores=(folds + ahead).tolist()),
+        ModelConfig("complex", "any", fold_scores=(folds + rng.normal(0, 0.01, size=5)).tolist()),
     ]
     found, _ = find_winner(
         recipes,
@@ -316,8 +316,8 @@ def test_luck_on_few_rows_does_not_undo_the_search(ahead: float, winner: str) ->
     predicted = {"lucky": truth + 0.8 * noise, "steady": truth + noise}
     folds = rng.normal(1.0, 0.01, size=5)
     recipes = [
-        Recipe("lucky", "any", fold_scores=(folds + ahead).tolist()),
-        Recipe("steady", "any", fold_scores=(folds + rng.normal(0, 0.01, size=5)).tolist()),
+        ModelConfig("lucky", "any", fold_scores=(folds + ahead).tolist()),
+        ModelConfig("steady", "any", fold_scores=(folds + rng.normal(0, 0.01, size=5)).tolist()),
     ]
     found, standing = find_winner(
         recipes,

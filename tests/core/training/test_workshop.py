@@ -12,8 +12,8 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.metrics import roc_auc
 from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import diagnose_columns
-from fullcircle.core.training.context import Workshop
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.context import TrainingContext
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import SearchSettings, TrainingSettings
 
 Make = Callable[..., ProblemSpec]
@@ -24,10 +24,10 @@ TRAINING = TrainingSettings(
     bootstrap_resamples=100,
     confidence=0.9,
 )
-LINEAR = Recipe("simple", "logistic_regression")
+LINEAR = ModelConfig("simple", "logistic_regression")
 
 
-def open_workshop(make_problem: Make, *, history: bool = True, rows: int = 150) -> Workshop:
+def open_workshop(make_problem: Make, *, history: bool = True, rows: int = 150) -> TrainingContext:
     """Rows in random order of time, whose label follows the price."""
     rng = np.random.default_rng(0)
     problem = make_problem(history=history)
@@ -46,14 +46,14 @@ def open_workshop(make_problem: Make, *, history: bool = True, rows: int = 150) 
     )
     inputs = as_inputs(frame, problem.features)
     plan = diagnose_columns(inputs, frame["returned"], "binary", TRAINING.preparation)
-    return Workshop(frame, problem, TRAINING, plan)
+    return TrainingContext(frame, problem, TRAINING, plan)
 
 
-def trained(workshop: Workshop, **changes: Any) -> Workshop:
+def trained(workshop: TrainingContext, **changes: Any) -> TrainingContext:
     return replace(workshop, training=workshop.training.model_copy(update=changes))
 
 
-def searched(workshop: Workshop, **changes: Any) -> Workshop:
+def searched(workshop: TrainingContext, **changes: Any) -> TrainingContext:
     return trained(workshop, search=workshop.training.search.model_copy(update=changes))
 
 

@@ -12,8 +12,8 @@ import pytest
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.validation.row_validation import SOURCE_ROW, IntakeSettings, reject, unless
-from fullcircle.ingestion.inference.checks import Case, examine
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.checks import ProblemCheck, examine
+from fullcircle.ingestion.inference.issues import Issue
 
 ROWS = 1500
 SPEC: dict[str, Any] = {
@@ -55,8 +55,8 @@ def judge(raw: ir.Table) -> ir.Table:
     return reject(raw, unless(raw.size.isnull() | (raw.size >= 0), "size is negative", raw.size))
 
 
-def look(frame: pd.DataFrame, spec: dict[str, Any] | None = None, **changed: Any) -> list[Finding]:
-    case = Case(
+def look(frame: pd.DataFrame, spec: dict[str, Any] | None = None, **changed: Any) -> list[Issue]:
+    case = ProblemCheck(
         raw=ibis.memtable(frame),
         clean=judge,
         raw_columns=("size", "y"),
@@ -68,7 +68,7 @@ def look(frame: pd.DataFrame, spec: dict[str, Any] | None = None, **changed: Any
     return examine(replace(case, **changed), lambda _: None)
 
 
-def found(findings: list[Finding], level: str) -> str:
+def found(findings: list[Issue], level: str) -> str:
     return "; ".join(f"{f.what}: {f.found}" for f in findings if f.level == level)
 
 
@@ -115,7 +115,7 @@ def test_no_rows_are_a_fault() -> None:
 
 def test_a_broken_data_contract_is_a_fault() -> None:
     """What the data contract says of the rows is told as a fault."""
-    case = Case(
+    case = ProblemCheck(
         raw=ibis.memtable(rows()),
         clean=judge,
         raw_columns=(),

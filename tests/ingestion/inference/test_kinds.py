@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fullcircle.core.parsing.column_parser import ISO, Reading, as_class, as_moment, name_rows
+from fullcircle.core.parsing.column_parser import ISO, ColumnParser, as_class, as_moment, name_rows
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.engines.engine import connect
 from fullcircle.ingestion.inference.column_kinds import (
@@ -38,7 +38,7 @@ def compute(values: list[str | None], read: object) -> list[object]:
 def test_survey_and_problem_read_the_same_numbers(decimal: str, texts: list[str]) -> None:
     """Whatever the survey takes for a number, the problem reads as that number, and no other."""
     stripped = [text.strip() or None for text in texts]
-    reading = Reading(numbers={"x": "x"}, decimal=decimal)
+    reading = ColumnParser(numbers={"x": "x"}, decimal=decimal)
     seen = read_number_texts(pd.Series(stripped, dtype=object), decimal)
     read = compute(stripped, lambda table: reading.columns(table)["x"])
     pd.testing.assert_series_equal(
@@ -141,7 +141,7 @@ def test_sentinels_stand_apart_and_repeat(values: list[float], found: tuple[floa
 
 def test_sentinels_and_words_become_null() -> None:
     """A problem reads its sentinels and words for missing as null, and other numbers as such."""
-    reading = Reading(numbers={"x": "x"}, missing=("?",), sentinels={"x": (-999.0,)})
+    reading = ColumnParser(numbers={"x": "x"}, missing=("?",), sentinels={"x": (-999.0,)})
     read = compute(["-999", "-999.0", "?", "7"], lambda table: reading.columns(table)["x"])
     assert pd.Series(read).isna().tolist() == [True, True, True, False]
     reasons = compute(["-999", "?", "many"], lambda table: next(reading.unreadable(table)))
@@ -158,7 +158,7 @@ def test_classes_and_row_names() -> None:
 @pytest.mark.parametrize("layout", [*LAYOUTS, ISO])
 def test_example_reads_well(layout: str) -> None:
     """The example row of a reading is read whole, whatever is declared."""
-    reading = Reading({"t": "T"}, {"n": "N"}, {"m": ("M", layout)}, decimal=",")
+    reading = ColumnParser({"t": "T"}, {"n": "N"}, {"m": ("M", layout)}, decimal=",")
     table = ibis.memtable(pd.DataFrame([reading.example()]))
     row = connect().execute(table.select(**reading.columns(table))).iloc[0]
     assert (row["t"], row["n"], row["m"]) == ("a", 1.5, pd.Timestamp("2024-12-31", tz="UTC"))

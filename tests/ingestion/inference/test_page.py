@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fullcircle.core.validation.row_validation import SOURCE_ROW
-from fullcircle.ingestion.inference import Wishes, propose_problem
+from fullcircle.ingestion.inference import ProblemOptions, propose_problem
 from fullcircle.ingestion.inference.column_kinds import recognise
 from fullcircle.ingestion.inference.first_look import look_at
 from fullcircle.ingestion.inference.first_look_page import render_first_look
@@ -58,7 +58,7 @@ def page() -> str:
         frame.astype("str").where(frame.notna()).assign(**{SOURCE_ROW: range(1, rows + 1)})
     )
     said = {"name": "shop", "target": "y", "today": date(2026, 1, 1)}
-    proposal = propose_problem(raw, Wishes.model_validate(said))
+    proposal = propose_problem(raw, ProblemOptions.model_validate(said))
     return render_first_look(proposal, proposal.findings, "a <b>file</b>")
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.core.validation.row_validation import SOURCE_ROW
-from fullcircle.ingestion.inference import Proposal, Wishes, propose_problem
+from fullcircle.ingestion.inference import ProblemOptions, Proposal, propose_problem
 from fullcircle.ingestion.inference.split_sizes import GATE_ROWS, TRAINING_ROWS, choose_split
 
 ROWS = 400
@@ -31,7 +31,7 @@ def propose(frame: pd.DataFrame, **wishes: Any) -> Proposal:
     """Look at a table as ``kedro problem new`` does."""
     raw = ibis.memtable(frame.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
     said = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **wishes}
-    return propose_problem(raw, Wishes.model_validate(said))
+    return propose_problem(raw, ProblemOptions.model_validate(said))
 
 
 def told(proposal: Proposal, what: str) -> str:

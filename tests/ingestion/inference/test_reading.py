@@ -12,7 +12,7 @@ from fullcircle.core.errors import ConfigurationError
 from fullcircle.core.parsing.numbers import NumberFormat
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.engines.engine import connect
-from fullcircle.ingestion.inference import Proposal, Wishes, propose_problem
+from fullcircle.ingestion.inference import ProblemOptions, Proposal, propose_problem
 
 ROWS = 60
 SIZES = [f"{n % 9 + 1},{n * 37 % 900 + 100}" for n in range(ROWS)]
@@ -25,7 +25,7 @@ def propose(read: dict[str, str] | None = None, **columns: Any) -> Proposal:
     frame = pd.DataFrame({"y": rng.choice(["a", "b"], ROWS), **columns}).astype("str")
     raw = ibis.memtable(frame.assign(**{SOURCE_ROW: range(1, ROWS + 1)}))
     said = {"name": "shop", "target": "y", "today": date(2026, 1, 1), "read": read or {}}
-    return propose_problem(raw, Wishes.model_validate(said))
+    return propose_problem(raw, ProblemOptions.model_validate(said))
 
 
 def test_what_can_be_read_in_two_ways_is_asked() -> None:

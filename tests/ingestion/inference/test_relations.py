@@ -10,7 +10,7 @@ import pytest
 
 from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW, reject_later
 from fullcircle.engines.engine import connect
-from fullcircle.ingestion.inference import Proposal, Wishes, propose_problem
+from fullcircle.ingestion.inference import ProblemOptions, Proposal, propose_problem
 
 ROWS = 600
 
@@ -20,7 +20,7 @@ def propose(frame: pd.DataFrame, **wishes: Any) -> Proposal:
     texts = frame.astype("str").where(frame.notna())
     raw = ibis.memtable(texts.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
     said = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **wishes}
-    return propose_problem(raw, Wishes.model_validate(said))
+    return propose_problem(raw, ProblemOptions.model_validate(said))
 
 
 def told(proposal: Proposal, what: str) -> str:

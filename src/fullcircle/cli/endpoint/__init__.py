@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import Commands, OneLineErrors, answer, json_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.command import Command, Commands, answer, json_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
 from fullcircle.console import as_facts, as_table
 
 _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -27,13 +27,13 @@ def endpoint() -> None:
 
 
 @endpoint.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro endpoint status --json",
     then="kedro endpoint compare  # says who is better by the labels",
 )
-@place_options
+@location_options
 @json_option
-def status(place: Place, as_json: bool) -> None:
+def status(place: ProjectLocation, as_json: bool) -> None:
     """Show who answers at which share, how the workers are, and whether the log works."""
     from fullcircle.serving.runtime_dir import read_json
     from fullcircle.serving.setup import find_folder
@@ -50,15 +50,15 @@ def status(place: Place, as_json: bool) -> None:
 
 
 @endpoint.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=("kedro endpoint traffic --challenger 0.1 --why canary", "kedro endpoint traffic"),
     then="kedro endpoint compare  # as labels arrive",
 )
 @click.option("--challenger", type=float, help="Its share: 0.1 is a canary, 1 is blue-green.")
 @click.option("--why", default="", help="Why, for the record.")
-@place_options
+@location_options
 @json_option
-def traffic(challenger: float | None, why: str, place: Place, as_json: bool) -> None:
+def traffic(challenger: float | None, why: str, place: ProjectLocation, as_json: bool) -> None:
     """Give the challenger a share of the entities, or show the share; while running, at once."""
     from fullcircle.serving.runtime_dir import read_json
     from fullcircle.serving.setup import find_folder
@@ -73,11 +73,9 @@ def traffic(challenger: float | None, why: str, place: Place, as_json: bool) -> 
     answer(said.model_dump(mode="json"), as_json=as_json, show=as_facts)
 
 
-@endpoint.command(
-    cls=OneLineErrors, example="kedro endpoint stop", then="kedro serve  # starts it again"
-)
-@place_options
-def stop(place: Place) -> None:
+@endpoint.command(cls=Command, example="kedro endpoint stop", then="kedro serve  # starts it again")
+@location_options
+def stop(place: ProjectLocation) -> None:
     """End the endpoint in order: what was begun is answered, and all answers are in the log."""
     from fullcircle.core.errors import StorageError
     from fullcircle.serving.runtime_dir import read_json
@@ -100,7 +98,7 @@ def stop(place: Place) -> None:
 
 
 @endpoint.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro endpoint compare --confidence 0.99",
     then="kedro model promote challenger  # lets the gate decide",
 )
@@ -113,10 +111,10 @@ def stop(place: Place) -> None:
     help="A difference below this share of the champion's loss does not matter.",
 )
 @click.option("--metric", help="What decides: accuracy, brier, mae …; log loss or squared error.")
-@place_options
+@location_options
 @json_option
 def compare(
-    confidence: float, margin: float, metric: str | None, place: Place, as_json: bool
+    confidence: float, margin: float, metric: str | None, place: ProjectLocation, as_json: bool
 ) -> None:
     """Decide champion against challenger (or shadow) by the log and the labels that have come."""
     from fullcircle.serving.comparison import describe
@@ -130,7 +128,7 @@ def compare(
 
 
 @endpoint.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=(
         "kedro endpoint costs",
         "kedro endpoint costs --by hour",
@@ -146,9 +144,9 @@ def compare(
     help="By day, or by hour of the day (UTC).",
 )
 @click.option("--change", type=click.DateTime(_MOMENTS), help="Before and after this moment (UTC).")
-@place_options
+@location_options
 @json_option
-def costs(by: str, change: datetime | None, place: Place, as_json: bool) -> None:
+def costs(by: str, change: datetime | None, place: ProjectLocation, as_json: bool) -> None:
     """Show what predictions cost: hours up, processor's time, and money by service.price_per_hour.
 
     Hours up are priced whether anybody asks or not; the processor's time is what a fully used
@@ -181,14 +179,14 @@ def _shorten(name: str, value: Any) -> Any:
 
 
 @endpoint.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro endpoint unit --output units",
     then="docs/endpoint.md says where the files go",
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for the two files.")
 @click.option("--user", help="Who runs it; by default the owner of the project's folder.")
-@place_options
-def unit(output: Path | None, user: str | None, place: Place) -> None:
+@location_options
+def unit(output: Path | None, user: str | None, place: ProjectLocation) -> None:
     """Write a systemd socket and service that start the endpoint at the first request."""
     from fullcircle.cli.endpoint.units import find_user, render_units
     from fullcircle.serving.runtime_dir import read_json
@@ -221,7 +219,7 @@ def token() -> None:
 
 
 @token.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro endpoint token create --name shop --scope predict --days 90",
     then="send it as the header Authorization: Bearer TOKEN",
 )
@@ -235,8 +233,8 @@ def token() -> None:
     show_default=True,
 )
 @click.option("--days", type=click.FloatRange(0, min_open=True), help="How long it is valid.")
-@place_options
-def create(name: str, scopes: tuple[Any, ...], days: float | None, place: Place) -> None:
+@location_options
+def create(name: str, scopes: tuple[Any, ...], days: float | None, place: ProjectLocation) -> None:
     """Make a token and show it, this once; only its hash is kept."""
     from fullcircle.serving.setup import find_folder
     from fullcircle.serving.tokens import issue_token
@@ -251,13 +249,13 @@ def create(name: str, scopes: tuple[Any, ...], days: float | None, place: Place)
 
 @token.command(
     name="list",
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro endpoint token list",
     then="kedro endpoint token revoke IDENTITY",
 )
-@place_options
+@location_options
 @json_option
-def list_all(place: Place, as_json: bool) -> None:
+def list_all(place: ProjectLocation, as_json: bool) -> None:
     """List the tokens; what they are, nobody can read."""
     from fullcircle.serving.setup import find_folder
     from fullcircle.serving.tokens import list_tokens
@@ -266,13 +264,13 @@ def list_all(place: Place, as_json: bool) -> None:
 
 
 @token.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro endpoint token revoke 3f9c1a2b",
     then="kedro endpoint token list",
 )
 @click.argument("identity")
-@place_options
-def revoke(identity: str, place: Place) -> None:
+@location_options
+def revoke(identity: str, place: ProjectLocation) -> None:
     """Take a token back by its id."""
     from fullcircle.serving.setup import find_folder
     from fullcircle.serving.status import describe_access

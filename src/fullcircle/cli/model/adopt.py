@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, json_option
-from fullcircle.cli.model.manage import run_gate, tell_act, why_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.command import Command, json_option
+from fullcircle.cli.model.manage import run_gate, show_operation, why_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=(
         'kedro model adopt models:/by_hand/1 --held-out "trained on last year\'s survey"',
         "kedro model adopt runs:/0123456789abcdef/model --trained-until 2025-01-31",
@@ -24,7 +24,7 @@ from fullcircle.cli.model.options import Place, place_options
 @click.option("--allow-code", is_flag=True, help="Load a format that runs code, such as a pickle.")
 @click.option("--no-gate", is_flag=True, help="Register it as challenger, and do not decide yet.")
 @why_option
-@place_options
+@location_options
 @json_option
 def adopt(
     uri: str,
@@ -33,7 +33,7 @@ def adopt(
     allow_code: bool,
     no_gate: bool,
     why: str,
-    place: Place,
+    place: ProjectLocation,
     as_json: bool,
 ) -> None:
     """Adopt a model of any MLflow flavour: check it, register it, and let the gate decide."""
@@ -46,11 +46,11 @@ def adopt(
     then = f"kedro model promote {number}" if no_gate else "kedro model rollback  # takes it back"
     if allow_code:
         then = f"set ALLOW_MODEL_CODE={found.tags['digest'][:16]} wherever it is loaded"
-    tell_act(place.registry.history()[-1], as_json=as_json, then=then)
+    show_operation(place.registry.history()[-1], as_json=as_json, then=then)
 
 
 def _register(
-    place: Place,
+    place: ProjectLocation,
     uri: str,
     trained_until: str | None,
     held_out: str | None,
@@ -92,7 +92,7 @@ def _register(
     )
 
 
-def _find_clock(place: Place) -> str:
+def _find_clock(place: ProjectLocation) -> str:
     """Give the clock of the newest training, or the declared one."""
     from fullcircle.tracking.registry.lookup import list_versions
 

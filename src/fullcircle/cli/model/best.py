@@ -4,13 +4,13 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, json_option
-from fullcircle.cli.model.options import Place, place_options
-from fullcircle.console import Rows, say_score
+from fullcircle.cli.command import Command, answer, json_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
+from fullcircle.console import Rows, format_score
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro model best --metric roc_auc --limit 3",
     then="mlflow ui shows each run whole",
 )
@@ -20,14 +20,14 @@ from fullcircle.console import Rows, say_score
 )
 @click.option("--all-runs", is_flag=True, help="Trials and unfinished runs too.")
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True)
-@place_options
+@location_options
 @json_option
 def best(
     metric: str | None,
     direction: str | None,
     all_runs: bool,
     limit: int,
-    place: Place,
+    place: ProjectLocation,
     as_json: bool,
 ) -> None:
     """Rank the runs by a metric, best first, with the models registered from them."""
@@ -54,7 +54,7 @@ def _as_ranking(rows: list[dict[str, Any]]) -> Any:
                 row["run_name"] if row["candidate"] else "",
                 row["started_at"][:16].replace("T", " "),
             ),
-            metric: say_score(row["value"], rows[0]["value"]),
+            metric: format_score(row["value"], rows[0]["value"]),
             "model": _as_lines(f"v{row['version']}" if row["version"] else "", *row["aliases"]),
         }
         for row in rows

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, confirm, json_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.command import Command, answer, confirm, json_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
 from fullcircle.console import as_facts
 
 version_argument = click.argument("version", metavar="VERSION")
@@ -19,7 +19,7 @@ on_model_option = click.option(
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-def tell_act(entry: Any, *, as_json: bool, then: str = "") -> None:
+def show_operation(entry: Any, *, as_json: bool, then: str = "") -> None:
     """Say what was done and how the roles stand now."""
     from fullcircle.tracking.registry.lookup import list_aliases
 
@@ -37,16 +37,18 @@ def tell_act(entry: Any, *, as_json: bool, then: str = "") -> None:
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example='kedro model promote 3 --why "better on the new region"',
     then='kedro model rollback --why "complaints"  # takes it back',
 )
 @version_argument
 @click.option("--as-of", help="The clock; by default that of the newest training.")
 @why_option
-@place_options
+@location_options
 @json_option
-def promote(version: str, as_of: str | None, why: str, place: Place, as_json: bool) -> None:
+def promote(
+    version: str, as_of: str | None, why: str, place: ProjectLocation, as_json: bool
+) -> None:
     """Let the gate compare a version with the champion, and promote it if it passes."""
     from fullcircle.tracking.registry.lookup import list_aliases
 
@@ -58,7 +60,9 @@ def promote(version: str, as_of: str | None, why: str, place: Place, as_json: bo
     if why or roles.get("challenger") != number:
         registry.move_alias("challenger", number, why=why or "to be promoted")
     run_gate(place, found, as_of, as_json=as_json)
-    tell_act(registry.history()[-1], as_json=as_json, then="kedro model rollback  # takes it back")
+    show_operation(
+        registry.history()[-1], as_json=as_json, then="kedro model rollback  # takes it back"
+    )
 
 
 def _as_changes(changes: dict[str, list[str | None]], absent: str) -> dict[str, str]:
@@ -69,7 +73,7 @@ def _as_changes(changes: dict[str, list[str | None]], absent: str) -> dict[str, 
     }
 
 
-def run_gate(place: Place, version: Any, as_of: str | None, *, as_json: bool) -> None:
+def run_gate(place: ProjectLocation, version: Any, as_of: str | None, *, as_json: bool) -> None:
     """Let the gate compare a version, which must be the challenger, with the champion.
 
     Raises:
@@ -89,7 +93,7 @@ def run_gate(place: Place, version: Any, as_of: str | None, *, as_json: bool) ->
         )
 
 
-def _find_clock(place: Place, version: Any) -> str:
+def _find_clock(place: ProjectLocation, version: Any) -> str:
     """Find the clock at which the stored gate rows were made, or the newest model where none is."""
     from fullcircle.tracking.registry.lookup import list_versions
 
@@ -101,48 +105,48 @@ def _find_clock(place: Place, version: Any) -> str:
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example='kedro model approve 3 --why "the card was read"',
     then="kedro model promote 3",
 )
 @version_argument
 @needed_why_option
-@place_options
+@location_options
 @json_option
-def approve(version: str, why: str, place: Place, as_json: bool) -> None:
+def approve(version: str, why: str, place: ProjectLocation, as_json: bool) -> None:
     """Approve of a version, as a person; the gate then may promote it where it asks for that."""
     number = str(place.find(version).version)
     entry = place.registry.approve(number, why)
-    tell_act(entry, as_json=as_json, then=f"kedro model promote {number}")
+    show_operation(entry, as_json=as_json, then=f"kedro model promote {number}")
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example='kedro model allow 3 --why "the complaints were about prices"',
     then="kedro model promote 3",
 )
 @version_argument
 @needed_why_option
-@place_options
+@location_options
 @json_option
-def allow(version: str, why: str, place: Place, as_json: bool) -> None:
+def allow(version: str, why: str, place: ProjectLocation, as_json: bool) -> None:
     """Allow a version that was rolled back, or is like one that was, to be champion again."""
     number = str(place.find(version).version)
     entry = place.registry.allow(number, why)
-    tell_act(entry, as_json=as_json, then=f"kedro model promote {number}")
+    show_operation(entry, as_json=as_json, then=f"kedro model promote {number}")
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example='kedro model rollback --why "complaints"',
     then="kedro model list  # shows who is champion now",
 )
 @why_option
-@place_options
+@location_options
 @json_option
-def rollback(why: str, place: Place, as_json: bool) -> None:
+def rollback(why: str, place: ProjectLocation, as_json: bool) -> None:
     """Give the role of champion back to the version before."""
-    from fullcircle.pipelines.registry.nodes import take_reference_profile
+    from fullcircle.pipelines.registry.nodes import build_reference_profile
     from fullcircle.tracking.registry.lookup import find_by_alias
     from fullcircle.tracking.registry.model_files import read_model
 
@@ -151,13 +155,13 @@ def rollback(why: str, place: Place, as_json: bool) -> None:
     target = find_by_alias(registry.model, "previous")
     model = target and read_model(target)  # refuses one whose files are not what they were
     entry = registry.rollback(why)
-    profile = take_reference_profile(model, catalog.load("params:problem"))
+    profile = build_reference_profile(model, catalog.load("params:problem"))
     catalog.save("reference_profile", profile)
-    tell_act(entry, as_json=as_json, then="monitoring compares with its profile again")
+    show_operation(entry, as_json=as_json, then="monitoring compares with its profile again")
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=("kedro model alias shadow 3", "kedro model alias shadow --delete"),
     then="kedro model list",
 )
@@ -165,29 +169,31 @@ def rollback(why: str, place: Place, as_json: bool) -> None:
 @click.argument("version", metavar="VERSION", required=False)
 @click.option("--delete", is_flag=True, help="Take the alias away.")
 @why_option
-@place_options
+@location_options
 @json_option
 def alias(
-    alias: str, version: str | None, delete: bool, why: str, place: Place, as_json: bool
+    alias: str, version: str | None, delete: bool, why: str, place: ProjectLocation, as_json: bool
 ) -> None:
     """Give an alias to a version, or take it away: kedro model alias shadow 3."""
     if (version is None) != delete:
         raise click.UsageError("Give either a version or --delete.")
     number = str(place.find(version).version) if version else None
-    tell_act(place.registry.move_alias(alias, number, why), as_json=as_json)
+    show_operation(place.registry.move_alias(alias, number, why), as_json=as_json)
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=("kedro model tag champion team=sales", "kedro model tag --on-model domain=churn"),
     then="kedro model show champion",
 )
 @click.argument("words", metavar="[VERSION] NAME=VALUE...", nargs=-1, required=True)
 @on_model_option
 @why_option
-@place_options
+@location_options
 @json_option
-def tag(words: tuple[str, ...], on_model: bool, why: str, place: Place, as_json: bool) -> None:
+def tag(
+    words: tuple[str, ...], on_model: bool, why: str, place: ProjectLocation, as_json: bool
+) -> None:
     """Tag a version, or the registered model that all versions belong to."""
     version, tags = _split_words(words, on_model=on_model)
     pairs = [text.partition("=") for text in tags]
@@ -195,24 +201,26 @@ def tag(words: tuple[str, ...], on_model: bool, why: str, place: Place, as_json:
         raise click.UsageError(f"A tag is NAME=VALUE, which {wrong[0]!r} is not.")
     given: dict[str, str | None] = {name: value for name, _, value in pairs}
     number = None if version is None else str(place.find(version).version)
-    tell_act(place.registry.tag(number, given, why), as_json=as_json)
+    show_operation(place.registry.tag(number, given, why), as_json=as_json)
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=("kedro model untag champion team", "kedro model untag --on-model domain"),
     then="kedro model show champion",
 )
 @click.argument("words", metavar="[VERSION] NAME...", nargs=-1, required=True)
 @on_model_option
 @why_option
-@place_options
+@location_options
 @json_option
-def untag(words: tuple[str, ...], on_model: bool, why: str, place: Place, as_json: bool) -> None:
+def untag(
+    words: tuple[str, ...], on_model: bool, why: str, place: ProjectLocation, as_json: bool
+) -> None:
     """Take tags off a version, or off the registered model."""
     version, names = _split_words(words, on_model=on_model)
     number = None if version is None else str(place.find(version).version)
-    tell_act(place.registry.tag(number, dict.fromkeys(names), why), as_json=as_json)
+    show_operation(place.registry.tag(number, dict.fromkeys(names), why), as_json=as_json)
 
 
 def _split_words(words: tuple[str, ...], *, on_model: bool) -> tuple[str | None, tuple[str, ...]]:
@@ -225,33 +233,33 @@ def _split_words(words: tuple[str, ...], *, on_model: bool) -> tuple[str | None,
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example='kedro model describe 3 "First with the new tariff"',
     then="kedro model show 3",
 )
 @version_argument
 @click.argument("text")
-@place_options
+@location_options
 @json_option
-def describe(version: str, text: str, place: Place, as_json: bool) -> None:
+def describe(version: str, text: str, place: ProjectLocation, as_json: bool) -> None:
     """Write a version's description."""
     number = str(place.find(version).version)
-    tell_act(place.registry.describe(number, text), as_json=as_json)
+    show_operation(place.registry.describe(number, text), as_json=as_json)
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example='kedro model retire 3 --why "learnt from wrong labels"',
     then="kedro model list",
 )
 @version_argument
 @needed_why_option
 @yes_option
-@place_options
+@location_options
 @json_option
-def retire(version: str, why: str, yes: bool, place: Place, as_json: bool) -> None:
+def retire(version: str, why: str, yes: bool, place: ProjectLocation, as_json: bool) -> None:
     """Take a version out of use for good; its files stay."""
     number, registry = str(place.find(version).version), place.registry
     if not yes:
         confirm(f"Retire {registry.model} v{number}? It can get no role again.")
-    tell_act(registry.retire(number, why), as_json=as_json)
+    show_operation(registry.retire(number, why), as_json=as_json)

@@ -16,7 +16,7 @@ _NAMED = re.compile(r"([\w.-]+)[@/](.+)")
 
 
 @dataclass
-class Place:
+class ProjectLocation:
     """Where a command looks.
 
     Attributes:
@@ -111,7 +111,7 @@ _PROBLEMS = click.option(
 
 
 def places_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of ``place_options`` for several problems, as ``places``."""
+    """Give a command the options of ``location_options`` for several problems, as ``places``."""
 
     @functools.wraps(command)
     def called(
@@ -119,7 +119,7 @@ def places_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         if len(set(problem)) < len(problem):
             raise click.UsageError("Give each --problem once.")
-        places = [Place(name, source, env) for name in problem or (None,)]
+        places = [ProjectLocation(name, source, env) for name in problem or (None,)]
         return command(*args, places=places, **others)
 
     for option in reversed((_PROBLEMS, *_OPTIONS[1:])):
@@ -127,14 +127,14 @@ def places_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-def place_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def location_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say where it looks, as one ``place``."""
 
     @functools.wraps(command)
     def called(
         *args: Any, problem: str | None, source: str | None, env: str | None, **others: Any
     ) -> Any:
-        return command(*args, place=Place(problem, source, env), **others)
+        return command(*args, place=ProjectLocation(problem, source, env), **others)
 
     for option in reversed(_OPTIONS):
         called = option(called)

@@ -6,19 +6,17 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, json_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.command import Command, answer, json_option
+from fullcircle.cli.model.options import ProjectLocation, location_options
 from fullcircle.console import as_facts, as_table
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-@click.command(
-    name="list", cls=OneLineErrors, example="kedro model list", then="kedro model show 3"
-)
-@place_options
+@click.command(name="list", cls=Command, example="kedro model list", then="kedro model show 3")
+@location_options
 @json_option
-def list_models(place: Place, as_json: bool) -> None:
+def list_models(place: ProjectLocation, as_json: bool) -> None:
     """List the versions, newest first, with their roles."""
     from fullcircle.tracking.registry.lookup import find_model, list_aliases, list_versions
 
@@ -45,14 +43,14 @@ def _roles(aliases: dict[str, str], version: Any) -> list[str]:
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro model show challenger",
     then="kedro model compare champion challenger",
 )
 @click.argument("version", metavar="VERSION", default="champion")
-@place_options
+@location_options
 @json_option
-def show(version: str, place: Place, as_json: bool) -> None:
+def show(version: str, place: ProjectLocation, as_json: bool) -> None:
     """Show what the registry knows of a version: an alias or a number."""
     from fullcircle.tracking.registry.lookup import find_model, list_aliases
 
@@ -74,15 +72,15 @@ def show(version: str, place: Place, as_json: bool) -> None:
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro model compare champion challenger",
     then="kedro model promote challenger",
 )
 @click.argument("first", metavar="A")
 @click.argument("second", metavar="B")
-@place_options
+@location_options
 @json_option
-def compare(first: str, second: str, place: Place, as_json: bool) -> None:
+def compare(first: str, second: str, place: ProjectLocation, as_json: bool) -> None:
     """Compare two versions on the present gate rows, and say in what they differ."""
     from fullcircle.cli.model.compare import compare_models
     from fullcircle.tracking.registry.model_files import read_model
@@ -95,20 +93,20 @@ def compare(first: str, second: str, place: Place, as_json: bool) -> None:
 
 
 @click.command(
-    cls=OneLineErrors, example="kedro model history --limit 10", then="kedro model history --verify"
+    cls=Command, example="kedro model history --limit 10", then="kedro model history --verify"
 )
 @click.option("--verify", is_flag=True, help="Check that no entry is missing or was changed.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many of the newest.")
 @click.option("--export-head", type=_FILE, help="Write the newest entry's seal to a file.")
 @click.option("--head", type=_FILE, help="With --verify: an exported head, not this machine's.")
-@place_options
+@location_options
 @json_option
 def history(
     verify: bool,
     limit: int | None,
     export_head: Path | None,
     head: Path | None,
-    place: Place,
+    place: ProjectLocation,
     as_json: bool,
 ) -> None:
     """Tell every act on the registry: who, when, what, why."""
@@ -135,7 +133,7 @@ def history(
             "who": describe_actor(entry.who, entry.evidence.get("actor")),
             "act": entry.act,
             "version": entry.version,
-            "changed": _tell_changes({**entry.moves, **entry.changes}),
+            "changed": _describe_changes({**entry.moves, **entry.changes}),
             "why": entry.why or ", ".join(entry.evidence.get("failed", [])),
         }
         for entry in entries
@@ -143,7 +141,7 @@ def history(
     answer(rows, as_json=False, show=as_table)
 
 
-def _verify(place: Place, head: Path | None, *, as_json: bool) -> None:
+def _verify(place: ProjectLocation, head: Path | None, *, as_json: bool) -> None:
     """Say whether log, tags and files agree; end with a status of 1 where they do not."""
     from fullcircle.tracking.registry.copying import find_changed_files
 
@@ -157,23 +155,25 @@ def _verify(place: Place, head: Path | None, *, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _tell_changes(changes: dict[str, list[str | None]]) -> str:
+def _describe_changes(changes: dict[str, list[str | None]]) -> str:
     return ", ".join(
         f"{name} {before or '-'} → {after or '-'}" for name, (before, after) in changes.items()
     )
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro model card champion --html --output card.html",
     then="kedro model reproduce champion",
 )
 @click.argument("version", metavar="VERSION", default="champion")
 @click.option("--html", is_flag=True, help="As a page instead of Markdown.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file instead of the terminal.")
-@place_options
+@location_options
 @json_option
-def card(version: str, html: bool, output: Path | None, place: Place, as_json: bool) -> None:
+def card(
+    version: str, html: bool, output: Path | None, place: ProjectLocation, as_json: bool
+) -> None:
     """Write a version's card: purpose, data, scores, limits, decision, how to reproduce it."""
     from fullcircle.cli.model.compare import describe_version
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from fullcircle.cli.command import OneLineErrors, answer, confirm, json_option
+from fullcircle.cli.command import Command, answer, confirm, json_option
 from fullcircle.cli.model.manage import version_argument, why_option, yes_option
-from fullcircle.cli.model.options import Place, place_options
+from fullcircle.cli.model.options import ProjectLocation, location_options
 from fullcircle.console import as_facts
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro model copy champion --to staging",
     then="kedro model promote challenger --env staging",
 )
@@ -21,9 +21,11 @@ from fullcircle.console import as_facts
 @click.option("--to", "target", required=True, help="Environment that the copy goes to.")
 @why_option
 @yes_option
-@place_options
+@location_options
 @json_option
-def copy(version: str, target: str, why: str, yes: bool, place: Place, as_json: bool) -> None:
+def copy(
+    version: str, target: str, why: str, yes: bool, place: ProjectLocation, as_json: bool
+) -> None:
     """Copy the very same bytes to another environment, as a challenger for its own gate."""
     import mlflow
 
@@ -37,20 +39,20 @@ def copy(version: str, target: str, why: str, yes: bool, place: Place, as_json: 
     if not yes:
         confirm(f"Copy {name} to {target}?")
     with fetched(found) as files:
-        there = Place(place.problem, place.source, target)
+        there = ProjectLocation(place.problem, place.source, target)
         registry = there.registry
         if registry.model == source.model and mlflow.get_tracking_uri() == here:
             raise click.UsageError(f"{target} is where {name} lies already.")
         if (same := find_copy(registry, found)) is not None:
             raise click.ClickException(
                 f"{registry.model} v{same.version} holds the same files already. "
-                f"{_say_next(same.version, target)}"
+                f"{_format_next(same.version, target)}"
             )
         experiment = find_experiment(there.context.mlflow.tracking.experiment.name)
         number = enter_copy(registry, found, files, experiment, origin, why, trainer)
     digest = found.tags["digest"]
     mlflow.set_tracking_uri(here)
-    source.note_copy(
+    source.record_copy(
         str(found.version), why, {"digest": digest, "to": f"{registry.model} v{number}"}
     )
     facts = {
@@ -58,17 +60,17 @@ def copy(version: str, target: str, why: str, yes: bool, place: Place, as_json: 
         "to": f"{registry.model} v{number}",
         "digest": digest,
         "role": "challenger",
-        "next": _say_next(number, target),
+        "next": _format_next(number, target),
     }
     answer(facts, as_json=as_json, show=as_facts)
 
 
-def _say_next(number: Any, target: str) -> str:
+def _format_next(number: Any, target: str) -> str:
     return f"Let its gate decide: kedro model promote {number} --env {target}"
 
 
 @click.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro model export champion --output exported",
     then="mlflow models serve -m exported --env-manager uv",
 )
@@ -79,9 +81,9 @@ def _say_next(number: Any, target: str) -> str:
     required=True,
     help="A folder that is not there yet, or is empty.",
 )
-@place_options
+@location_options
 @json_option
-def export(version: str, output: Path, place: Place, as_json: bool) -> None:
+def export(version: str, output: Path, place: ProjectLocation, as_json: bool) -> None:
     """Write a version's files to a folder, checked against its digest, for MLflow's own tools."""
     from fullcircle.tracking.registry.copying import export_files
 
@@ -97,13 +99,15 @@ def export(version: str, output: Path, place: Place, as_json: bool) -> None:
     answer(facts, as_json=as_json, show=as_facts)
 
 
-@click.command(cls=OneLineErrors, example="kedro model reproduce 3", then="kedro model card 3")
+@click.command(cls=Command, example="kedro model reproduce 3", then="kedro model card 3")
 @click.argument("version", metavar="VERSION", default="champion")
 @click.option("--search", is_flag=True, help="Repeat the search too, not only its outcome.")
 @click.option("--any-code", is_flag=True, help="Go on with other code than the recorded one.")
-@place_options
+@location_options
 @json_option
-def reproduce(version: str, search: bool, any_code: bool, place: Place, as_json: bool) -> None:
+def reproduce(
+    version: str, search: bool, any_code: bool, place: ProjectLocation, as_json: bool
+) -> None:
     """Train a version again from what was recorded, and say whether it predicts the same."""
     from fullcircle.reproduction import rebuild
 

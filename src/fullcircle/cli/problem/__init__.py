@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fullcircle.cli.command import Commands, OneLineErrors, answer, json_option
+from fullcircle.cli.command import Command, Commands, answer, json_option
 from fullcircle.cli.reading_options import reading_options
 from fullcircle.console import as_table
 
@@ -32,7 +32,7 @@ def problem() -> None:
 
 
 @problem.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=(
         "kedro problem new my_problem --file data.csv --target y",
         "kedro problem new my_problem --file data.csv --target y --time day --dry-run",
@@ -105,7 +105,7 @@ def new(
         write_page,
     )
     from fullcircle.cli.problem.messages import (
-        settle_wishes,
+        resolve_options,
         shorten,
         show_draft,
     )
@@ -113,7 +113,7 @@ def new(
     from fullcircle.ingestion.inference import of_level
 
     root = find_project()
-    settled = settle_wishes(name, wishes)
+    settled = resolve_options(name, wishes)
     with (
         deciding(yes=yes, dry_run=dry_run) as decider,
         draft_problem(root, address, settled, options, decider) as draft,
@@ -135,7 +135,7 @@ def new(
 
 
 @problem.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro problem take my_problem --file more.csv",
     then="kedro problem check my_problem",
 )
@@ -147,20 +147,20 @@ def new(
 def take(name: str, address: str, again: bool, options: "ReadOptions", yes: bool) -> None:
     """Take more rows into a problem, behind those that it has."""
     from fullcircle.cli.asking import deciding
-    from fullcircle.cli.problem.create import take_more
+    from fullcircle.cli.problem.create import append_table
     from fullcircle.cli.problem.messages import shorten
     from fullcircle.cli.schedule.declared_jobs import find_project
 
     root = find_project()
     with deciding(yes=yes) as decider:
-        placed, findings = take_more(root, name, address, options, decider, again=again)
+        placed, findings = append_table(root, name, address, options, decider, again=again)
     answer([each.as_row() for each in findings], as_json=False, show=as_table)
     click.echo(f"Taken in: {shorten(placed, root)}")
     click.echo(f"Next: kedro problem check {name}")
 
 
 @problem.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=(
         "kedro problem fetch telco_churn",
         "kedro problem fetch telco_churn --yes",
@@ -194,14 +194,14 @@ def fetch(
     Each file is written whole, and only if its size and digest are the known ones. HTTPS_PROXY and
     NO_PROXY hold.
     """
-    from fullcircle.cli.problem.fetch import bring_all, list_wanted
+    from fullcircle.cli.problem.fetch import download_all, list_wanted
     from fullcircle.cli.schedule.declared_jobs import find_project
     from fullcircle.configuration.loader import open_configuration
 
     root = find_project()
     folder = root / str(open_configuration(root, env)["globals"]["raw_dir"])
     wanted = list_wanted(name, folder, months)
-    rows = bring_all(wanted, mirror, new_edition=new_edition) if yes else []
+    rows = download_all(wanted, mirror, new_edition=new_edition) if yes else []
     answer(rows or [each.as_row() for each in wanted], as_json=as_json, show=as_table)
     if not yes and not as_json:
         absent = sum(each.state == "absent" for each in wanted)
@@ -210,7 +210,7 @@ def fetch(
 
 @problem.command(
     name="list",
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro problem list",
     then="PROBLEM=my_problem kedro run",
 )
@@ -224,7 +224,7 @@ def list_problems(as_json: bool) -> None:
 
 
 @problem.command(
-    cls=OneLineErrors, example="kedro problem check my_problem", then="PROBLEM=my_problem kedro run"
+    cls=Command, example="kedro problem check my_problem", then="PROBLEM=my_problem kedro run"
 )
 @click.argument("name", required=False)
 @json_option
@@ -252,7 +252,7 @@ def _switch(name: str | None) -> str:
 
 
 @problem.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro problem remove my_problem --data --dry-run",
     then="kedro problem list",
 )

@@ -10,10 +10,10 @@ from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import ConfigurationError, DataError, FullCircleError
 from fullcircle.core.gate import GateSettings
 from fullcircle.core.validation.row_validation import IntakeSettings
-from fullcircle.ingestion.inference import Finding
+from fullcircle.ingestion.inference import Issue
 
 
-def check_problem(name: str | None) -> list[Finding]:
+def check_problem(name: str | None) -> list[Issue]:
     """Check a problem against its data.
 
     Args:
@@ -22,7 +22,7 @@ def check_problem(name: str | None) -> list[Finding]:
     Raises:
         ConfigurationError: There is no such problem, or its contract cannot be meant.
     """
-    from fullcircle.ingestion.inference.checks import Case, examine
+    from fullcircle.ingestion.inference.checks import ProblemCheck, examine
     from fullcircle.problems import load_problem
 
     catalog = open_project(problem=name).catalog
@@ -30,7 +30,7 @@ def check_problem(name: str | None) -> list[Finding]:
     package = load_problem(problem.name)
     try:
         raw: ir.Table = catalog.load("raw")
-        case = Case(
+        case = ProblemCheck(
             raw=raw,
             clean=package.clean,
             raw_columns=tuple(package.RAW_COLUMNS),
@@ -43,7 +43,7 @@ def check_problem(name: str | None) -> list[Finding]:
     except Exception as error:
         if (cause := _find_cause(error)) is None:
             raise
-        return [Finding("fault", "data", str(cause))]
+        return [Issue("fault", "data", str(cause))]
 
 
 def _read_spec(catalog: Any) -> ProblemSpec:

@@ -18,7 +18,7 @@ from fullcircle.config_resolvers import list_problems, read_variable
 from fullcircle.core.errors import ConfigurationError, DataError, StorageError, name_missing
 from fullcircle.ingestion import CopiedTable, ReadOptions, Source, copy_table
 from fullcircle.ingestion.decisions import Decider
-from fullcircle.ingestion.inference import Finding, Proposal, Wishes, propose_problem
+from fullcircle.ingestion.inference import Issue, ProblemOptions, Proposal, propose_problem
 from fullcircle.ingestion.inference.first_look_page import render_first_look
 from fullcircle.ingestion.project_files import refuse_overwriting, write_problem
 from fullcircle.ingestion.repeated import count_repeated
@@ -43,7 +43,7 @@ class Draft:
 
     proposal: Proposal
     copied: CopiedTable
-    findings: list[Finding]
+    findings: list[Issue]
     files: dict[Path, str]
     page: str
     source: str
@@ -87,7 +87,7 @@ def raw_folder(root: Path, name: str) -> Path:
 def draft_problem(
     root: Path,
     address: str,
-    wishes: Wishes,
+    wishes: ProblemOptions,
     options: ReadOptions,
     decider: Decider,
 ) -> Iterator[Draft]:
@@ -182,12 +182,12 @@ def keep_problem(root: Path, draft: Draft) -> Path:
         StorageError: A file cannot be written.
     """
     name = draft.proposal.spec.name
-    placed = place_table(root, name, draft.copied, draft.source)
+    placed = move_into_problem(root, name, draft.copied, draft.source)
     save_files(root, {str(path): text for path, text in draft.files.items()})
     return placed
 
 
-def place_table(root: Path, name: str, copied: CopiedTable, source: str) -> Path:
+def move_into_problem(root: Path, name: str, copied: CopiedTable, source: str) -> Path:
     """Move a copied table behind those that the problem has; its name says where it stands.
 
     Rows are numbered in the order of the files' names, so a later file renumbers no earlier row.
@@ -231,7 +231,7 @@ def _write_rejections(path: Path, copied: CopiedTable) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def take_more(
+def append_table(
     root: Path,
     name: str,
     address: str,
@@ -239,7 +239,7 @@ def take_more(
     decider: Decider,
     *,
     again: bool = False,
-) -> tuple[Path, list[Finding]]:
+) -> tuple[Path, list[Issue]]:
     """Take another table into a problem, behind those that it has.
 
     Args:
@@ -275,7 +275,7 @@ def take_more(
     try:
         copied = copy_table(source, folder / "table.parquet")
         repeated = _look_for_repeated(raw_folder(root, name), copied, wanted, again=again)
-        placed = place_table(root, name, copied, describe_address(address, source))
+        placed = move_into_problem(root, name, copied, describe_address(address, source))
         return placed, [*source.findings, *copied.findings, *repeated]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -283,7 +283,7 @@ def take_more(
 
 def _look_for_repeated(
     folder: Path, copied: CopiedTable, columns: list[str], *, again: bool
-) -> list[Finding]:
+) -> list[Issue]:
     """Say how many rows were taken in before; refuse a table that is one of those again."""
     earlier = sorted(folder.glob("*.parquet"))
     if not earlier:
@@ -297,4 +297,4 @@ def _look_for_repeated(
             f"{told}: a model would be judged by rows that it has learnt from. Give new rows, or "
             "say --again to take them all the same."
         )
-    return [Finding("danger", "repeated rows", told, "they may stand on both sides of the split")]
+    return [Issue("danger", "repeated rows", told, "they may stand on both sides of the split")]

@@ -25,7 +25,7 @@ _PARQUET = b"PAR1"
 
 
 @dataclass(frozen=True)
-class Brought:
+class Download:
     """What was brought.
 
     Attributes:
@@ -45,9 +45,9 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def bring(
+def download_file(
     file: PublishedFile, target: Path, mirror: str | None, *, new_edition: bool = False
-) -> Brought:
+) -> Download:
     """Write a file to its place, whole and checked; where anything is wrong, nothing stays.
 
     The standard variables for proxies (``HTTPS_PROXY``, ``HTTP_PROXY``, ``NO_PROXY``) hold.
@@ -152,18 +152,18 @@ def _copy(source: IO[bytes], sink: IO[bytes], file: PublishedFile, address: str)
     return received
 
 
-def _check(partial: Path, file: PublishedFile, address: str, *, new_edition: bool) -> Brought:
+def _check(partial: Path, file: PublishedFile, address: str, *, new_edition: bool) -> Download:
     size, sha256 = partial.stat().st_size, digest(partial)
     if not size:
         raise StorageError(f"{_show(address)} is empty; nothing was kept.")
     if file.path.endswith(".parquet") and not _is_parquet(partial):
         raise StorageError(f"{_show(address)} is no whole Parquet file; nothing was kept.")
     if file.sha256 is None:
-        return Brought(size, sha256, "size and digest were not known beforehand")
+        return Download(size, sha256, "size and digest were not known beforehand")
     if sha256 == file.sha256:
-        return Brought(size, sha256, "size and digest are the known ones")
+        return Download(size, sha256, "size and digest are the known ones")
     if new_edition:
-        return Brought(size, sha256, "another edition than the known one, taken as asked")
+        return Download(size, sha256, "another edition than the known one, taken as asked")
     raise StorageError(
         f"{_show(address)} is another file than the known one: {size:,} bytes with sha256 "
         f"{sha256}, instead of {file.size_bytes:,} with {file.sha256}. Nothing was kept; if the "

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fullcircle.cli.problem.download import Brought, bring, digest
+from fullcircle.cli.problem.download import Download, digest, download_file
 from fullcircle.config_resolvers import list_problems
 from fullcircle.core.errors import ConfigurationError, name_missing
 from fullcircle.core.published_files import PublishedFile
@@ -17,7 +17,7 @@ _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """A file, where it belongs, and what lies there now.
 
     Attributes:
@@ -43,7 +43,7 @@ class Wanted:
         }
 
 
-def list_wanted(problem: str, folder: Path, months: Sequence[str] = ()) -> list[Wanted]:
+def list_wanted(problem: str, folder: Path, months: Sequence[str] = ()) -> list[WantedFile]:
     """Return the files of a problem that are needed, or those of the months that are named.
 
     Args:
@@ -55,7 +55,7 @@ def list_wanted(problem: str, folder: Path, months: Sequence[str] = ()) -> list[
         ConfigurationError: There is no such problem, it has no publisher, or a month is none.
     """
     files = _choose(problem, _list_files(problem), months)
-    return [Wanted(each, folder / each.path, _look(folder / each.path, each)) for each in files]
+    return [WantedFile(each, folder / each.path, _look(folder / each.path, each)) for each in files]
 
 
 def _list_files(problem: str) -> tuple[PublishedFile, ...]:
@@ -97,8 +97,8 @@ def _look(target: Path, file: PublishedFile) -> str:
     return "there" if digest(target) == file.sha256 else "another file"
 
 
-def bring_all(
-    wanted: Iterable[Wanted], mirror: str | None, *, new_edition: bool
+def download_all(
+    wanted: Iterable[WantedFile], mirror: str | None, *, new_edition: bool
 ) -> list[dict[str, Any]]:
     """Bring the files that are absent, one after the other; those that are there stay.
 
@@ -118,13 +118,13 @@ def bring_all(
             f"Another file lies at {', '.join(other)}: its digest is not the known one. Move it "
             "away, or keep it and fetch nothing."
         )
-    return [_bring_one(each, mirror, new_edition=new_edition) for each in wanted]
+    return [_download_one(each, mirror, new_edition=new_edition) for each in wanted]
 
 
-def _bring_one(each: Wanted, mirror: str | None, *, new_edition: bool) -> dict[str, Any]:
+def _download_one(each: WantedFile, mirror: str | None, *, new_edition: bool) -> dict[str, Any]:
     if each.state != "absent":
         return {"file": str(each.target), "state": each.state}
-    brought: Brought = bring(each.file, each.target, mirror, new_edition=new_edition)
+    brought: Download = download_file(each.file, each.target, mirror, new_edition=new_edition)
     return {
         "file": str(each.target),
         "state": "fetched",

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from fullcircle.console import as_table, show
 from fullcircle.core.errors import ConfigurationError
-from fullcircle.ingestion.inference import Wishes, of_level
+from fullcircle.ingestion.inference import ProblemOptions, of_level
 
 if TYPE_CHECKING:
     from fullcircle.cli.problem.create import Draft
@@ -27,7 +27,7 @@ def _part_reading(text: str) -> tuple[str, str]:
     return column, how
 
 
-def settle_wishes(name: str, given: dict[str, Any]) -> Wishes:
+def resolve_options(name: str, given: dict[str, Any]) -> ProblemOptions:
     """Gather what the user said; a snapshot without a clock is taken today.
 
     Raises:
@@ -40,7 +40,7 @@ def settle_wishes(name: str, given: dict[str, Any]) -> Wishes:
     settled["rare"] = (given.get("rare") or "").replace("-", "_") or None
     settled["label_missing"] = tuple(given.get("label_missing") or ()) or None
     try:
-        return Wishes(name=name, today=datetime.now(UTC).date(), **settled)
+        return ProblemOptions(name=name, today=datetime.now(UTC).date(), **settled)
     except ValidationError as error:
         said = [f"--{str(e['loc'][0]).replace('_', '-')}: {e['msg']}" for e in error.errors()]
         raise ConfigurationError(f"An option cannot be meant. {'; '.join(said)}.") from error

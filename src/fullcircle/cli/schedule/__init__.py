@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import click
 
-from fullcircle.cli.command import Commands, OneLineErrors, answer, json_option
+from fullcircle.cli.command import Command, Commands, answer, json_option
 from fullcircle.console import as_table
 
 SCHEDULERS = ("cron", "systemd", "airflow", "databricks")
@@ -23,7 +23,7 @@ def schedule() -> None:
 
 @schedule.command(
     name="list",
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro schedule list --job daily_scoring",
     then="kedro schedule write systemd --output units",
 )
@@ -48,7 +48,7 @@ def list_jobs(names: tuple[str, ...], clock: str | None, as_json: bool) -> None:
 
 
 @schedule.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro schedule write cron",
     then="docs/deployment.md says where the files go",
 )
@@ -84,11 +84,11 @@ def write(
     if mail_to is not None and scheduler != "cron":
         raise click.UsageError("--mail-to belongs to cron.")
     from fullcircle.cli.schedule.declared_jobs import find_project, read_jobs
-    from fullcircle.cli.schedule.scheduler_files import Place, save_files, write_files
+    from fullcircle.cli.schedule.scheduler_files import SchedulerTarget, save_files, write_files
 
     project = find_project()
     jobs = read_jobs(project, names, clock)
-    place = Place.find(folder or project, program)
+    place = SchedulerTarget.find(folder or project, program)
     files = write_files(scheduler, jobs, place, clock=clock, mail_to=mail_to)
     if output is not None:
         save_files(output, files)
@@ -99,7 +99,7 @@ def write(
 
 
 @schedule.command(
-    cls=OneLineErrors,
+    cls=Command,
     example="kedro schedule run daily_scoring",
     then="kedro schedule check",
 )
@@ -111,19 +111,21 @@ def run(job: str, clock: str | None, program: str | None, quiet: bool) -> None:
     """Run one job as a scheduler does: alone, with retries, noted, and told where it fails."""
     from fullcircle.cli.schedule.declared_jobs import find_project, read_jobs
     from fullcircle.cli.schedule.run_job import run_job
-    from fullcircle.cli.schedule.scheduler_files import Place
+    from fullcircle.cli.schedule.scheduler_files import SchedulerTarget
 
     project = find_project()
     [declared] = read_jobs(project, [job], clock)
     try:
-        status = run_job(declared, project, Place.find(project, program).program, quiet=quiet)
+        status = run_job(
+            declared, project, SchedulerTarget.find(project, program).program, quiet=quiet
+        )
     finally:
         _watch(project)
     raise click.exceptions.Exit(status)
 
 
 @schedule.command(
-    cls=OneLineErrors,
+    cls=Command,
     example='kedro schedule report daily_scoring failed --why "out of memory"',
     then="kedro schedule check",
 )
@@ -150,7 +152,7 @@ def report(
 
 
 @schedule.command(
-    cls=OneLineErrors,
+    cls=Command,
     example=("kedro schedule check", "kedro schedule check --exit-code  # for a watcher elsewhere"),
     then="kedro schedule run JOB  # makes up for one",
 )

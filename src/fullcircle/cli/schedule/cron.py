@@ -16,7 +16,7 @@ _PORTABLE = re.compile(r"[0-9A-Za-z*,/ \t-]+")
 
 
 @dataclass(frozen=True)
-class Moments:
+class CronTimes:
     """The moments that an expression names; None stands for every one of a kind.
 
     Attributes:
@@ -58,7 +58,7 @@ def _parse(expression: str, since: datetime) -> "CronSim":
     return moments
 
 
-def read_cron(expression: str) -> Moments:
+def read_cron(expression: str) -> CronTimes:
     """Read five fields: minute, hour, day of the month, month, weekday.
 
     Raises:
@@ -70,7 +70,7 @@ def read_cron(expression: str) -> Moments:
     weekdays = _unless_all({day % 7 for day in found.weekdays if isinstance(day, int)}, 7)
     if not found.day_and and (days is None or weekdays is None):
         days = weekdays = None  # either is enough, and one of them is every day
-    return Moments(
+    return CronTimes(
         minutes=_unless_all(found.minutes, 60),
         hours=_unless_all(found.hours, 24),
         days=days,

@@ -13,7 +13,7 @@ from fullcircle.cli.schedule.declared_jobs import read_settings
 from fullcircle.cli.schedule.heartbeats import HeartbeatStore
 from fullcircle.cli.schedule.jobs import Job
 from fullcircle.cli.schedule.overdue import SOURCE, find_condition
-from fullcircle.core.alerts import AlertSettings, Seen, decide
+from fullcircle.core.alerts import AlertSettings, WindowConditions, decide
 from fullcircle.storage.locks import hold_lock
 
 # What lasts is told again by the next daily run, a little early or late.
@@ -69,7 +69,7 @@ class Environment:
         )
         with hold_lock(alerts / ".lock", "telling of jobs", wait_seconds=_LOCK_SECONDS):
             found = (find_condition(job, self.heartbeats.read(job.name, now), now) for job in jobs)
-            seen = Seen(tuple(each for each in found if each), frozenset({SOURCE}))
+            seen = WindowConditions(tuple(each for each in found if each), frozenset({SOURCE}))
             decision = decide(seen, _read_memory(alerts), now, _SETTINGS)
             sender.save({"as_of": now.isoformat(), "dry_run": False, **decision})
         return list(decision["open"])

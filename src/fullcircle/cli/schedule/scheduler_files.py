@@ -19,7 +19,7 @@ _AIRFLOW_TODAY = "{{ dag_run.run_after | ds }}"
 
 
 @dataclass(frozen=True)
-class Place:
+class SchedulerTarget:
     """Where jobs run, and by which program.
 
     Attributes:
@@ -33,7 +33,7 @@ class Place:
     given: bool = False
 
     @classmethod
-    def find(cls, folder: Path, program: str | None) -> "Place":
+    def find(cls, folder: Path, program: str | None) -> "SchedulerTarget":
         """Make the folder absolute; cron knows no PATH, so the default program names its Python.
 
         Raises:
@@ -53,7 +53,7 @@ class Place:
 def write_files(
     scheduler: str,
     jobs: Sequence[Job],
-    place: Place,
+    place: SchedulerTarget,
     *,
     clock: str | None = None,
     mail_to: str | None = None,
@@ -100,7 +100,7 @@ def save_files(folder: Path, files: dict[str, str]) -> None:
 
 
 def _write_crontab(
-    jobs: Sequence[Job], place: Place, clock: str | None, mail_to: str | None
+    jobs: Sequence[Job], place: SchedulerTarget, clock: str | None, mail_to: str | None
 ) -> dict[str, str]:
     if mail_to is not None and not re.fullmatch(r"[\w.+@,-]+", mail_to):
         raise ConfigurationError(f"--mail-to {mail_to!r} is no address: write team@example.com.")
@@ -109,7 +109,7 @@ def _write_crontab(
     return {"fullcircle.crontab": _fill("crontab.jinja", lines=lines, mail_to=mail_to)}
 
 
-def _write_units(jobs: Sequence[Job], place: Place, clock: str | None) -> dict[str, str]:
+def _write_units(jobs: Sequence[Job], place: SchedulerTarget, clock: str | None) -> dict[str, str]:
     """Write a service and a timer per job, and the service that tells of those that failed."""
     report = [*place.program, "schedule", "report", _INSTANCE, "failed"]
     # systemd puts the job's name in the place of %i, which is no % to be doubled.
@@ -123,7 +123,7 @@ def _write_units(jobs: Sequence[Job], place: Place, clock: str | None) -> dict[s
     return files
 
 
-def _write_dags(jobs: Sequence[Job], place: Place) -> dict[str, str]:
+def _write_dags(jobs: Sequence[Job], place: SchedulerTarget) -> dict[str, str]:
     """Write one Python file with a DAG per job and a task per pipeline."""
     dags = [
         {
@@ -143,7 +143,7 @@ def _report_success(job: Job) -> tuple[str, list[str]]:
     return "report_success", ["schedule", "report", job.name, "succeeded"]
 
 
-def _as_line(job: Job, place: Place, clock: str | None, *options: str) -> str:
+def _as_line(job: Job, place: SchedulerTarget, clock: str | None, *options: str) -> str:
     """Give the line of shell that runs a job: alone, with retries, and told where it fails."""
     fixed = ["--clock", clock] if clock is not None and job.pipelines else []
     called = ["--program", shlex.join(place.program)] if place.given else []
@@ -151,7 +151,7 @@ def _as_line(job: Job, place: Place, clock: str | None, *options: str) -> str:
     return _in_folder(words, place)
 
 
-def _in_folder(words: Sequence[str], place: Place) -> str:
+def _in_folder(words: Sequence[str], place: SchedulerTarget) -> str:
     return f"cd {shlex.quote(str(place.folder))} && exec {shlex.join(words)}"
 
 

@@ -1,6 +1,6 @@
 """Alerts: what monitoring found worth telling, told once, and taken back when it is over."""
 
-from fullcircle.core.alerts.conditions import Condition, Seen, find_conditions
+from fullcircle.core.alerts.conditions import Condition, WindowConditions, find_conditions
 from fullcircle.core.alerts.decision import decide
 from fullcircle.core.alerts.messages import Message, write_message
 from fullcircle.core.alerts.settings import SEVERITIES, AlertSettings, Severity
@@ -10,8 +10,8 @@ __all__ = [
     "AlertSettings",
     "Condition",
     "Message",
-    "Seen",
     "Severity",
+    "WindowConditions",
     "decide",
     "find_conditions",
     "write_message",

@@ -54,7 +54,7 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Seen:
+class WindowConditions:
     """What one window showed.
 
     Attributes:
@@ -73,7 +73,7 @@ def find_conditions(
     scoring: Report | None,
     service: Report | None,
     settings: AlertSettings,
-) -> Seen:
+) -> WindowConditions:
     """Read what is wrong from the reports of one window.
 
     Args:
@@ -107,7 +107,9 @@ def find_conditions(
         *(_find_scoring(scoring, settings) if scoring and judged["scoring"] else ()),
         *(_find_service(service) if service is not None else ()),
     ]
-    return Seen(tuple(conditions), frozenset(name for name, yes in judged.items() if yes))
+    return WindowConditions(
+        tuple(conditions), frozenset(name for name, yes in judged.items() if yes)
+    )
 
 
 def _at(part: Report) -> str:

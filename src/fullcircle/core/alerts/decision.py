@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from fullcircle.core.alerts.conditions import Condition, Seen
+from fullcircle.core.alerts.conditions import Condition, WindowConditions
 from fullcircle.core.alerts.settings import AlertSettings, rank
 
 State = dict[str, dict[str, Any]]
@@ -18,7 +18,10 @@ _FACTS = ("severity", "what", "how_much", "what_to_do")
 
 
 def decide(
-    seen: Seen, before: Mapping[str, Any] | None, as_of: datetime, settings: AlertSettings
+    seen: WindowConditions,
+    before: Mapping[str, Any] | None,
+    as_of: datetime,
+    settings: AlertSettings,
 ) -> dict[str, Any]:
     """Decide what is sent about a window.
 
@@ -93,7 +96,12 @@ def _choose_state(entry: Mapping[str, Any], as_of: datetime, settings: AlertSett
 
 
 def _clear(
-    known: Mapping[str, Any], seen: Seen, as_of: datetime, settings: AlertSettings, *, again: bool
+    known: Mapping[str, Any],
+    seen: WindowConditions,
+    as_of: datetime,
+    settings: AlertSettings,
+    *,
+    again: bool,
 ) -> dict[str, Any]:
     """Count a window without it; over is what its source judged to be gone often enough."""
     entry = dict(known)

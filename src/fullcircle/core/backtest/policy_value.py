@@ -16,7 +16,7 @@ _PAIRS = (("rules", "never"), ("rules", "always"), ("always", "never"))
 
 
 @dataclass(frozen=True)
-class Judged:
+class LabelledPredictions:
     """The rows of one window whose truth is known.
 
     Attributes:
@@ -31,8 +31,13 @@ class Judged:
     predicted: Mapping[str, Vector]
 
 
-def judge_policies(
-    windows: Sequence[Judged], metric: str, *, resamples: int, confidence: float, seed: int
+def compare_policies(
+    windows: Sequence[LabelledPredictions],
+    metric: str,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
 ) -> dict[str, Any]:
     """Score every policy in each window, and all windows together.
 
@@ -83,7 +88,7 @@ def judge_policies(
     }
 
 
-def _is_defined(metric: str, window: Judged) -> bool:
+def _is_defined(metric: str, window: LabelledPredictions) -> bool:
     """Tell whether the rows say anything: there are two at least, and the metric has a value."""
     if len(window.truth) < 2:
         return False

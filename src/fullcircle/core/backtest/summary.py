@@ -8,7 +8,7 @@ _NAMES = {"rules": "by the rules", "never": "never", "always": "always"}
 Lines = Sequence[Mapping[str, Any]]
 
 
-def tell_story(report: Mapping[str, Any]) -> list[str]:
+def summarize_backtest(report: Mapping[str, Any]) -> list[str]:
     """Tell a replay in a few sentences.
 
     Args:
@@ -16,16 +16,16 @@ def tell_story(report: Mapping[str, Any]) -> list[str]:
     """
     lines = report["windows"]
     return [
-        _tell_rows(report, lines),
-        _tell_alarms(lines),
-        _tell_retraining(lines),
-        *_tell_worth(report),
+        _describe_rows(report, lines),
+        _describe_alarms(lines),
+        _describe_retraining(lines),
+        *_describe_worth(report),
         f"All models are trained by one recipe, {report['recipe']}, which a small search found "
         "before the first window; always takes every new model without a gate.",
     ]
 
 
-def _tell_rows(report: Mapping[str, Any], lines: Lines) -> str:
+def _describe_rows(report: Mapping[str, Any], lines: Lines) -> str:
     rows, empty = sum(line["rows"] for line in lines), sum(1 for line in lines if not line["rows"])
     told = f"{rows:,} rows in {_count_windows(len(lines))} from {report['from']} to {report['to']}"
     told += f"; the truth of {report['rows']:,} of them is known by now."
@@ -36,7 +36,7 @@ def _count_windows(number: int) -> str:
     return f"{number} window{'s' * (number != 1)}"
 
 
-def _tell_alarms(lines: Lines) -> str:
+def _describe_alarms(lines: Lines) -> str:
     told = [line for line in lines if any(n["state"] != "over" for n in line["notices"])]
     if not told:
         return "No alert was sent."
@@ -48,7 +48,7 @@ def _tell_alarms(lines: Lines) -> str:
     )
 
 
-def _tell_retraining(lines: Lines) -> str:
+def _describe_retraining(lines: Lines) -> str:
     acts = [line["retrained"] for line in lines if line["retrained"]]
     held = sum(1 for line in lines if line.get("held_back"))
     if not acts:
@@ -61,7 +61,7 @@ def _tell_retraining(lines: Lines) -> str:
     return f"{told}; in {_count_windows(held)} they were held back." if held else f"{told}."
 
 
-def _tell_worth(report: Mapping[str, Any]) -> list[str]:
+def _describe_worth(report: Mapping[str, Any]) -> list[str]:
     """Say what each policy scored, and what the rules were worth beside the others."""
     if report["scores"] is None:
         return ["No window has enough labels to say what retraining was worth."]
@@ -72,11 +72,11 @@ def _tell_worth(report: Mapping[str, Any]) -> list[str]:
     )
     return [
         f"Mean {metric} of the windows, by policy of retraining: {scores}.",
-        *(_tell_gain(pair, gain, metric) for pair, gain in report["gains"].items()),
+        *(_describe_gain(pair, gain, metric) for pair, gain in report["gains"].items()),
     ]
 
 
-def _tell_gain(pair: str, gain: Mapping[str, float], metric: str) -> str:
+def _describe_gain(pair: str, gain: Mapping[str, float], metric: str) -> str:
     better, other = (_NAMES[name] for name in pair.split(" over "))
     surely = (
         "surely better"

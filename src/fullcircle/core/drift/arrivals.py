@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from scipy import stats
 
-from fullcircle.core.drift.column_tests import Evidence
+from fullcircle.core.drift.column_tests import DriftTest
 from fullcircle.core.drift.settings import DriftSettings
 
 _MIN_PERIODS = 3
@@ -17,7 +17,7 @@ _DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
-class Arrivals:
+class ArrivedRows:
     """The rows of some span of time.
 
     Attributes:
@@ -43,7 +43,7 @@ class Period:
     event_time: str
     start: datetime
     end: datetime
-    before: Sequence[Arrivals] = ()
+    before: Sequence[ArrivedRows] = ()
 
     @property
     def days(self) -> float:
@@ -60,7 +60,7 @@ def _days_between(start: datetime, end: datetime) -> float:
 
 def group_days(
     days: Collection[tuple[date, int, datetime]], start: datetime, period_days: float
-) -> list[Arrivals]:
+) -> list[ArrivedRows]:
     """Group earlier days into spans as long as a period, counted back from its start.
 
     A span that begins before the first day may lack rows and is left out, as are spans without any
@@ -81,11 +81,11 @@ def group_days(
     for number, parts in sorted(spans.items()):
         newest = max(moment for _, moment in parts)
         ended = _days_between(newest, start) - (number - 1) * period_days
-        found.append(Arrivals(sum(rows for rows, _ in parts), max(ended, 0.0)))
+        found.append(ArrivedRows(sum(rows for rows, _ in parts), max(ended, 0.0)))
     return found
 
 
-def weigh_volume(rows: int, period: Period, settings: DriftSettings) -> Evidence | None:
+def compare_volume(rows: int, period: Period, settings: DriftSettings) -> DriftTest | None:
     """Judge the number of rows against earlier periods; None where these are too few.
 
     On the scale of the square root, where counts have nearly constant variance (Anscombe,
@@ -101,12 +101,12 @@ def weigh_volume(rows: int, period: Period, settings: DriftSettings) -> Evidence
     usual = float(past.mean())
     # A halved and a doubled number are equally far from the usual one.
     effect = 1 - min(rows / usual, usual / rows) if rows else 1.0
-    return Evidence("volume", None, p_value, effect, settings.min_volume_change, usual, rows)
+    return DriftTest("volume", None, p_value, effect, settings.min_volume_change, usual, rows)
 
 
-def weigh_silence(
+def compare_silence(
     newest: datetime | None, period: Period, settings: DriftSettings
-) -> Evidence | None:
+) -> DriftTest | None:
     """Judge the time from the newest row to the period's end; None where the past tells too little.
 
     The chance is that of a further exponential waiting time, given those of earlier periods: a
@@ -118,4 +118,4 @@ def weigh_silence(
     days = max(_days_between(newest, period.end), 0.0)
     p_value = float((1 + days / sum(past)) ** -len(past))
     share, usual = days / period.days, float(np.mean(past))
-    return Evidence("silence", None, p_value, share, settings.max_silence, usual, days)
+    return DriftTest("silence", None, p_value, share, settings.max_silence, usual, days)

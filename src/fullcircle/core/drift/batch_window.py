@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fullcircle.core.contract import Clock, ProblemSpec
-from fullcircle.core.drift.arrivals import Arrivals, Period, group_days
+from fullcircle.core.drift.arrivals import ArrivedRows, Period, group_days
 from fullcircle.core.drift.violations import check_versions
 from fullcircle.core.drift.windows import DriftWindow
 from fullcircle.core.predictions.endpoint_log import SHADOW
@@ -59,7 +59,7 @@ def _find_period(predictions: ir.Table, problem: ProblemSpec, as_of: Clock) -> P
 
 def list_arrivals(
     earlier: ir.Table, day: ir.Column, moment: str, start: datetime, length: float
-) -> list[Arrivals]:
+) -> list[ArrivedRows]:
     """Return how many rows came in earlier spans of the same length."""
     days = earlier.group_by(day=day.cast("string")).agg(
         rows=earlier.count(), newest=earlier[moment].max()

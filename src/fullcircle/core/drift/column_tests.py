@@ -10,8 +10,8 @@ from fullcircle.core.drift.past_variation import (
     INDEPENDENT,
     Past,
     Variation,
+    estimate_past_variation,
     estimate_variations,
-    look_back,
     moderate,
     pool_variations,
 )
@@ -32,7 +32,7 @@ What = Literal["distribution", "missing", "unseen", "out_of_range", "volume", "s
 
 
 @dataclass(frozen=True)
-class Evidence:
+class DriftTest:
     """What speaks for a shift.
 
     Attributes:
@@ -59,7 +59,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Case:
+class ColumnComparison:
     """One column before and now.
 
     Attributes:
@@ -111,7 +111,7 @@ class Case:
         return np.column_stack([marked, self.history.sum(axis=1) - marked])
 
 
-def vary(cases: list[Case]) -> dict[tuple[str, What], Variation]:
+def estimate_variation(cases: list[ColumnComparison]) -> dict[tuple[str, What], Variation]:
     """Estimate how much the past varied in everything that is judged, by column and what is judged.
 
     Each is drawn towards what all of these show; where the past shows none, rows count as
@@ -119,18 +119,20 @@ def vary(cases: list[Case]) -> dict[tuple[str, What], Variation]:
     """
     pasts: dict[tuple[str, What], Past | None] = {}
     for case in cases:
-        pasts[case.name, "distribution"] = look_back(case.history)
+        pasts[case.name, "distribution"] = estimate_past_variation(case.history)
         for what in case.marks:
-            pasts[case.name, what] = look_back(case.marked_history(what))
+            pasts[case.name, what] = estimate_past_variation(case.marked_history(what))
     own = estimate_variations(pasts)
     prior = pool_variations(own.values())
     return {key: moderate(own[key], prior) if key in own else INDEPENDENT for key in pasts}
 
 
-def weigh_distribution(case: Case, variation: Variation, settings: DriftSettings) -> Evidence:
+def compare_distribution(
+    case: ColumnComparison, variation: Variation, settings: DriftSettings
+) -> DriftTest:
     """Judge the histogram as a whole, missing values included."""
     difference = compare(case.before, case.now, ordered=case.reference["kind"] == "number")
-    return Evidence(
+    return DriftTest(
         what="distribution",
         column=case.name,
         p_value=1.0 if difference is None else chance_of(difference, variation),
@@ -139,9 +141,9 @@ def weigh_distribution(case: Case, variation: Variation, settings: DriftSettings
     )
 
 
-def weigh_share(
-    case: Case, what: What, variation: Variation, settings: DriftSettings
-) -> Evidence | None:
+def compare_share(
+    case: ColumnComparison, what: What, variation: Variation, settings: DriftSettings
+) -> DriftTest | None:
     """Judge the share of marked rows; None without rows on either side.
 
     The chance is the larger of the exact one of independent rows and of that with the past's
@@ -163,7 +165,7 @@ def weigh_share(
     difference = _compare_shares(expected, rows_before, marked_now, rows_now)
     varied = 0.0 if difference is None else chance_of(difference, variation)
     grown = now - before if what != "missing" else abs(now - before)
-    return Evidence(what, case.name, max(exact, varied), grown, settings.min_share, before, now)
+    return DriftTest(what, case.name, max(exact, varied), grown, settings.min_share, before, now)
 
 
 def _compare_shares(before: int, rows_before: int, now: int, rows_now: int) -> Difference | None:
@@ -174,8 +176,8 @@ def _compare_shares(before: int, rows_before: int, now: int, rows_now: int) -> D
     return Difference(gap**2 / (pooled * (1 - pooled)), 1 / rows_now + 1 / rows_before, 1)
 
 
-def find_smallest(
-    case: Case, variation: Variation, settings: DriftSettings, level: float
+def find_minimum_detectable(
+    case: ColumnComparison, variation: Variation, settings: DriftSettings, level: float
 ) -> dict[str, Any]:
     """Give the smallest shift that this window would have shown.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fullcircle.core.drift.column_tests import Evidence
+from fullcircle.core.drift.column_tests import DriftTest
 
 _TOLD = {
     "distribution": "its distribution moved: population stability index {effect:.2f}",
@@ -33,7 +33,7 @@ def adjust(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def find_alarms(evidence: Sequence[Evidence], false_alarm_rate: float) -> list[Evidence]:
+def find_alarms(evidence: Sequence[DriftTest], false_alarm_rate: float) -> list[DriftTest]:
     """Give what is proven at the level of all together, and as large as its bar."""
     adjusted = adjust([each.p_value for each in evidence])
     return [
@@ -43,7 +43,7 @@ def find_alarms(evidence: Sequence[Evidence], false_alarm_rate: float) -> list[E
     ]
 
 
-def tell(evidence: Evidence) -> str:
+def describe_shift(evidence: DriftTest) -> str:
     """Say a shift in words."""
     return _TOLD[evidence.what].format(
         effect=evidence.effect, before=evidence.before, now=evidence.now

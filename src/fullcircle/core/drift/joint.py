@@ -14,7 +14,7 @@ from sklearn.preprocessing import OrdinalEncoder
 Vector = npt.NDArray[Any]
 
 
-def judge_jointly(
+def classify_window(
     reference: pd.DataFrame,
     window: pd.DataFrame,
     *,

@@ -60,7 +60,7 @@ class Past:
     repeated: float
 
 
-def look_back(history: Vector) -> Past | None:
+def estimate_past_variation(history: Vector) -> Past | None:
     """Measure how the windows of the past differ in one histogram.
 
     Args:

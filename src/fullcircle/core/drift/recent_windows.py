@@ -17,7 +17,7 @@ from fullcircle.core.drift.batch_window import (
     list_arrivals,
     list_looked_up,
 )
-from fullcircle.core.drift.violations import Problem
+from fullcircle.core.drift.violations import DataViolation
 from fullcircle.core.drift.windows import DriftWindow
 from fullcircle.core.errors import DataError
 from fullcircle.core.predictions.endpoint_log import (
@@ -33,19 +33,19 @@ from fullcircle.core.predictions.sources import (
     ENDPOINT,
     SCORED_AT,
     STREAM,
-    Span,
+    WallTimeSpan,
     find_span,
     select_span,
 )
 from fullcircle.core.profile import PREDICTION, Profile
 
 
-def _tell_span(span: Span) -> dict[str, Any]:
+def _describe_span(span: WallTimeSpan) -> dict[str, Any]:
     first, last = span.start.date().isoformat(), span.end.date().isoformat()
     return {"basis": span.basis, "told": span.told, "first": first, "last": last}
 
 
-def _period_of(rows: ir.Table, moment: str, span: Span) -> Period:
+def _period_of(rows: ir.Table, moment: str, span: WallTimeSpan) -> Period:
     earlier = rows.filter(rows[moment] < ibis.literal(span.start))
     length = (span.end - span.start).total_seconds() / 86_400
     before = list_arrivals(earlier, earlier[moment].date(), moment, span.start, length)
@@ -78,7 +78,7 @@ def build_stream(
         known_columns=set(window.columns) - set(problem.features),
         looked_up=list_looked_up(problem),
         predicted_rows=window.filter(window["model_version"] == version),
-        facts={**_tell_span(span), "versions": count_rows_by_version(window)},
+        facts={**_describe_span(span), "versions": count_rows_by_version(window)},
         empty_is_problem=False,
     )
     yield from build_shadow(window, STREAM, others)
@@ -118,7 +118,7 @@ def build_endpoint(
     inputs = inputs.select(ANSWERED_AT, **extract_features(inputs, columns))
     own = answered.filter(answered["model_version"] == version)
     facts = {
-        **_tell_span(span),
+        **_describe_span(span),
         "versions": seen.rows,
         "unwatched": private,
         "left_out": {name: rows for name, rows in seen.rows.items() if name not in comparable},
@@ -130,7 +130,7 @@ def build_endpoint(
         model_version=version,
         period=_period_of(log.filter(log["answered"]), ANSWERED_AT, span),
         looked_up=list_looked_up(problem),
-        problems=_tell_left_out(facts["left_out"], version),
+        problems=_describe_left_out(facts["left_out"], version),
         predicted_rows=own.select(**{PREDICTION: read_prediction(own, problem.task)}),
         facts=facts,
         empty_is_problem=False,
@@ -142,13 +142,13 @@ def build_endpoint(
                 window["model_version"] == str(other["version"]),
             )
             rows = rows.select(**{PREDICTION: read_prediction(rows, problem.task)})
-            yield build_role(rows, ENDPOINT, role, other, _tell_span(span))
+            yield build_role(rows, ENDPOINT, role, other, _describe_span(span))
 
 
-def _tell_left_out(left_out: Mapping[str, int], version: str) -> list[Problem]:
+def _describe_left_out(left_out: Mapping[str, int], version: str) -> list[DataViolation]:
     """Say which rows hold other inputs than the profiled version's."""
     if not left_out:
         return []
     named = ", ".join(f"{rows:,} by version {name}" for name, rows in sorted(left_out.items()))
     told = f"{named} were answered from other inputs than version {version}'s and are not compared"
-    return [Problem("other_inputs", told)]
+    return [DataViolation("other_inputs", told)]

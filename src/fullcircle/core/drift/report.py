@@ -6,13 +6,13 @@ from typing import Any
 import ibis.expr.types as ir
 
 from fullcircle.core.drift.arrivals import Period
-from fullcircle.core.drift.column_tests import Case, Evidence, find_smallest
-from fullcircle.core.drift.decision import find_alarms, tell
+from fullcircle.core.drift.column_tests import ColumnComparison, DriftTest, find_minimum_detectable
+from fullcircle.core.drift.decision import describe_shift, find_alarms
 from fullcircle.core.drift.measures import measure
 from fullcircle.core.drift.past_variation import INDEPENDENT
 from fullcircle.core.drift.settings import DriftSettings
-from fullcircle.core.drift.violations import Problem
-from fullcircle.core.drift.windows import Comparison, DriftWindow, compare_window
+from fullcircle.core.drift.violations import DataViolation
+from fullcircle.core.drift.windows import DriftWindow, WindowComparison, compare_window
 from fullcircle.core.predictions.sources import CHAMPION
 from fullcircle.core.profile import PREDICTION, Profile, bin_labels
 
@@ -25,13 +25,13 @@ def measure_drift(
     period: Period | None = None,
     known_columns: Collection[str] | None = None,
     looked_up: Collection[str] = (),
-    problems: Collection[Problem] = (),
+    problems: Collection[DataViolation] = (),
 ) -> dict[str, Any]:
     """Compare one window of scored rows with the profile taken at training.
 
     Args:
         window: Scored rows with the model's inputs and the column named in PREDICTION.
-        profile: As take_profile gives it.
+        profile: As build_profile gives it.
         settings: When a shift becomes an alarm.
         period: The span that the window covers, with what came before it.
         known_columns: Columns of the window that are no inputs.
@@ -92,7 +92,7 @@ def measure_windows(windows: Sequence[DriftWindow], settings: DriftSettings) -> 
         "drifted": sorted({name for part in own for name in part["drifted"]}),
         "prediction_drifted": any(part["prediction_drifted"] for part in own),
         "vanished": sorted({name for part in own for name in part["vanished"]}),
-        "alarms": [_tell_alarm(each) for each in alarms],
+        "alarms": [_describe_alarm(each) for each in alarms],
         "problems": [
             {**each.as_dict(), "source": one.window.source, "role": one.window.role}
             for one in compared
@@ -100,7 +100,7 @@ def measure_windows(windows: Sequence[DriftWindow], settings: DriftSettings) -> 
         ],
         "settings": settings.model_dump(),
         "tests": len(family),
-        "history": _tell_history(windows[0].profile["history"]),
+        "history": _describe_history(windows[0].profile["history"]),
         "rows_by_source": {part["source"]: part["rows"] for part in own},
         "drifted_by_source": _count_drifted(parts),
         "sources": parts,
@@ -109,8 +109,8 @@ def measure_windows(windows: Sequence[DriftWindow], settings: DriftSettings) -> 
 
 
 def find_joint_alarms(
-    compared: Sequence[Comparison], false_alarm_rate: float
-) -> tuple[list[Evidence], list[Evidence]]:
+    compared: Sequence[WindowComparison], false_alarm_rate: float
+) -> tuple[list[DriftTest], list[DriftTest]]:
     """Return the evidence that shares the rate, and what of it is an alarm.
 
     Windows with too few rows bring no evidence; where all are so small, nothing is an alarm.
@@ -129,7 +129,7 @@ def _count_drifted(parts: list[dict[str, Any]]) -> dict[str, int]:
     return counts
 
 
-def _sum_up(one: Comparison, alarms: list[Evidence]) -> dict[str, Any]:
+def _sum_up(one: WindowComparison, alarms: list[DriftTest]) -> dict[str, Any]:
     """Say in short what one window showed."""
     window = one.window
     own = [each for each in alarms if (each.source, each.role) == (window.source, window.role)]
@@ -151,11 +151,15 @@ def _sum_up(one: Comparison, alarms: list[Evidence]) -> dict[str, Any]:
 
 
 def _describe(
-    case: Case, one: Comparison, alarms: list[Evidence], settings: DriftSettings, level: float
+    case: ColumnComparison,
+    one: WindowComparison,
+    alarms: list[DriftTest],
+    settings: DriftSettings,
+    level: float,
 ) -> dict[str, Any]:
     own = [each for each in one.evidence if each.column == case.name]
     whole = next(each for each in own if each.what == "distribution")
-    reasons = [tell(each) for each in alarms if each in own]
+    reasons = [describe_shift(each) for each in alarms if each in own]
     variation = one.variations[case.name, "distribution"]
     return {
         "name": case.name,
@@ -172,7 +176,7 @@ def _describe(
             for each in own
             if each.what != "distribution"
         },
-        "smallest_seen": find_smallest(case, variation, settings, level),
+        "smallest_seen": find_minimum_detectable(case, variation, settings, level),
         "past_variation": None if variation is INDEPENDENT else variation.ratio,
         "bins": bin_labels(case.reference),
         "before": _shares(case.before.tolist()),
@@ -185,13 +189,13 @@ def _shares(counts: list[int]) -> list[float]:
     return [count / total for count in counts]
 
 
-def _tell_alarm(evidence: Evidence) -> dict[str, Any]:
+def _describe_alarm(evidence: DriftTest) -> dict[str, Any]:
     return {
         "what": evidence.what,
         "column": evidence.column,
         "source": evidence.source,
         "role": evidence.role,
-        "told": tell(evidence),
+        "told": describe_shift(evidence),
         "p_value": evidence.p_value,
         "effect": evidence.effect,
         "before": evidence.before,
@@ -199,7 +203,7 @@ def _tell_alarm(evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _tell_history(history: dict[str, Any] | None) -> dict[str, Any] | None:
+def _describe_history(history: dict[str, Any] | None) -> dict[str, Any] | None:
     """Say over which windows of the past the variation was seen."""
     if history is None:
         return None

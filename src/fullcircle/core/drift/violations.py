@@ -16,7 +16,7 @@ _READ_AS = {"number": "numbers", "text": "text"}
 
 
 @dataclass(frozen=True)
-class Problem:
+class DataViolation:
     """One thing that is wrong.
 
     Attributes:
@@ -36,7 +36,7 @@ class Problem:
 
 def check_columns(
     window: ir.Table, profile: Profile, known: set[str]
-) -> tuple[list[str], list[Problem]]:
+) -> tuple[list[str], list[DataViolation]]:
     """Find the columns that can be compared, and what is wrong with the others.
 
     Args:
@@ -49,45 +49,49 @@ def check_columns(
     for name, bins in profile["columns"].items():
         if name not in schema:
             told = f"{name!r} is missing from the window"
-            problems.append(Problem("vanished", told, name))
+            problems.append(DataViolation("vanished", told, name))
         elif not readable(bins["kind"], schema[name]):
             told = f"{name!r} held {_READ_AS[bins['kind']]} at training and is {schema[name]} now"
-            problems.append(Problem("type_changed", told, name))
+            problems.append(DataViolation("type_changed", told, name))
         else:
             comparable.append(name)
     new = sorted(set(schema) - set(profile["columns"]) - known)
-    appeared = [Problem("appeared", f"{name!r} is unknown to the model", name) for name in new]
+    appeared = [
+        DataViolation("appeared", f"{name!r} is unknown to the model", name) for name in new
+    ]
     return comparable, [*problems, *appeared]
 
 
-def check_rows(rows: int, min_rows: int) -> list[Problem]:
+def check_rows(rows: int, min_rows: int) -> list[DataViolation]:
     """Say of a window without rows, or with too few, that it cannot be judged."""
     if not rows:
-        return [Problem("empty_window", "the window has no row, so nothing was judged")]
+        return [DataViolation("empty_window", "the window has no row, so nothing was judged")]
     if rows < min_rows:
         told = (
             f"{rows} {'row is' if rows == 1 else 'rows are'} too few to judge; {min_rows} are not"
         )
-        return [Problem("too_few_rows", told)]
+        return [DataViolation("too_few_rows", told)]
     return []
 
 
-def check_values(name: str, reference: Bins, window: Bins) -> list[Problem]:
+def check_values(name: str, reference: Bins, window: Bins) -> list[DataViolation]:
     """Find a column that lost all values, or whose categories became too many to be categories."""
     rows, missing = sum(window["counts"]), window["counts"][-1]
     had = sum(reference["counts"]) > reference["counts"][-1]
     if rows and missing == rows and had:
-        return [Problem("all_missing", f"{name!r} has no value in any of {rows:,} rows", name)]
+        return [
+            DataViolation("all_missing", f"{name!r} has no value in any of {rows:,} rows", name)
+        ]
     if reference["kind"] != "text":
         return []
     before, now = reference["distinct"], window["distinct"]
     if now > max(_EXPLOSION * before, _MANY_CATEGORIES):
         told = f"{name!r} has about {now:,} different values; at training it had {before:,}"
-        return [Problem("category_explosion", told, name)]
+        return [DataViolation("category_explosion", told, name)]
     return []
 
 
-def check_versions(counts: dict[str, int], profiled: str) -> list[Problem]:
+def check_versions(counts: dict[str, int], profiled: str) -> list[DataViolation]:
     """Find rows that another version of the model scored than the one profiled.
 
     Args:
@@ -102,4 +106,4 @@ def check_versions(counts: dict[str, int], profiled: str) -> list[Problem]:
         f"of {sum(counts.values()):,} rows {named} were scored, but the profile is that of version "
         f"{profiled}; the predictions are not compared"
     )
-    return [Problem("other_model", told, PREDICTION)]
+    return [DataViolation("other_model", told, PREDICTION)]

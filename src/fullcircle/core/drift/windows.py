@@ -6,18 +6,18 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from fullcircle.core.drift.arrivals import Period, weigh_silence, weigh_volume
+from fullcircle.core.drift.arrivals import Period, compare_silence, compare_volume
 from fullcircle.core.drift.column_tests import (
-    Case,
-    Evidence,
+    ColumnComparison,
+    DriftTest,
     What,
-    vary,
-    weigh_distribution,
-    weigh_share,
+    compare_distribution,
+    compare_share,
+    estimate_variation,
 )
 from fullcircle.core.drift.past_variation import Variation
 from fullcircle.core.drift.settings import DriftSettings
-from fullcircle.core.drift.violations import Problem, check_columns, check_rows, check_values
+from fullcircle.core.drift.violations import DataViolation, check_columns, check_rows, check_values
 from fullcircle.core.predictions.sources import BATCH, CHAMPION
 from fullcircle.core.profile import PREDICTION, Profile, profile_window
 
@@ -30,7 +30,7 @@ class DriftWindow:
 
     Attributes:
         rows: Scored rows, with a column for each of the profile's.
-        profile: As take_profile gives it.
+        profile: As build_profile gives it.
         source: Where the rows come from.
         role: Whose predictions they hold.
         model_version: The version of that role; None where rows of several are looked at.
@@ -54,14 +54,14 @@ class DriftWindow:
     period: Period | None = None
     known_columns: Collection[str] | None = None
     looked_up: Collection[str] = ()
-    problems: Collection[Problem] = ()
+    problems: Collection[DataViolation] = ()
     predicted_rows: ir.Table | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     empty_is_problem: bool = True
 
 
 @dataclass(frozen=True)
-class Comparison:
+class WindowComparison:
     """How a window differs from its reference.
 
     Attributes:
@@ -76,14 +76,14 @@ class Comparison:
 
     window: DriftWindow
     rows: int
-    cases: list[Case]
-    evidence: list[Evidence]
+    cases: list[ColumnComparison]
+    evidence: list[DriftTest]
     variations: Variations
-    problems: list[Problem]
+    problems: list[DataViolation]
     judged: bool
 
 
-def compare_window(window: DriftWindow, settings: DriftSettings) -> Comparison:
+def compare_window(window: DriftWindow, settings: DriftSettings) -> WindowComparison:
     """Compare a window with its profile, in one pass over its rows."""
     rows, profile = window.rows, window.profile
     if window.predicted_rows is not None:
@@ -98,24 +98,24 @@ def compare_window(window: DriftWindow, settings: DriftSettings) -> Comparison:
     seen = profile_window(rows, compared, timed.event_time if timed else None)
     if window.predicted_rows is not None:
         _add_predictions(window.predicted_rows, window.profile, compared, seen, settings)
-    cases = [Case(name, bins, seen["columns"][name]) for name, bins in compared.items()]
+    cases = [ColumnComparison(name, bins, seen["columns"][name]) for name, bins in compared.items()]
     problems = [*window.problems, *found]
     if window.empty_is_problem:
         problems += check_rows(seen["rows"], settings.min_rows)
     problems += [
         each for case in cases for each in check_values(case.name, case.reference, case.window)
     ]
-    variations = vary([case for case in cases if case.name not in window.looked_up])
-    variations |= vary([case for case in cases if case.name in window.looked_up])
+    variations = estimate_variation([case for case in cases if case.name not in window.looked_up])
+    variations |= estimate_variation([case for case in cases if case.name in window.looked_up])
     evidence = [
         replace(each, source=window.source, role=window.role)
         for each in (
             *_weigh(cases, variations, settings),
-            *_weigh_arrivals(seen, timed, settings),
+            *_compare_arrivals(seen, timed, settings),
         )
     ]
     judged = seen["rows"] >= settings.min_rows and bool(cases)
-    return Comparison(window, seen["rows"], cases, evidence, variations, problems, judged)
+    return WindowComparison(window, seen["rows"], cases, evidence, variations, problems, judged)
 
 
 def _add_predictions(
@@ -133,25 +133,28 @@ def _add_predictions(
         seen["columns"] |= found["columns"]
 
 
-def _weigh(cases: list[Case], variations: Variations, settings: DriftSettings) -> list[Evidence]:
+def _weigh(
+    cases: list[ColumnComparison], variations: Variations, settings: DriftSettings
+) -> list[DriftTest]:
     whole = [
-        weigh_distribution(case, variations[case.name, "distribution"], settings) for case in cases
+        compare_distribution(case, variations[case.name, "distribution"], settings)
+        for case in cases
     ]
     shares = [
-        weigh_share(case, what, variations[case.name, what], settings)
+        compare_share(case, what, variations[case.name, what], settings)
         for case in cases
         for what in case.marks
     ]
     return [*whole, *(each for each in shares if each is not None)]
 
 
-def _weigh_arrivals(
+def _compare_arrivals(
     seen: dict[str, Any], period: Period | None, settings: DriftSettings
-) -> list[Evidence]:
+) -> list[DriftTest]:
     if period is None:
         return []
     found = (
-        weigh_volume(seen["rows"], period, settings),
-        weigh_silence(seen["newest"], period, settings),
+        compare_volume(seen["rows"], period, settings),
+        compare_silence(seen["newest"], period, settings),
     )
     return [each for each in found if each is not None]

@@ -46,7 +46,7 @@ def check_calibration(truth: Vector, probability: Vector, *, confidence: float) 
         truth, probability = probability.argmax(axis=1) == truth, probability.max(axis=1)
     truth = truth.astype("int64")
     reason = _reason_against(truth)
-    bins = [_judge_bin(*group, confidence) for group in _bin_rows(truth, probability)]
+    bins = [_compare_bin(*group, confidence) for group in _bin_rows(truth, probability)]
     cox = _fit_cox(truth, probability, confidence)
     p_values = [b.pop("p_value") for b in bins]
     p_value = None if reason else _combine(p_values, cox["p_value"])
@@ -101,7 +101,7 @@ def _bin_rows(truth: Vector, probability: Vector) -> list[tuple[Vector, Vector]]
     return [(truth[group], probability[group]) for group in groups]
 
 
-def _judge_bin(truth: Vector, probability: Vector, confidence: float) -> dict[str, Any]:
+def _compare_bin(truth: Vector, probability: Vector, confidence: float) -> dict[str, Any]:
     """Compare a bin's observed share with its mean prediction.
 
     Rows of one bin differ a little in their probability, so that their number of hits varies less

@@ -6,10 +6,10 @@ import numpy as np
 
 from fullcircle.core.evaluation import Estimate
 from fullcircle.core.evaluation.reliability import check_calibration
-from fullcircle.core.gate.context import Case
+from fullcircle.core.gate.context import GateContext
 
 
-def calibrated(case: Case) -> tuple[bool, str]:
+def calibrated(case: GateContext) -> tuple[bool, str]:
     """Do probabilities mean what they say, or do values lie around the truth?
 
     A classification fails where the tests of reliability.py reject it and its expected calibration
@@ -18,7 +18,7 @@ def calibrated(case: Case) -> tuple[bool, str]:
     mean error, in standard deviations of the label, lies wholly beyond what is allowed.
     """
     if case.evidence.problem.task == "regression":
-        return _judge_bias(case)
+        return _check_bias(case)
     most, confidence = case.settings.max_calibration_error, case.settings.confidence
     found = check_calibration(case.truth, case.challenger.predicted, confidence=confidence)
     if not found["judged"]:
@@ -26,18 +26,18 @@ def calibrated(case: Case) -> tuple[bool, str]:
     error, chance = found["expected_calibration_error"], found["error_by_chance"]
     said = (
         f"expected calibration error {error:.4f}, {chance:.4f} by chance, "
-        f"p-value {found['p_value']:.3g}, {_say_excess(most)}"
+        f"p-value {found['p_value']:.3g}, {_format_excess(most)}"
     )
     if not np.isfinite([error, chance, found["p_value"]]).all():
         return False, said
     return bool(most is None or found["calibrated"] or error - chance <= most), said
 
 
-def _say_excess(most: float | None) -> str:
+def _format_excess(most: float | None) -> str:
     return "no limit set" if most is None else f"{most:g} more than by chance allowed"
 
 
-def _judge_bias(case: Case) -> tuple[bool, str]:
+def _check_bias(case: GateContext) -> tuple[bool, str]:
     if not case.truth.std() > 0:
         return False, "the calibration cannot be judged: the label does not vary"
     bias, most = _estimate_bias(case), case.settings.max_calibration_error
@@ -48,7 +48,7 @@ def _judge_bias(case: Case) -> tuple[bool, str]:
     return bool(most is None or (bias.low <= most and bias.high >= -most)), said
 
 
-def _estimate_bias(case: Case) -> Estimate:
+def _estimate_bias(case: GateContext) -> Estimate:
     """Mean of predicted minus true in standard deviations of the label, by the bootstrap."""
     truth, settings = case.truth, case.settings
     error: Any = (case.challenger.predicted - truth) / truth.std()

@@ -3,11 +3,11 @@
 import numpy as np
 
 from fullcircle.core.evaluation import Estimate
-from fullcircle.core.gate.context import Case
+from fullcircle.core.gate.context import GateContext
 from fullcircle.core.metrics import METRICS
 
 
-def above_minimum(case: Case) -> tuple[bool, str]:
+def above_minimum(case: GateContext) -> tuple[bool, str]:
     """Does the worse end of the challenger's interval clear each declared bar?
 
     Where none is declared for the primary metric, the interval must exist all the same.
@@ -31,13 +31,13 @@ def _clears(metric: str, score: Estimate, bar: float | None) -> bool:
     return bool(METRICS[metric].gain(worse, bar) >= 0)
 
 
-def better_than_baseline(case: Case) -> tuple[bool, str]:
+def better_than_baseline(case: GateContext) -> tuple[bool, str]:
     """Is the challenger surely better than a model without skill?"""
     gain = case.over_baseline.estimate(case.settings.confidence)
-    return gain.low > 0, _say_gain(case, gain, 0.0)
+    return gain.low > 0, _format_gain(case, gain, 0.0)
 
 
-def better_than_champion(case: Case) -> tuple[bool, str]:
+def better_than_champion(case: GateContext) -> tuple[bool, str]:
     """Is the challenger surely better than the champion, or surely not worse by the margin?
 
     The interval is that of the paired bootstrap on the same rows. For superiority it must lie above
@@ -48,9 +48,11 @@ def better_than_champion(case: Case) -> tuple[bool, str]:
     if evidence.champion is None:
         return False, f"the champion could not predict the gate rows: {evidence.champion_error}"
     gain = case.over_champion.estimate(settings.confidence)
-    return gain.low > -settings.tolerated_loss, _say_gain(case, gain, 0.0 - settings.tolerated_loss)
+    return gain.low > -settings.tolerated_loss, _format_gain(
+        case, gain, 0.0 - settings.tolerated_loss
+    )
 
 
-def _say_gain(case: Case, gain: Estimate, floor: float) -> str:
+def _format_gain(case: GateContext, gain: Estimate, floor: float) -> str:
     metric = case.evidence.problem.primary_metric
     return f"{metric} better by {gain}, the interval must lie above {floor:g}"

@@ -13,13 +13,13 @@ from fullcircle.core.evaluation import Estimate, estimate_scores, resample_metri
 from fullcircle.core.evaluation.intervals import Resampled
 from fullcircle.core.evaluation.slices import MIN_PER_CLASS, label_slices
 from fullcircle.core.evaluation.thresholds import find_threshold_without_skill
-from fullcircle.core.gate.inputs import Evidence
+from fullcircle.core.gate.inputs import GateInputs
 from fullcircle.core.gate.settings import GateSettings
 from fullcircle.core.metrics import METRICS, Vector, count_decisions
 
 
 @dataclass(frozen=True)
-class Rival:
+class GateModel:
     """Who is scored on the gate rows.
 
     Attributes:
@@ -34,10 +34,10 @@ class Rival:
 
 
 @dataclass(frozen=True)
-class Case:
+class GateContext:
     """Evidence, what is demanded, and the scores behind several checks, each taken once."""
 
-    evidence: Evidence
+    evidence: GateInputs
     settings: GateSettings
 
     @cached_property
@@ -50,32 +50,32 @@ class Case:
         return _require_finite(self.evidence.truth, "the labels")
 
     @cached_property
-    def challenger(self) -> Rival:
+    def challenger(self) -> GateModel:
         """The challenger.
 
         Raises:
             ValueError: A prediction is not finite.
         """
         predicted = _require_finite(self.evidence.challenger, "the challenger's predictions")
-        return Rival(predicted, self.evidence.model.threshold)
+        return GateModel(predicted, self.evidence.model.threshold)
 
     @cached_property
-    def baseline(self) -> Rival:
+    def baseline(self) -> GateModel:
         """A model without skill."""
         evidence, metric = self.evidence, self.evidence.problem.primary_metric
         if evidence.problem.task != "binary" or not METRICS[metric].decides:
-            return Rival(evidence.baseline)
+            return GateModel(evidence.baseline)
         share = float(evidence.baseline[0])
-        return Rival(evidence.baseline, find_threshold_without_skill(metric, share))
+        return GateModel(evidence.baseline, find_threshold_without_skill(metric, share))
 
     @cached_property
-    def champion(self) -> Rival | None:
+    def champion(self) -> GateModel | None:
         """The champion, where there is one that predicts."""
         evidence = self.evidence
         if evidence.champion is None:
             return None
         tolerated = self.settings.tolerated_loss
-        return Rival(evidence.champion, evidence.champion_threshold, tolerated)
+        return GateModel(evidence.champion, evidence.champion_threshold, tolerated)
 
     @cached_property
     def scores(self) -> dict[str, dict[str, float]]:
@@ -124,7 +124,7 @@ class Case:
             raise ValueError("there are no predictions of a champion")
         return self.score.gain(self.resample(self.champion))
 
-    def resample(self, rival: Rival, metric: str | None = None) -> Resampled:
+    def resample(self, rival: GateModel, metric: str | None = None) -> Resampled:
         """Score predictions on the gate rows and on resamples, the same ones for all models."""
         return resample_metric(
             metric or self.evidence.problem.primary_metric,
@@ -135,7 +135,7 @@ class Case:
             seed=self.settings.seed,
         )
 
-    def compare_within(self, member: Vector, reference: Rival, judged: int) -> Estimate:
+    def compare_within(self, member: Vector, reference: GateModel, judged: int) -> Estimate:
         """Estimate by how much the challenger beats a reference among some of the rows.
 
         The interval is the normal one around the paired bootstrap's standard error: shared among

@@ -5,18 +5,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fullcircle.core.gate.context import Case
+from fullcircle.core.gate.context import GateContext
 from fullcircle.core.metrics import Vector
 from fullcircle.core.training_data.splits import assign_by_key, describe_split
 
 
-def enough_rows(case: Case) -> tuple[bool, str]:
+def enough_rows(case: GateContext) -> tuple[bool, str]:
     """Are there enough gate rows to decide anything?"""
     rows, needed = len(case.evidence.truth), case.settings.min_rows
     return rows >= needed, f"{rows} gate rows, at least {needed} needed"
 
 
-def complete_evidence(case: Case) -> tuple[bool, str]:
+def complete_evidence(case: GateContext) -> tuple[bool, str]:
     """Is there a finite label, and a finite prediction of each model, for every row?"""
     evidence = case.evidence
     if evidence.challenger_error is not None:
@@ -47,13 +47,13 @@ def _count_finite(vector: Vector, *, several: bool) -> int:
     return int(np.isfinite(values.reshape(len(values), -1)).all(axis=1).sum())
 
 
-def every_class_present(case: Case) -> tuple[bool, str]:
+def every_class_present(case: GateContext) -> tuple[bool, str]:
     """Do the gate rows hold more than one class, or more than one value?"""
     distinct = len(np.unique(case.evidence.truth))
     return distinct > 1, f"{distinct} distinct labels among the gate rows"
 
 
-def unseen_rows(case: Case) -> tuple[bool, str]:
+def unseen_rows(case: GateContext) -> tuple[bool, str]:
     """Did none of the gate rows teach the challenger?
 
     By time, all it was trained on must lie before the first gate row. By key, it must have been
@@ -72,7 +72,7 @@ def unseen_rows(case: Case) -> tuple[bool, str]:
     return len(sets) > 0 and not strange, f"{strange} of {len(sets)} gate rows belong to other sets"
 
 
-def fresh_data(case: Case) -> tuple[bool, str]:
+def fresh_data(case: GateContext) -> tuple[bool, str]:
     """Is the newest row that taught the challenger no older than allowed, nor from the future?"""
     last, most = case.evidence.model.trained_on["last"], case.settings.max_data_age_days
     age = (pd.Timestamp(case.evidence.as_of) - pd.Timestamp(last)) / pd.Timedelta(days=1)
@@ -80,7 +80,7 @@ def fresh_data(case: Case) -> tuple[bool, str]:
     return bool(0 <= age <= _limit(most)), f"{said}, {_say(most, '{:g} days allowed')}"
 
 
-def clean_data(case: Case) -> tuple[bool, str]:
+def clean_data(case: GateContext) -> tuple[bool, str]:
     """Was no larger share of the raw rows set aside than allowed?"""
     read, share = case.evidence.intake["rows_read"], case.evidence.intake["rejected_share"]
     most = case.settings.max_rejected_share

@@ -13,12 +13,12 @@ from fullcircle.core.gate import (
     rollbacks,
     serving,
 )
-from fullcircle.core.gate.context import Case
-from fullcircle.core.gate.inputs import Evidence
+from fullcircle.core.gate.context import GateContext
+from fullcircle.core.gate.inputs import GateInputs
 from fullcircle.core.gate.settings import GateSettings
 
 T = TypeVar("T")
-Question = Callable[[Case], tuple[bool, str]]
+Question = Callable[[GateContext], tuple[bool, str]]
 QUESTIONS: tuple[Question, ...] = (
     data.enough_rows,
     data.complete_evidence,
@@ -88,12 +88,12 @@ class Decision:
         return {**asdict(self), "reasons": self.reasons}
 
 
-def decide_promotion(evidence: Evidence, settings: GateSettings) -> Decision:
+def decide_promotion(evidence: GateInputs, settings: GateSettings) -> Decision:
     """Ask every question; promote only if there are answers to all and each is yes.
 
     A check that raises, or whose evidence is absent, empty or NaN, has failed.
     """
-    case = Case(evidence, settings)
+    case = GateContext(evidence, settings)
     checks = [_ask(question, case) for question in list_questions(evidence, settings)]
     return Decision(
         promote=all(check.passed for check in checks),
@@ -107,7 +107,7 @@ def decide_promotion(evidence: Evidence, settings: GateSettings) -> Decision:
     )
 
 
-def list_questions(evidence: Evidence, settings: GateSettings) -> list[Question]:
+def list_questions(evidence: GateInputs, settings: GateSettings) -> list[Question]:
     """Name the questions that contract and settings demand, whether or not there is evidence."""
     problem = evidence.problem
     has_champion = evidence.champion is not None or evidence.champion_error is not None
@@ -129,7 +129,7 @@ def describe_questions() -> str:
     return "\n".join(f"{each.__name__}: {str(each.__doc__).splitlines()[0]}" for each in QUESTIONS)
 
 
-def _ask(question: Question, case: Case) -> Check:
+def _ask(question: Question, case: GateContext) -> Check:
     try:
         passed, said = question(case)
     except Exception as error:  # whatever went wrong, a check without an answer has failed

@@ -7,11 +7,11 @@ is too good. Rows that are divided by time may be of the same entity again: so w
 
 import pandas as pd
 
-from fullcircle.core.gate.context import Case
+from fullcircle.core.gate.context import GateContext
 from fullcircle.core.validation.entities import find_entities, measure_repetition
 
 
-def no_shared_entity(case: Case) -> tuple[bool, str]:
+def no_shared_entity(case: GateContext) -> tuple[bool, str]:
     """Does no feature repeat among the rows and fix the label, as the name of an entity would?"""
     problem, rows = case.evidence.problem, case.evidence.rows
     texts = {name: rows[name] for name in problem.features if _is_text(rows[name])}
@@ -26,7 +26,7 @@ def no_shared_entity(case: Case) -> tuple[bool, str]:
     )
 
 
-def few_repeated_rows(case: Case) -> tuple[bool, str]:
+def few_repeated_rows(case: GateContext) -> tuple[bool, str]:
     """Do few gate rows repeat another one, features and label alike, as copies would?"""
     problem, most = case.evidence.problem, case.settings.max_repeated_share
     if most is None:

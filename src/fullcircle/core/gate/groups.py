@@ -3,11 +3,11 @@
 import numpy as np
 
 from fullcircle.core.evaluation import Estimate
-from fullcircle.core.gate.context import Case
+from fullcircle.core.gate.context import GateContext
 from fullcircle.core.metrics import Vector
 
 
-def no_slice_harmed(case: Case) -> tuple[bool, str]:
+def no_slice_harmed(case: GateContext) -> tuple[bool, str]:
     """Is there no slice that the challenger surely serves worse than the champion does?
 
     A slice is harmed where the whole interval of the difference lies below minus the margin. The
@@ -30,7 +30,7 @@ def no_slice_harmed(case: Case) -> tuple[bool, str]:
     return not harmed, said
 
 
-def steady_over_time(case: Case) -> tuple[bool, str]:
+def steady_over_time(case: GateContext) -> tuple[bool, str]:
     """Is there no stretch of time in which the challenger is surely worse?
 
     The gate rows, in order of their time, are cut into windows of equally many rows. In none may
@@ -57,7 +57,7 @@ def steady_over_time(case: Case) -> tuple[bool, str]:
     return not faults, "; ".join([counted, *faults])
 
 
-def _cut_windows(case: Case) -> list[Vector]:
+def _cut_windows(case: GateContext) -> list[Vector]:
     """Positions of the rows of each window, the oldest first.
 
     Raises:

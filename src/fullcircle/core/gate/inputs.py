@@ -34,7 +34,7 @@ class RolledBack:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class GateInputs:
     """What the gate looks at; all vectors and ``rows`` are the same gate rows in the same order.
 
     Attributes:

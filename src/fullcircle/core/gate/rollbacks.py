@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from fullcircle.core.gate.context import Case, Rival
+from fullcircle.core.gate.context import GateContext, GateModel
 from fullcircle.core.gate.inputs import RolledBack
 from fullcircle.core.models.model import Model
 
@@ -13,7 +13,7 @@ from fullcircle.core.models.model import Model
 _ORIGIN = ("rows_sha256", "problem", "training", "seed", "adopted")
 
 
-def unlike_rolled_back(case: Case) -> tuple[bool, str]:
+def unlike_rolled_back(case: GateContext) -> tuple[bool, str]:
     """Is the challenger distinguishable from every version that was rolled back?
 
     It is not where it was made from the same rows and settings, where it predicts the same, or
@@ -25,7 +25,7 @@ def unlike_rolled_back(case: Case) -> tuple[bool, str]:
     return not faults, "; ".join([counted, *faults])
 
 
-def _find_likeness(case: Case, former: RolledBack) -> str | None:
+def _find_likeness(case: GateContext, former: RolledBack) -> str | None:
     """Say how the challenger is like a version that was rolled back; None where it is not."""
     named = f"{former.name}, rolled back for '{former.why or 'no reason given'}'"
     if former.same_origin:
@@ -34,7 +34,7 @@ def _find_likeness(case: Case, former: RolledBack) -> str | None:
         return f"cannot be compared with {named}: {former.error}"
     if np.array_equal(former.predicted, case.challenger.predicted):
         return f"predicts the same as {named}"
-    rival = case.resample(Rival(former.predicted, former.threshold))
+    rival = case.resample(GateModel(former.predicted, former.threshold))
     gain = case.score.gain(rival).estimate(case.settings.confidence)
     if gain.low > 0 or gain.high < 0:
         return None

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.audit_log.versions import is_same_person
-from fullcircle.core.gate.context import Case
+from fullcircle.core.gate.context import GateContext
 from fullcircle.core.models.edge_cases import CASES, find_edge_faults
 from fullcircle.core.models.prediction import as_inputs
 
 _NUMBERS = {"double", "float", "long", "integer", "boolean"}
 
 
-def same_signature(case: Case) -> tuple[bool, str]:
+def same_signature(case: GateContext) -> tuple[bool, str]:
     """Does the logged model ask for just the columns, of just the types, that the endpoint has?
 
     Its signature must name the model's features in their order; a request or a feature table that
@@ -46,7 +46,7 @@ def _find_unfit_types(rows: pd.DataFrame, signature: Mapping[str, str]) -> list[
     return said
 
 
-def same_after_reload(case: Case) -> tuple[bool, str]:
+def same_after_reload(case: GateContext) -> tuple[bool, str]:
     """Does the model loaded back from the registry predict as it did in memory, to the last bit?"""
     probe, model = _require_probe(case), case.evidence.model
     if probe["model"] != str(model):
@@ -62,7 +62,7 @@ def same_after_reload(case: Case) -> tuple[bool, str]:
     return apart == 0, f"{len(expected)} rows predicted again, at most {apart:g} apart"
 
 
-def stands_edge_cases(case: Case) -> tuple[bool, str]:
+def stands_edge_cases(case: GateContext) -> tuple[bool, str]:
     """Does it give one finite prediction for rows that are empty, extreme or unheard of?
 
     Each is predicted alone and among others, which must agree.
@@ -71,7 +71,7 @@ def stands_edge_cases(case: Case) -> tuple[bool, str]:
     return not faults, "; ".join([f"{len(CASES)} rows tried: {', '.join(CASES)}", *faults])
 
 
-def within_latency(case: Case) -> tuple[bool, str]:
+def within_latency(case: GateContext) -> tuple[bool, str]:
     """Is one row predicted within the budget in 19 of 20 calls?"""
     measured = _require_probe(case)["latency_ms"]
     p95, calls, most = measured["p95"], measured["calls"], case.settings.max_latency_ms
@@ -79,14 +79,14 @@ def within_latency(case: Case) -> tuple[bool, str]:
     return bool(calls > 0 and np.isfinite(p95) and p95 <= (most or np.inf)), said
 
 
-def within_size(case: Case) -> tuple[bool, str]:
+def within_size(case: GateContext) -> tuple[bool, str]:
     """Are the model's files no larger than the budget?"""
     size, most = _require_probe(case)["size_mb"], case.settings.max_size_mb
     fine = size > 0 and np.isfinite(size) and size <= (most or np.inf)
     return bool(fine), f"{size:.2f} MB of files, {_say(most, 'MB')}"
 
 
-def approved_by_a_person(case: Case) -> tuple[bool, str]:
+def approved_by_a_person(case: GateContext) -> tuple[bool, str]:
     """Has a person approved of this very version, and another than who trained it if so asked?"""
     probe = _require_probe(case)
     approvals = list(probe["approvals"])
@@ -103,7 +103,7 @@ def approved_by_a_person(case: Case) -> tuple[bool, str]:
     return True, f"approved: {named}"
 
 
-def _require_probe(case: Case) -> Mapping[str, Any]:
+def _require_probe(case: GateContext) -> Mapping[str, Any]:
     """Give what was found of the registry's copy.
 
     Raises:

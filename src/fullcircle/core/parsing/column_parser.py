@@ -10,13 +10,21 @@ from fullcircle.core.parsing.numbers import PLAIN, NumberFormat, is_infinite
 from fullcircle.core.parsing.timestamps import ISO, as_moment, write_example
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_text, unless
 
-__all__ = ["ISO", "NumberFormat", "Reading", "as_class", "as_moment", "name_rows", "read_class"]
+__all__ = [
+    "ISO",
+    "ColumnParser",
+    "NumberFormat",
+    "as_class",
+    "as_moment",
+    "name_rows",
+    "read_class",
+]
 
 _ID_DIGITS = 6
 
 
 @dataclass(frozen=True)
-class Reading:
+class ColumnParser:
     """How the columns of a problem's raw table are read.
 
     Attributes:

@@ -64,7 +64,7 @@ _EPOCHS = (
 
 
 @dataclass(frozen=True)
-class MomentColumn:
+class TimestampColumn:
     """The moments that a column writes.
 
     Attributes:
@@ -96,7 +96,7 @@ def find_layout(text: str) -> str | None:
     return None
 
 
-def find_moments(ordered: Sequence[str], today: datetime | None = None) -> MomentColumn | None:
+def find_moments(ordered: Sequence[str], today: datetime | None = None) -> TimestampColumn | None:
     """Tell how a column writes moments; None where it writes none.
 
     Args:
@@ -170,7 +170,7 @@ def _is_naive(texts: Mapping[str, int]) -> bool:
 
 def _order_parts(
     ordered: Sequence[str], dated: Counter[str], today: datetime | None
-) -> MomentColumn:
+) -> TimestampColumn:
     """Decide which of day and month comes first, for each shape of the column."""
     settled = [_settle_shape(ordered, layout, today) for layout in dated]
     if len(settled) == 1:
@@ -185,10 +185,10 @@ def _order_parts(
         settled = [
             each if each.layout[:2] == first or each.sure else _turn(each) for each in settled
         ]
-    return MomentColumn(EITHER.join(dict.fromkeys(each.layout for each in settled)))
+    return TimestampColumn(EITHER.join(dict.fromkeys(each.layout for each in settled)))
 
 
-def _turn(column: MomentColumn) -> MomentColumn:
+def _turn(column: TimestampColumn) -> TimestampColumn:
     return replace(column, layout=column.other, other=column.layout)
 
 
@@ -200,28 +200,28 @@ def _first_of_each(ordered: Sequence[str]) -> tuple[str, ...]:
     return tuple(first.values())
 
 
-def _settle_shape(ordered: Sequence[str], layout: str, today: datetime | None) -> MomentColumn:
+def _settle_shape(ordered: Sequence[str], layout: str, today: datetime | None) -> TimestampColumn:
     if layout[:2] != "%d" or "%m" not in layout:
-        return MomentColumn(layout)
+        return TimestampColumn(layout)
     month_first = layout.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
     own = [text for text in ordered if find_layout(text) == layout]
     pairs = [tuple(map(int, re.findall(r"\d+", text)[:2])) for text in dict.fromkeys(own)]
     days = any(first > 12 for first, _ in pairs)
     months = any(second > 12 for _, second in pairs)
     if days and months:
-        return MomentColumn(layout, sure=False, other=month_first, layouts=tuple(own[:2]))
+        return TimestampColumn(layout, sure=False, other=month_first, layouts=tuple(own[:2]))
     if days:
-        return MomentColumn(layout)
+        return TimestampColumn(layout)
     if months:
-        return MomentColumn(month_first)
+        return TimestampColumn(month_first)
     if "." in layout:
-        return MomentColumn(layout, why="points between the parts")
+        return TimestampColumn(layout, why="points between the parts")
     return _decide(own, layout, month_first, today)
 
 
 def _decide(
     own: Sequence[str], day_first: str, month_first: str, today: datetime | None
-) -> MomentColumn:
+) -> TimestampColumn:
     """Decide by the rows' order, by weekdays, and by what cannot lie in the future."""
     one = [read_moment(text, day_first) for text in own]
     two = [read_moment(text, month_first) for text in own]
@@ -234,10 +234,10 @@ def _decide(
     )
     for why, for_day, for_month in reasons:
         if for_day >= 0.999 and for_month < _ORDERED:
-            return MomentColumn(day_first, other=month_first, why=f"{why} so")
+            return TimestampColumn(day_first, other=month_first, why=f"{why} so")
         if for_month >= 0.999 and for_day < _ORDERED:
-            return MomentColumn(month_first, other=day_first, why=f"{why} so")
-    return MomentColumn(month_first, sure=False, other=day_first)
+            return TimestampColumn(month_first, other=day_first, why=f"{why} so")
+    return TimestampColumn(month_first, sure=False, other=day_first)
 
 
 def _share_ordered(moments: Sequence[datetime]) -> float:

@@ -7,7 +7,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.drift.violations import Problem
+from fullcircle.core.drift.violations import DataViolation
 from fullcircle.core.performance.labelled import CLOCK, ROLE, VERSION, Labelled
 from fullcircle.core.predictions.sources import BATCH
 from fullcircle.core.profile import PREDICTION
@@ -69,16 +69,18 @@ def _list_columns(predictions: ir.Table, problem: ProblemSpec) -> list[str]:
     return [name for name in dict.fromkeys(wanted) if name in predictions.columns]
 
 
-def _check_columns(labels: ir.Table, problem: ProblemSpec) -> list[Problem]:
+def _check_columns(labels: ir.Table, problem: ProblemSpec) -> list[DataViolation]:
     """Find columns without which no label can be joined."""
     wanted = [problem.row_id, problem.label, *filter(None, [problem.label_time])]
     missing = [name for name in wanted if name not in labels.columns]
-    found = [Problem("vanished", f"the labels have no column {name!r}", name) for name in missing]
+    found = [
+        DataViolation("vanished", f"the labels have no column {name!r}", name) for name in missing
+    ]
     if problem.label_time in labels.columns:
         type_ = labels[problem.label_time].type()
         if not type_.is_timestamp():
             told = f"{problem.label_time!r} of the labels is {type_}, and no moment"
-            found.append(Problem("type_changed", told, problem.label_time))
+            found.append(DataViolation("type_changed", told, problem.label_time))
     return found
 
 
@@ -149,7 +151,7 @@ def _is_due(predictions: ir.Table, problem: ProblemSpec, newest: Any) -> bool:
     return first is not None and bool(first < newest)
 
 
-def _tell(counts: dict[str, int]) -> list[Problem]:
+def _tell(counts: dict[str, int]) -> list[DataViolation]:
     """Say in words what is wrong."""
     told = {
         "repeated": "labels came more than once and say the same; each counts once",
@@ -158,11 +160,11 @@ def _tell(counts: dict[str, int]) -> list[Problem]:
         "before_their_row": "labels were known before the row that they judge: clocks disagree",
     }
     found = [
-        Problem(f"labels_{name}", f"{counts[name]:,} {words}")
+        DataViolation(f"labels_{name}", f"{counts[name]:,} {words}")
         for name, words in told.items()
         if counts[name]
     ]
     if counts["unknown"] and counts["due"] and not counts["arrived"]:
         words = f"none of {counts['unknown']:,} labels belongs to a scored row: do row ids agree?"
-        found.append(Problem("labels_unknown", words))
+        found.append(DataViolation("labels_unknown", words))
     return found

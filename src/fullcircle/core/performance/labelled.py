@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from fullcircle.core.drift.violations import Problem
+from fullcircle.core.drift.violations import DataViolation
 from fullcircle.core.predictions.sources import BATCH, CHAMPION
 
 VERSION = "model_version"
@@ -49,7 +49,7 @@ class Labelled:
 
     rows: ir.Table
     counts: dict[str, int]
-    problems: list[Problem]
+    problems: list[DataViolation]
     columns: list[str]
     source: str = BATCH
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.drift.violations import Problem
+from fullcircle.core.drift.violations import DataViolation
 from fullcircle.core.evaluation.slices import SliceSettings, score_slices
 from fullcircle.core.performance.estimation import BLIND_SPOT
 from fullcircle.core.performance.labelled import CLOCK, ROLE, VERSION, Labelled, LabelledWindow
 from fullcircle.core.performance.settings import PerformanceSettings
-from fullcircle.core.performance.windows import judge_window
+from fullcircle.core.performance.windows import evaluate_window
 from fullcircle.core.predictions.sources import BATCH, CHAMPION
 from fullcircle.core.profile import PREDICTION
 
@@ -54,7 +54,7 @@ def measure_performance(
         for (clock, version), rows in scored.groupby([CLOCK, VERSION], sort=True)
     ]
     judge = _Judge(problem, settings, reference, 1, {})
-    return _sum_up(problem, [_judge_source(BATCH, parts, judge)], [])
+    return _sum_up(problem, [_evaluate_source(BATCH, parts, judge)], [])
 
 
 def measure_sources(
@@ -88,7 +88,7 @@ def measure_sources(
         ConfigurationError: The table of values does not fit the task.
     """
     judge = _Judge(problem, settings, reference, len(sources), dict(previous or {}))
-    found = [_judge_source(s.source, s.windows(settings.max_windows), judge) for s in sources]
+    found = [_evaluate_source(s.source, s.windows(settings.max_windows), judge) for s in sources]
     return _sum_up(problem, found, sources)
 
 
@@ -141,7 +141,7 @@ class _SourceReport:
     kept: int
 
 
-def _judge_source(source: str, parts: Iterable[LabelledWindow], judge: _Judge) -> _SourceReport:
+def _evaluate_source(source: str, parts: Iterable[LabelledWindow], judge: _Judge) -> _SourceReport:
     windows: list[dict[str, Any]] = []
     newest: LabelledWindow | None = None
     kept = 0
@@ -151,15 +151,17 @@ def _judge_source(source: str, parts: Iterable[LabelledWindow], judge: _Judge) -
         kept += found is not None
         if found is None:
             rows = part.read()
-            told = judge_window(rows, judge.problem, judge.settings, judge.reference, judge.sources)
+            told = evaluate_window(
+                rows, judge.problem, judge.settings, judge.reference, judge.sources
+            )
             found = {**part.facts, **told, "digest": digest}
         windows.append(found)
         if found["score"] is not None and part.facts[ROLE] == CHAMPION:
             newest = part
-    return _SourceReport(source, windows, _judge_slices(newest, judge), kept)
+    return _SourceReport(source, windows, _evaluate_slices(newest, judge), kept)
 
 
-def _judge_slices(window: LabelledWindow | None, judge: _Judge) -> dict[str, Any] | None:
+def _evaluate_slices(window: LabelledWindow | None, judge: _Judge) -> dict[str, Any] | None:
     if window is None:
         return None
     digest = judge.digest(window)
@@ -242,10 +244,12 @@ def _slice(
     )
 
 
-def _find_problems(windows: list[dict[str, Any]]) -> list[Problem]:
+def _find_problems(windows: list[dict[str, Any]]) -> list[DataViolation]:
     count = sum(window["without_prediction"] for window in windows)
     if not count:
         return []
     return [
-        Problem("no_prediction", f"{count:,} scored rows hold no finite prediction", PREDICTION)
+        DataViolation(
+            "no_prediction", f"{count:,} scored rows hold no finite prediction", PREDICTION
+        )
     ]

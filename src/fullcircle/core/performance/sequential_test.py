@@ -19,7 +19,7 @@ _MIN_ENTITIES = 50  # per side; with fewer, a mean is not nearly normal
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SequentialComparison:
     """What two models' losses say.
 
     Attributes:
@@ -49,7 +49,7 @@ class Comparison:
 
 def compare_arms(
     champion: Vector, challenger: Vector, share: float, margin: float, confidence: float = 0.95
-) -> Comparison:
+) -> SequentialComparison:
     """Compare two models that answered different entities.
 
     Args:
@@ -66,31 +66,33 @@ def compare_arms(
     sizes = (len(champion), len(challenger))
     means = _mean(champion), _mean(challenger)
     if min(sizes) < _MIN_ENTITIES or means[0] is None or means[1] is None:
-        return Comparison(sizes, means, None, None, None, confidence, "undecided")
+        return SequentialComparison(sizes, means, None, None, None, confidence, "undecided")
     gain = means[0] - means[1]
     variance = float(np.var(champion, ddof=1) / (1 - share) + np.var(challenger, ddof=1) / share)
     half = sequence_half_width(sum(sizes), variance, 1 - confidence)
     low, high = gain - half, gain + half
     verdict = _judge(low, high, margin)
     needed = find_needed(variance, margin, 1 - confidence) if verdict == "undecided" else None
-    return Comparison(sizes, means, gain, low, high, confidence, verdict, needed)
+    return SequentialComparison(sizes, means, gain, low, high, confidence, verdict, needed)
 
 
 def compare_pairs(
     champion: Vector, challenger: Vector, margin: float, confidence: float = 0.95
-) -> Comparison:
+) -> SequentialComparison:
     """Compare two models that both predicted the same entities, as a shadow does."""
     sizes = (len(champion), len(challenger))
     if min(sizes) < _MIN_ENTITIES:
         nothing: tuple[None, None] = (None, None)
-        return Comparison(sizes, nothing, None, None, None, confidence, "undecided")
+        return SequentialComparison(sizes, nothing, None, None, None, confidence, "undecided")
     means = (float(np.mean(champion)), float(np.mean(challenger)))
     variance = float(np.var(champion - challenger, ddof=1))
     gain = means[0] - means[1]
     half = sequence_half_width(sizes[0], variance, 1 - confidence)
     verdict = _judge(gain - half, gain + half, margin)
     needed = find_needed(variance, margin, 1 - confidence) if verdict == "undecided" else None
-    return Comparison(sizes, means, gain, gain - half, gain + half, confidence, verdict, needed)
+    return SequentialComparison(
+        sizes, means, gain, gain - half, gain + half, confidence, verdict, needed
+    )
 
 
 def sequence_half_width(count: int, variance: float, alpha: float, tuned_for: int = 1000) -> float:

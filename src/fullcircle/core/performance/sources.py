@@ -19,7 +19,7 @@ from fullcircle.core.predictions.sources import (
     ENDPOINT,
     SCORED_AT,
     STREAM,
-    Span,
+    WallTimeSpan,
     find_span,
     select_known,
 )
@@ -100,7 +100,7 @@ def _label_endpoint(
     yield join_labels(answers, named, _with_wall_time(problem, span), as_of, ENDPOINT)
 
 
-def _with_wall_time(problem: ProblemSpec, span: Span) -> ProblemSpec:
+def _with_wall_time(problem: ProblemSpec, span: WallTimeSpan) -> ProblemSpec:
     """Let the moment of the answer be the row's; where its clock is another, compare it to none."""
     return problem.model_copy(update={"event_time": ANSWERED_AT if span.basis == "clock" else None})
 

@@ -18,7 +18,7 @@ from fullcircle.core.profile import PREDICTION
 DECISION = "decision"
 
 
-def judge_window(
+def evaluate_window(
     rows: pd.DataFrame,
     problem: ProblemSpec,
     settings: PerformanceSettings,
@@ -71,7 +71,7 @@ def judge_window(
         "estimate": None if estimate is None else {**estimate, "holds": holds},
         "value": _value(labelled, DECISION, PREDICTION, problem, settings),
         "beside": [
-            _judge_beside(role, labelled, scored, problem, settings)
+            _compare_role(role, labelled, scored, problem, settings)
             for role in _find_roles(list(rows.columns))
         ],
     }
@@ -149,7 +149,7 @@ def _find_roles(columns: list[str]) -> list[str]:
     return sorted(name.removesuffix(ending) for name in columns if name.endswith(ending))
 
 
-def _judge_beside(
+def _compare_role(
     role: str,
     labelled: pd.DataFrame,
     champion: Resampled | None,

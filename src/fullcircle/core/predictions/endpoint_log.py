@@ -82,7 +82,7 @@ def _as_number(text: ir.StringColumn) -> ir.FloatingColumn:
 
 
 @dataclass(frozen=True)
-class Versions:
+class AnsweringVersions:
     """Who answered the rows of a window.
 
     Attributes:
@@ -100,7 +100,7 @@ class Versions:
         return sorted(name for name in self.rows if set(wanted) <= self.features[name])
 
 
-def count_versions(log: ir.Table) -> Versions:
+def count_versions(log: ir.Table) -> AnsweringVersions:
     """Count the rows of a window by who predicted them; one row of each shows its features."""
     keyed = log.mutate(role=plain_role(log["role"]))
     keys = ["role", "model_version", "answered"]
@@ -114,7 +114,7 @@ def count_versions(log: ir.Table) -> Versions:
         if each["answered"]:
             rows[version] = rows.get(version, 0) + int(each["rows"])
             features[version] = frozenset(json.loads(each["sample"] or "{}"))
-    return Versions(rows, features, roles)
+    return AnsweringVersions(rows, features, roles)
 
 
 def read_prediction(log: ir.Table, task: str) -> ir.Column:

@@ -21,7 +21,7 @@ _RECENT = {
 
 
 @dataclass(frozen=True)
-class Span:
+class WallTimeSpan:
     """The newest rows of a source that is written by wall time.
 
     Attributes:
@@ -41,7 +41,7 @@ class Span:
         return _RECENT[self.basis]
 
 
-def find_span(rows: ir.Table, moment: str, as_of: datetime, days: float) -> Span | None:
+def find_span(rows: ir.Table, moment: str, as_of: datetime, days: float) -> WallTimeSpan | None:
     """Return the newest days of a source up to the clock; None where it has no row.
 
     Rows after the clock are left out as soon as any came before it.
@@ -58,14 +58,14 @@ def find_span(rows: ir.Table, moment: str, as_of: datetime, days: float) -> Span
     if newest["ever"] is None:
         return None
     if newest["before"] is not None:
-        return Span(as_of - timedelta(days=days), as_of, "clock")
+        return WallTimeSpan(as_of - timedelta(days=days), as_of, "clock")
     last = newest["ever"]
     last = last if last.tzinfo else last.replace(tzinfo=as_of.tzinfo)
     end = last + timedelta(microseconds=1)
-    return Span(end - timedelta(days=days), end, "newest rows")
+    return WallTimeSpan(end - timedelta(days=days), end, "newest rows")
 
 
-def select_span(rows: ir.Table, moment: str, span: Span) -> ir.Table:
+def select_span(rows: ir.Table, moment: str, span: WallTimeSpan) -> ir.Table:
     """Select the rows of a span."""
     when = rows[moment]
     return rows.filter(when >= ibis.literal(span.start), when < ibis.literal(span.end))

@@ -10,7 +10,7 @@ Moments = dict[str, Any]
 NOTHING: Moments = {"count": 0, "mean": None, "variance": None, "min": None, "max": None}
 
 
-def take_moments(values: Vector) -> Moments:
+def describe_numbers(values: Vector) -> Moments:
     """Describe numbers, NaN where missing: count, mean, variance (of the population), range."""
     present = values[~np.isnan(values)]
     if not len(present):

@@ -16,7 +16,7 @@ from fullcircle.core.profile.bins import (
     choose_text_bins,
     count_groups,
 )
-from fullcircle.core.profile.moments import combine_moments, take_moments
+from fullcircle.core.profile.moments import combine_moments, describe_numbers
 from fullcircle.core.profile.windows import Grid, cut_windows, describe_windows
 
 Profile = dict[str, Any]
@@ -35,7 +35,7 @@ class Codes:
     distinct: list[str]
 
 
-def take_profile(
+def build_profile(
     inputs: pd.DataFrame,
     predicted: Vector,
     moments: "pd.Series[Any] | None" = None,
@@ -101,7 +101,7 @@ def count_numbers(values: Vector, bins: Bins, windows: Vector, size: int) -> Bin
     places = np.searchsorted(bins["edges"], values, side="left")
     places[np.isnan(values)] = len(bins["edges"]) + 1
     counted = _count(places, bins, windows, size, len(bins["edges"]) + 2)
-    return {**counted, "moments": take_moments(values)}
+    return {**counted, "moments": describe_numbers(values)}
 
 
 def count_texts(texts: Codes, bins: Bins, windows: Vector, size: int) -> Bins:

@@ -7,7 +7,7 @@ import pandas as pd
 from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_numeric_dtype
 
 
-def take_head(rows: pd.DataFrame, count: int = 5) -> list[dict[str, Any]]:
+def describe_head(rows: pd.DataFrame, count: int = 5) -> list[dict[str, Any]]:
     """Give the first rows as plain values, one mapping a row; moments as ISO 8601, NaN as None."""
     text = rows.head(count).to_json(orient="records", date_format="iso", default_handler=str)
     head: list[dict[str, Any]] = json.loads(text)

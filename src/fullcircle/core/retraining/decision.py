@@ -6,12 +6,12 @@ from typing import Any
 
 from fullcircle.core.predictions.sources import has_several, list_windows
 from fullcircle.core.retraining.ledger import Retraining, known_by
-from fullcircle.core.retraining.rules import Evidence, apply_rules, describe_drift
+from fullcircle.core.retraining.rules import RetrainingInputs, apply_rules, describe_drift
 from fullcircle.core.retraining.settings import RetrainingSettings
 
 
 def decide_retraining(
-    evidence: Evidence,
+    evidence: RetrainingInputs,
     settings: RetrainingSettings,
     ledger: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
@@ -30,19 +30,22 @@ def decide_retraining(
     """
     found = apply_rules(evidence, settings)
     reasons = [reason for finding in found for reason in finding.reasons]
-    held = hold_back(known_by(ledger, evidence.as_of), evidence.as_of, settings) if reasons else []
+    held = (
+        check_limits(known_by(ledger, evidence.as_of), evidence.as_of, settings) if reasons else []
+    )
     return {
         "as_of": evidence.as_of.isoformat(),
         "model_version": str(evidence.reference["version"]),
         "retrain": bool(reasons) and not held,
         "asked": bool(reasons),
-        "reasons": [*reasons, *(hold["told"] for hold in held)] or [_tell_rest(evidence, settings)],
+        "reasons": [*reasons, *(hold["told"] for hold in held)]
+        or [_describe_rest(evidence, settings)],
         "rules": [finding.as_dict() for finding in found],
         "held_back": held,
     }
 
 
-def hold_back(
+def check_limits(
     done: list[Retraining], as_of: datetime, settings: RetrainingSettings
 ) -> list[dict[str, str]]:
     """Say what speaks against one more retraining.
@@ -58,7 +61,7 @@ def hold_back(
     held = []
     recent = [act for act in done if as_of - act.as_of < timedelta(days=settings.budget_days)]
     if done and not _has_cooled(done[-1], as_of, settings):
-        held.append(_hold("cool_down", _tell_cool_down(done[-1], settings)))
+        held.append(_hold("cool_down", _describe_cool_down(done[-1], settings)))
     if len(recent) >= settings.max_retrainings:
         told = (
             f"held back: {len(recent)} retrainings in {settings.budget_days:g} days use the budget "
@@ -78,7 +81,7 @@ def _has_cooled(last: Retraining, as_of: datetime, settings: RetrainingSettings)
     return since > timedelta() and since >= timedelta(days=settings.cool_down_days)
 
 
-def _tell_cool_down(last: Retraining, settings: RetrainingSettings) -> str:
+def _describe_cool_down(last: Retraining, settings: RetrainingSettings) -> str:
     day = last.as_of.date().isoformat()
     return f"held back: trained again on {day}, and {settings.cool_down_days:g} days must pass"
 
@@ -87,7 +90,7 @@ def _hold(rule: str, told: str) -> dict[str, str]:
     return {"rule": rule, "told": told}
 
 
-def _tell_rest(evidence: Evidence, settings: RetrainingSettings) -> str:
+def _describe_rest(evidence: RetrainingInputs, settings: RetrainingSettings) -> str:
     """Say what was looked at where nothing asks."""
     drift, windows = evidence.drift, evidence.performance["windows"]
     judged = sum(1 for window in windows if window["score"])

@@ -47,7 +47,7 @@ class Retraining:
         return cls(**{**known, "as_of": datetime.fromisoformat(known["as_of"])})
 
 
-def note_retraining(
+def ledger_line(
     as_of: datetime, decision: Mapping[str, Any], *, why: str, forced: bool
 ) -> Retraining:
     """Give the ledger's line of a retraining by what the gate decided."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from fullcircle.core.contract import Clock
 from fullcircle.core.errors import ConfigurationError, ModelError
-from fullcircle.core.retraining.decision import hold_back
+from fullcircle.core.retraining.decision import check_limits
 from fullcircle.core.retraining.ledger import Retraining, known_by
 from fullcircle.core.retraining.settings import RetrainingSettings
 
@@ -62,7 +62,7 @@ def plan_retraining(
         missing = "There is no decision on retraining yet."
         raise ConfigurationError(f"{missing} {_MONITOR.format('…')} --force needs --as-of then.")
     if force is not None:
-        held = hold_back(known_by(ledger, clock.moment), clock.moment, settings)
+        held = check_limits(known_by(ledger, clock.moment), clock.moment, settings)
         return Plan(act=True, as_of=clock, why=force, forced=True, held_back=held)
     if decision is None:
         raise ConfigurationError(
@@ -97,7 +97,7 @@ def _follow(
     settings: RetrainingSettings,
 ) -> Plan:
     """Act on the decision, unless something done since it was taken holds it back."""
-    held = hold_back(done, clock.moment, settings)
+    held = check_limits(done, clock.moment, settings)
     told = [hold["told"] for hold in held if hold["told"] not in decision["reasons"]]
     why = "; ".join([*decision["reasons"], *(told if decision["asked"] else ())])
     return Plan(bool(decision["asked"]) and not held, clock, why, held_back=held)

@@ -19,7 +19,7 @@ from fullcircle.core.retraining.settings import RetrainingSettings
 
 
 @dataclass(frozen=True)
-class Evidence:
+class RetrainingInputs:
     """What the rules look at.
 
     Attributes:
@@ -29,7 +29,7 @@ class Evidence:
             set, with its interval. Only what this version scored is held against it.
         trained_at: The clock at the champion's training.
         as_of: The clock.
-        watched: Earlier windows, as note_window gave them.
+        watched: Earlier windows, as summarize_window gave them.
         new_labels: Labels that became known since the champion's training; None where nobody says
             when a label became known.
     """
@@ -44,7 +44,7 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleResult:
     """What one rule found.
 
     Attributes:
@@ -70,17 +70,17 @@ class Finding:
         }
 
 
-def apply_rules(evidence: Evidence, settings: RetrainingSettings) -> list[Finding]:
+def apply_rules(evidence: RetrainingInputs, settings: RetrainingSettings) -> list[RuleResult]:
     """Apply every rule."""
     return [
-        _judge_drift(evidence, settings),
-        _judge_performance(evidence, settings),
-        _judge_age(evidence, settings),
-        _judge_labels(evidence, settings),
+        _apply_drift_rule(evidence, settings),
+        _apply_performance_rule(evidence, settings),
+        _apply_age_rule(evidence, settings),
+        _apply_labels_rule(evidence, settings),
     ]
 
 
-def note_window(
+def summarize_window(
     drift: Mapping[str, Any], version: str, as_of: datetime, settings: RetrainingSettings
 ) -> dict[str, Any]:
     """Say of a window what later ones must know of it."""
@@ -106,9 +106,9 @@ def note_window(
     }
 
 
-def _judge_drift(evidence: Evidence, settings: RetrainingSettings) -> Finding:
+def _apply_drift_rule(evidence: RetrainingInputs, settings: RetrainingSettings) -> RuleResult:
     version = str(evidence.reference["version"])
-    now = note_window(evidence.drift, version, evidence.as_of, settings)
+    now = summarize_window(evidence.drift, version, evidence.as_of, settings)
     earlier = [
         window
         for window in evidence.watched
@@ -126,7 +126,7 @@ def _judge_drift(evidence: Evidence, settings: RetrainingSettings) -> Finding:
         counted = f"{len(drifted)} of the last {len(newest)} windows drifted"
         reasons = [f"{counted}, the last one from {drifted[-1]['as_of'][:10]}", *reasons]
     numbers = {"drifted": len(drifted), "windows": len(newest), "needed": settings.drifted_windows}
-    return Finding("drift", tuple(reasons), bool(evidence.drift["judged"]), numbers)
+    return RuleResult("drift", tuple(reasons), bool(evidence.drift["judged"]), numbers)
 
 
 def describe_drift(drift: Mapping[str, Any], settings: RetrainingSettings) -> list[str]:
@@ -154,11 +154,11 @@ def _describe_window(window: Mapping[str, Any], settings: RetrainingSettings) ->
     return reasons
 
 
-def _judge_performance(evidence: Evidence, settings: RetrainingSettings) -> Finding:
+def _apply_performance_rule(evidence: RetrainingInputs, settings: RetrainingSettings) -> RuleResult:
     """Hold the newest judged window of each source against the promise."""
     newest = newest_judged(evidence.performance, evidence.reference.get("version"))
     if not newest:
-        return Finding("performance", (), judged=False, evidence={})
+        return RuleResult("performance", (), judged=False, evidence={})
     several = has_several(evidence.performance["windows"])
     promised = dict(evidence.reference["promised"])
     numbers = [
@@ -171,11 +171,11 @@ def _judge_performance(evidence: Evidence, settings: RetrainingSettings) -> Find
             "told": "; ".join(told),
         }
         for window in newest
-        for told in [_tell_decline(window, evidence, settings)]
+        for told in [_describe_decline(window, evidence, settings)]
     ]
     reasons = [f"{name_source(each, several)}{each['told']}" for each in numbers if each["asks"]]
     found = {**numbers[0], "sources": numbers}
-    return Finding("performance", tuple(reasons), judged=True, evidence=found)
+    return RuleResult("performance", tuple(reasons), judged=True, evidence=found)
 
 
 def newest_judged(
@@ -189,8 +189,8 @@ def newest_judged(
     return list(found.values())
 
 
-def _tell_decline(
-    window: Mapping[str, Any], evidence: Evidence, settings: RetrainingSettings
+def _describe_decline(
+    window: Mapping[str, Any], evidence: RetrainingInputs, settings: RetrainingSettings
 ) -> list[str]:
     """Say that a window is surely worse than promised, or than its limit.
 
@@ -202,12 +202,12 @@ def _tell_decline(
     reasons = []
     if metric.is_surely_worse(bound, metric.find_worse_end(promised)):
         given = f"{score['value']:.4f}, promised {promised['value']:.4f}"
-        reasons.append(f"{_say_worse(name, window)} promised: {given}")
+        reasons.append(f"{_format_worse(name, window)} promised: {given}")
     for limited, limit in list_limits(name, settings.score_limit).items():
         found = bound if limited == name else _find_score(limited, window["scores"])
         if METRICS[limited].is_surely_worse(found, limit):
             given = f"{found['value']:.4f}, limit {limit:g}"
-            reasons.append(f"{_say_worse(limited, window)} its limit: {given}")
+            reasons.append(f"{_format_worse(limited, window)} its limit: {given}")
     return reasons
 
 
@@ -227,20 +227,20 @@ def list_limits(metric: str, limit: float | Mapping[str, float] | None) -> dict[
     return dict(limit) if isinstance(limit, Mapping) else {metric: limit}
 
 
-def _say_worse(metric: str, window: Mapping[str, Any]) -> str:
+def _format_worse(metric: str, window: Mapping[str, Any]) -> str:
     return f"{metric} of the period from {window['as_of']} is surely worse than"
 
 
-def _judge_age(evidence: Evidence, settings: RetrainingSettings) -> Finding:
+def _apply_age_rule(evidence: RetrainingInputs, settings: RetrainingSettings) -> RuleResult:
     age_days = (evidence.as_of - evidence.trained_at).total_seconds() / 86_400
     limit = settings.max_model_age_days
     asks = limit is not None and age_days > limit
     reasons = (f"the champion was trained {age_days:.0f} days ago",) if asks else ()
-    return Finding("age", reasons, judged=True, evidence={"age_days": age_days, "limit": limit})
+    return RuleResult("age", reasons, judged=True, evidence={"age_days": age_days, "limit": limit})
 
 
-def _judge_labels(evidence: Evidence, settings: RetrainingSettings) -> Finding:
+def _apply_labels_rule(evidence: RetrainingInputs, settings: RetrainingSettings) -> RuleResult:
     known, needed = evidence.new_labels, settings.min_new_labels
     asks = known is not None and needed is not None and known >= needed
     reasons = (f"{known:,} labels became known since the champion's training",) if asks else ()
-    return Finding("labels", reasons, known is not None, {"new_labels": known, "needed": needed})
+    return RuleResult("labels", reasons, known is not None, {"new_labels": known, "needed": needed})

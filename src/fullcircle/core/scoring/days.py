@@ -13,7 +13,7 @@ from fullcircle.core.scoring.lookups import STALE
 
 
 @dataclass
-class Tally:
+class DayCounts:
     """What became of a day.
 
     Attributes:
@@ -65,7 +65,7 @@ class ScoredDay:
     fingerprint: str | None
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
-    tally: Tally
+    tally: DayCounts
     failure: BaseException | None = None
 
     def read(self) -> pa.RecordBatchReader:
@@ -94,7 +94,9 @@ class ScoredDay:
         }
 
 
-def timed(batches: Iterator[pa.RecordBatch], tally: Tally, phase: str) -> Iterator[pa.RecordBatch]:
+def timed(
+    batches: Iterator[pa.RecordBatch], tally: DayCounts, phase: str
+) -> Iterator[pa.RecordBatch]:
     """Count what the batches take to come."""
     while True:
         started = perf_counter()

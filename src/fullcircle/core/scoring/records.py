@@ -24,7 +24,7 @@ _LONGEST_QUOTE = 60
 
 
 @dataclass(frozen=True)
-class RecordForm:
+class RecordSchema:
     """What a record must look like.
 
     Attributes:
@@ -63,7 +63,7 @@ class Bounds:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ValidationResult:
     """What became of records.
 
     Attributes:
@@ -82,7 +82,7 @@ def declare_form(
     models: Mapping[str, Model],
     tables: Mapping[str, KeyedTable],
     known: Mapping[str, pa.DataType] | None = None,
-) -> RecordForm:
+) -> RecordSchema:
     """Say what records must look like to be scored by all models.
 
     Args:
@@ -110,7 +110,9 @@ def declare_form(
         kinds[problem.event_time] = MOMENT
     required = list(dict.fromkeys([*ids, *filter(None, [problem.event_time])]))
     ordered = {name: kinds[name] for name in dict.fromkeys([*required, *kinds])}
-    return RecordForm(ordered, frozenset(undeclared), required, problem.row_id, problem.event_time)
+    return RecordSchema(
+        ordered, frozenset(undeclared), required, problem.row_id, problem.event_time
+    )
 
 
 def _type_keys(model: Model, tables: Mapping[str, KeyedTable]) -> dict[str, pa.DataType]:
@@ -127,7 +129,7 @@ def _type_keys(model: Model, tables: Mapping[str, KeyedTable]) -> dict[str, pa.D
     return kinds
 
 
-def judge_records(records: pa.Table, form: RecordForm, bounds: Bounds) -> Judgement:
+def validate_records(records: pa.Table, form: RecordSchema, bounds: Bounds) -> ValidationResult:
     """Read records by their form, and say of each that cannot be scored why.
 
     Args:
@@ -152,17 +154,19 @@ def judge_records(records: pa.Table, form: RecordForm, bounds: Bounds) -> Judgem
         if name in form.required:
             reasons = _note(reasons, pc.is_null(columns[name]), pa.scalar(f"{name} is blank"))
     if form.event_time is not None:
-        reasons = _judge_moments(reasons, columns[form.event_time], form.event_time, bounds)
-    reasons = _judge_ids(reasons, columns[form.row_id], form.row_id, bounds)
+        reasons = _validate_timestamps(reasons, columns[form.event_time], form.event_time, bounds)
+    reasons = _validate_ids(reasons, columns[form.row_id], form.row_id, bounds)
     places = pa.array(np.flatnonzero(pc.is_null(reasons).to_numpy(zero_copy_only=False)))
     good = pa.table(columns, schema=form.schema)
-    return Judgement(good if len(places) == len(good) else good.take(places), places, reasons)
+    return ValidationResult(
+        good if len(places) == len(good) else good.take(places), places, reasons
+    )
 
 
-def _refuse_all(records: pa.Table, form: RecordForm, reason: str) -> Judgement:
+def _refuse_all(records: pa.Table, form: RecordSchema, reason: str) -> ValidationResult:
     nobody = pa.array([], pa.int64())
     reasons = pa.repeat(pa.scalar(reason), len(records))
-    return Judgement(form.schema.empty_table(), nobody, reasons)
+    return ValidationResult(form.schema.empty_table(), nobody, reasons)
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:
@@ -188,7 +192,9 @@ def _quote(name: str, faults: pa.Array, given: pa.Array) -> pa.Array:
     return pa.array(quoted, pa.string())
 
 
-def _judge_moments(reasons: pa.Array, moments: pa.Array, name: str, bounds: Bounds) -> pa.Array:
+def _validate_timestamps(
+    reasons: pa.Array, moments: pa.Array, name: str, bounds: Bounds
+) -> pa.Array:
     if bounds.latest is not None:
         ahead = pc.greater(moments, pa.scalar(bounds.latest, MOMENT)).fill_null(False)
         reasons = _note(reasons, ahead, pa.scalar(f"{name} lies ahead of the clock"))
@@ -199,7 +205,7 @@ def _judge_moments(reasons: pa.Array, moments: pa.Array, name: str, bounds: Boun
     return reasons
 
 
-def _judge_ids(reasons: pa.Array, ids: pa.Array, name: str, bounds: Bounds) -> pa.Array:
+def _validate_ids(reasons: pa.Array, ids: pa.Array, name: str, bounds: Bounds) -> pa.Array:
     """Refuse ids that were scored before, and all but the first of equal ones."""
     if bounds.seen is not None and len(bounds.seen):
         # The other way round would build a table of all ids seen, for each few new ones.

@@ -59,7 +59,7 @@ def _stream(rows: ir.Table) -> Iterator[pa.RecordBatch]:
     yield from rows.to_pyarrow().to_batches()
 
 
-def judge_requests(rows: ir.Table, problem: ProblemSpec, as_of: Clock) -> ir.Table:
+def validate_requests(rows: ir.Table, problem: ProblemSpec, as_of: Clock) -> ir.Table:
     """Say of each row the day that it belongs to, and why it cannot be scored, if so.
 
     Returns:

@@ -22,7 +22,7 @@ _LABEL = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True)
-class Voice:
+class RoleModel:
     """A model that predicts, under a role.
 
     Attributes:
@@ -69,7 +69,7 @@ class Voice:
 
 
 def stamp_rows(
-    batch: pa.RecordBatch, voices: list[Voice], stamps: Mapping[str, str]
+    batch: pa.RecordBatch, voices: list[RoleModel], stamps: Mapping[str, str]
 ) -> pa.RecordBatch:
     """Add predictions and stamps to rows with their features.
 

@@ -12,10 +12,10 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from fullcircle.core.features.point_in_time import join_features
-from fullcircle.core.scoring.days import ScoredDay, Tally
+from fullcircle.core.scoring.days import DayCounts, ScoredDay
 from fullcircle.core.scoring.lookups import STALE
 from fullcircle.core.scoring.requests import DAY, RequestTable
-from fullcircle.core.scoring.rows import Voice, stamp_rows
+from fullcircle.core.scoring.rows import RoleModel, stamp_rows
 from fullcircle.core.scoring.stream import Scoring
 
 
@@ -41,14 +41,14 @@ def score_days_on_spark(
     scored = _map(joined, scoring.voices, scoring.stamps)
     batches = scored.order_by(DAY).to_pyarrow_batches()
     for day, pieces in groupby(_split_by_day(batches), key=lambda piece: piece[0]):
-        tally = Tally()
+        tally = DayCounts()
         tally.start()
         yield ScoredDay(
             day, wanted[day]["fingerprint"], batches.schema, _count(pieces, tally), tally
         )
 
 
-def _map(rows: ir.Table, voices: list[Voice], stamps: Mapping[str, str]) -> ir.Table:
+def _map(rows: ir.Table, voices: list[RoleModel], stamps: Mapping[str, str]) -> ir.Table:
     """Predict and stamp rows within Spark."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -91,7 +91,9 @@ def _split_by_day(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[str, pa.R
             start += length
 
 
-def _count(pieces: Iterator[tuple[str, pa.RecordBatch]], tally: Tally) -> Iterator[pa.RecordBatch]:
+def _count(
+    pieces: Iterator[tuple[str, pa.RecordBatch]], tally: DayCounts
+) -> Iterator[pa.RecordBatch]:
     for _, batch in pieces:
         tally.count(batch)
         yield batch

@@ -20,12 +20,12 @@ import pyarrow as pa
 from fullcircle.core.contract import FeatureLookup, ProblemSpec
 from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.models.model import Model
-from fullcircle.core.scoring.days import ScoredDay, Tally, timed
+from fullcircle.core.scoring.days import DayCounts, ScoredDay, timed
 from fullcircle.core.scoring.lookups import STALE, add_features, merge_lookups
 from fullcircle.core.scoring.planning import ScoringSettings
 from fullcircle.core.scoring.predictor import Predictor
 from fullcircle.core.scoring.requests import DAY, RequestTable
-from fullcircle.core.scoring.rows import Voice, stamp_rows
+from fullcircle.core.scoring.rows import RoleModel, stamp_rows
 
 _SECONDS_BETWEEN_WORDS = 2.0
 _progress = logging.getLogger("fullcircle.progress")
@@ -45,7 +45,7 @@ class Scoring:
         settings: How the machine is used.
     """
 
-    voices: list[Voice]
+    voices: list[RoleModel]
     lookups: list[FeatureLookup]
     tables: Mapping[str, KeyedTable]
     event_time: str | None
@@ -64,7 +64,7 @@ class Scoring:
     ) -> "Scoring":
         """Make models ready: the champion first, by role."""
         lookups, names = merge_lookups(models)
-        voices = [Voice(role, Predictor(model), names[role]) for role, model in models.items()]
+        voices = [RoleModel(role, Predictor(model), names[role]) for role, model in models.items()]
         features = dict.fromkeys(name for voice in voices for name in voice.columns)
         kept = dict.fromkeys([*problem.identity, *features, DAY, STALE])
         return cls(voices, lookups, tables, problem.event_time, list(kept), stamps, settings)
@@ -84,7 +84,7 @@ def score_days(
 ) -> Iterator[ScoredDay]:
     """Score the days of a plan that are not kept, in order; each must be taken before the next."""
     wanted = {entry["day"]: entry for entry in plan if not entry["keep"]}
-    tallies = {day: Tally() for day in wanted}
+    tallies = {day: DayCounts() for day in wanted}
     meter = _Meter(sum(entry["rows"] for entry in wanted.values()))
     threads = scoring.settings.threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads + 1, thread_name_prefix="scoring") as pool:
@@ -110,7 +110,7 @@ def _read_slabs(
     requests: RequestTable,
     wanted: Mapping[str, Any],
     scoring: Scoring,
-    tallies: Mapping[str, Tally],
+    tallies: Mapping[str, DayCounts],
 ) -> Iterator[list[tuple[str, pa.Table]]]:
     """Give slabs with their features, each as the days that it holds."""
     for days in _group_days(wanted, scoring.settings.slab_rows):
@@ -141,7 +141,7 @@ def _group_days(wanted: Mapping[str, Any], slab_rows: int) -> Iterator[list[str]
 
 
 def _cut(
-    requests: RequestTable, days: list[str], slab_rows: int, tallies: Mapping[str, Tally]
+    requests: RequestTable, days: list[str], slab_rows: int, tallies: Mapping[str, DayCounts]
 ) -> Iterator[list[tuple[str, pa.Table]]]:
     """Read the days as slabs: several days in one, or one day in several."""
     slab: list[tuple[str, pa.Table]] = []
@@ -184,7 +184,7 @@ def _predict(
     pool: ThreadPoolExecutor,
     slabs: Iterator[list[tuple[str, pa.Table]]],
     scoring: Scoring,
-    tallies: Mapping[str, Tally],
+    tallies: Mapping[str, DayCounts],
     threads: int,
     meter: "_Meter",
 ) -> Iterator[tuple[str, pa.RecordBatch]]:

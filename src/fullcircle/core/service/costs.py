@@ -17,7 +17,7 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Uptime:
+class MachineHours:
     """When the machine was up.
 
     Attributes:
@@ -29,7 +29,7 @@ class Uptime:
     cores: int
 
     @classmethod
-    def read(cls, content: Mapping[str, Any] | None) -> "Uptime | None":
+    def read(cls, content: Mapping[str, Any] | None) -> "MachineHours | None":
         """Read what the endpoint keeps; None where it kept nothing."""
         if not content:
             return None
@@ -64,7 +64,7 @@ class CostReport:
 
 def measure_costs(
     log: ir.Table,
-    uptime: Uptime | None,
+    uptime: MachineHours | None,
     settings: ServiceSettings,
     change_at: datetime | None = None,
 ) -> CostReport | None:
@@ -136,7 +136,7 @@ def _count_hours(log: ir.Table) -> pd.DataFrame:
 class _Price:
     """Prices counts by what is known of the machine."""
 
-    uptime: Uptime | None
+    uptime: MachineHours | None
     settings: ServiceSettings
 
     def describe(

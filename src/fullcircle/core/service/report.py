@@ -8,8 +8,8 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from fullcircle.core.drift.violations import Problem
-from fullcircle.core.service.costs import Uptime, measure_costs
+from fullcircle.core.drift.violations import DataViolation
+from fullcircle.core.service.costs import MachineHours, measure_costs
 from fullcircle.core.service.counting import (
     COLUMNS,
     busiest_minute,
@@ -54,7 +54,7 @@ def measure_service(
         return {"present": False, "told": "the endpoint has no log", "problems": []}
     if missing := [name for name in COLUMNS if name not in log.columns]:
         told = f"the endpoint's log has no column {missing[0]!r}"
-        found = [Problem("vanished", told, missing[0]).as_dict()]
+        found = [DataViolation("vanished", told, missing[0]).as_dict()]
         return {"present": False, "told": told, "problems": found}
     span = _find_span(log, settings.window_days, as_of)
     if span is None:
@@ -73,7 +73,7 @@ def measure_service(
     return {
         "present": True,
         "basis": basis,
-        "told": _tell_basis(basis, last),
+        "told": _describe_basis(basis, last),
         "first": str(first),
         "last": str(last),
         "days": int(counted["date"].nunique()),
@@ -104,7 +104,7 @@ def _find_span(log: ir.Table, days: int, as_of: datetime) -> tuple[date, date, s
     return last - timedelta(days=days - 1), last, basis
 
 
-def _tell_basis(basis: str, last: date) -> str:
+def _describe_basis(basis: str, last: date) -> str:
     if basis == "clock":
         return f"requests up to the clock, the newest of them on {last}"
     return (
@@ -163,7 +163,7 @@ def _describe_costs(
 ) -> dict[str, Any] | None:
     """Return what the window cost, by hour of the day, and before and after a named change."""
     moment = settings.change_at.moment if settings.change_at else None
-    found = measure_costs(window, Uptime.read(uptime), settings, moment)
+    found = measure_costs(window, MachineHours.read(uptime), settings, moment)
     if found is None:
         return None
     return {**found.whole, "by_hour_of_day": found.by_hour_of_day, "change": found.change}
@@ -197,13 +197,17 @@ def _split(counted: pd.DataFrame, keys: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _find_problems(counted: pd.DataFrame, last: date, basis: str, as_of: datetime) -> list[Problem]:
+def _find_problems(
+    counted: pd.DataFrame, last: date, basis: str, as_of: datetime
+) -> list[DataViolation]:
     found = []
     unknown = int(counted.loc[counted["bin"].isna(), "requests"].sum())
     if unknown:
         told = f"{unknown:,} requests have no latency, or a negative one: clocks disagree"
-        found.append(Problem("no_latency", told, "latency_ms"))
+        found.append(DataViolation("no_latency", told, "latency_ms"))
     silent = (as_of.date() - last).days
     if basis == "clock" and silent > 1:
-        found.append(Problem("silence", f"no request since {last}, {silent} days before the clock"))
+        found.append(
+            DataViolation("silence", f"no request since {last}, {silent} days before the clock")
+        )
     return found

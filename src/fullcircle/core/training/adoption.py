@@ -14,7 +14,7 @@ from fullcircle.core.evaluation.recalibration import fit_recalibration
 from fullcircle.core.models.adopted import AdoptedEstimator
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
-from fullcircle.core.profile import take_profile
+from fullcircle.core.profile import build_profile
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split
 
@@ -207,7 +207,7 @@ def _profile(
     problem: ProblemSpec,
 ) -> dict[str, Any]:
     when = problem.event_time
-    profile = take_profile(
+    profile = build_profile(
         as_inputs(train_set, features),
         predicted,
         None if when is None else train_set[when],

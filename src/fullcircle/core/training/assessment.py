@@ -12,11 +12,11 @@ from fullcircle.core.evaluation.slices import SliceSettings, measure_gaps, score
 from fullcircle.core.evaluation.thresholds import find_threshold
 from fullcircle.core.metrics import Vector, count_decisions
 from fullcircle.core.models.prediction import as_inputs, predict
-from fullcircle.core.profile.table_statistics import take_head
-from fullcircle.core.training.challenger import Winner
-from fullcircle.core.training.context import Workshop
+from fullcircle.core.profile.table_statistics import describe_head
+from fullcircle.core.training.challenger import SelectedModel
+from fullcircle.core.training.context import TrainingContext
 from fullcircle.core.training.estimators import fit
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 
 _SHARES = (0.125, 0.25, 0.5, 1.0)
 _REPEATS = 5
@@ -25,7 +25,9 @@ _MOST_COLUMNS = 200
 _MIN_SLICE_ROWS = 50
 
 
-def assess(workshop: Workshop, winner: Winner, selection_set: pd.DataFrame) -> dict[str, Any]:
+def assess(
+    workshop: TrainingContext, winner: SelectedModel, selection_set: pd.DataFrame
+) -> dict[str, Any]:
     """Report on the winner, by the selection rows.
 
     Returns:
@@ -51,7 +53,7 @@ def assess(workshop: Workshop, winner: Winner, selection_set: pd.DataFrame) -> d
         "threshold": winner.threshold,
         "importance": _rank_columns(workshop, winner, inputs, truth),
         "learning_curve": _trace_learning(workshop, winner.recipe, inputs, truth),
-        "sample": take_head(selection_set.assign(predicted=list(predicted)), 10),
+        "sample": describe_head(selection_set.assign(predicted=list(predicted)), 10),
     }
     if problem.task != "regression":
         check = check_calibration(truth, predicted, confidence=training.confidence)
@@ -93,7 +95,7 @@ def decide(task: str, predicted: Vector, threshold: float | None) -> Vector | No
 
 
 def _rank_columns(
-    workshop: Workshop, winner: Winner, inputs: pd.DataFrame, truth: Vector
+    workshop: TrainingContext, winner: SelectedModel, inputs: pd.DataFrame, truth: Vector
 ) -> list[dict[str, Any]]:
     """Rank columns by permutation importance; of a very wide table none."""
     if inputs.shape[1] > _MOST_COLUMNS:
@@ -112,7 +114,7 @@ def _rank_columns(
 
 
 def _trace_learning(
-    workshop: Workshop, recipe: Recipe, inputs: pd.DataFrame, truth: Vector
+    workshop: TrainingContext, recipe: ModelConfig, inputs: pd.DataFrame, truth: Vector
 ) -> list[dict[str, Any]]:
     """Fit the recipe on ever more of the newest rows, or of a snapshot's in random order."""
     problem, training = workshop.problem, workshop.training

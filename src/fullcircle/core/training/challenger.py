@@ -13,10 +13,10 @@ from fullcircle.core.evaluation.conformal import fit_interval
 from fullcircle.core.evaluation.recalibration import fit_recalibration
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
-from fullcircle.core.profile import take_profile
-from fullcircle.core.training.context import Workshop
+from fullcircle.core.profile import build_profile
+from fullcircle.core.training.context import TrainingContext
 from fullcircle.core.training.distributed import FullFit
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split
 
@@ -38,7 +38,7 @@ _PLAN_FACTS = ("column", "kind", "action", "why", "missing")
 
 
 @dataclass(frozen=True)
-class Winner:
+class SelectedModel:
     """The chosen finalist.
 
     Attributes:
@@ -53,7 +53,7 @@ class Winner:
         interval: How far off its values are on the selection rows (regression only).
     """
 
-    recipe: Recipe
+    recipe: ModelConfig
     estimator: Any
     calibration: dict[str, Any]
     out_of_fold: tuple[np.ndarray, np.ndarray] | None
@@ -70,9 +70,9 @@ class Winner:
         return calibrate(estimator, self.calibration["method"], predicted, known)
 
 
-def settle_winner(
-    workshop: Workshop, recipe: Recipe, estimator: Any, selection_set: pd.DataFrame
-) -> Winner:
+def complete_challenger(
+    workshop: TrainingContext, recipe: ModelConfig, estimator: Any, selection_set: pd.DataFrame
+) -> SelectedModel:
     """Calibrate a fitted finalist, choose its threshold, and score it on the selection rows."""
     problem, training = workshop.problem, workshop.training
     inputs = as_inputs(selection_set, problem.features)
@@ -89,7 +89,7 @@ def settle_winner(
     interval = None
     if problem.task == "regression":
         interval = fit_interval(truth, predicted, training.interval_coverage)
-    return Winner(
+    return SelectedModel(
         recipe=recipe,
         estimator=estimator,
         calibration=calibration,
@@ -141,8 +141,8 @@ def _score(
 
 
 def make_model(
-    workshop: Workshop,
-    winner: Winner,
+    workshop: TrainingContext,
+    winner: SelectedModel,
     more: pd.DataFrame,
     as_of: str,
     report: dict[str, Any] | None,
@@ -157,7 +157,7 @@ def make_model(
         estimator = winner.calibrate(full_fit.estimator)
     elif refit:
         rows = pd.concat([workshop.rows, more], ignore_index=True)
-        workshop = Workshop(rows, problem, training, workshop.plan)
+        workshop = TrainingContext(rows, problem, training, workshop.plan)
         estimator = winner.calibrate(workshop.fit(winner.recipe))
     inputs = workshop.inputs
     example = _take_example(inputs)
@@ -192,7 +192,9 @@ def make_model(
     )
 
 
-def _take_profile(workshop: Workshop, winner: Winner, more: pd.DataFrame) -> dict[str, Any]:
+def _take_profile(
+    workshop: TrainingContext, winner: SelectedModel, more: pd.DataFrame
+) -> dict[str, Any]:
     """Profile the rows that teach, and predictions of rows that did not teach the winner.
 
     Of its own rows many a model predicts more boldly than it ever will again, and that would look
@@ -202,7 +204,7 @@ def _take_profile(workshop: Workshop, winner: Winner, more: pd.DataFrame) -> dic
     unseen = as_inputs(more, problem.features)
     predicted = predict(winner.estimator, problem.task, unseen)
     when = problem.event_time
-    profile = take_profile(
+    profile = build_profile(
         workshop.inputs,
         predicted,
         None if when is None else workshop.rows[when],

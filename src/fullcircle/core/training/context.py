@@ -17,13 +17,13 @@ from fullcircle.core.training.crossvalidation import CrossValidation
 from fullcircle.core.training.estimators import fit
 from fullcircle.core.training.finalists import choose_finalists, drop_needless_columns
 from fullcircle.core.training.folds import Fold, make_folds
-from fullcircle.core.training.model_config import Recipe, build
+from fullcircle.core.training.model_config import ModelConfig, build
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training.trial_store import Trial
 
 
 @dataclass(frozen=True)
-class Workshop:
+class TrainingContext:
     """Labelled rows with all that was decided about them before any model was fitted.
 
     Attributes:
@@ -53,7 +53,7 @@ class Workshop:
         """Cross-validation folds over the rows."""
         return make_folds(self.rows, self.problem, self.training.search.folds, self.training.seed)
 
-    def build(self, recipe: Recipe) -> Any:
+    def build(self, recipe: ModelConfig) -> Any:
         """Give a recipe's estimator, unfitted."""
         return build(
             recipe,
@@ -63,7 +63,7 @@ class Workshop:
             self.training.preparation,
         )
 
-    def fit(self, recipe: Recipe) -> Any:
+    def fit(self, recipe: ModelConfig) -> Any:
         """Give a recipe's estimator, fitted on all rows."""
         return fit(self.build(recipe), self.inputs, self.label)
 
@@ -81,7 +81,7 @@ class Workshop:
             seed=self.training.seed,
         )
 
-    def predict_out_of_fold(self, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    def predict_out_of_fold(self, recipe: ModelConfig) -> tuple[np.ndarray, np.ndarray]:
         """Predict each validation row by the model of its fold.
 
         Returns:
@@ -124,7 +124,7 @@ class Workshop:
             digest.update(pd.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
         return digest.hexdigest()
 
-    def bounded(self) -> "Workshop":
+    def bounded(self) -> "TrainingContext":
         """Give the same with so many rows at most as the search may see.
 
         Of a history the newest are kept, of a snapshot a random draw.
@@ -136,12 +136,12 @@ class Workshop:
             kept = self.rows.sort_values(str(self.problem.event_time), kind="stable").tail(most)
         else:
             kept = self.rows.sample(most, random_state=self.training.seed).sort_index()
-        return Workshop(kept.reset_index(drop=True), self.problem, self.training, self.plan)
+        return TrainingContext(kept.reset_index(drop=True), self.problem, self.training, self.plan)
 
 
 def name_finalists(
     trials: list[Trial], validation: CrossValidation, training: TrainingSettings
-) -> list[Recipe]:
+) -> list[ModelConfig]:
     """Give the recipes that compete on the selection set, the simplest first."""
     metric = METRICS[validation.metric]
     finalists = choose_finalists(trials, validation, training.blend)

@@ -21,7 +21,7 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.core.scoring.matrix import FastPreparation
 from fullcircle.core.scoring.spark import is_on_spark
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training_data.splits import is_before, is_in_train
 
 _LABEL = "label"
@@ -57,7 +57,7 @@ def require_spark(rows: ir.Table) -> None:
         )
 
 
-def require_trees(recipe: Recipe) -> None:
+def require_trees(recipe: ModelConfig) -> None:
     """Refuse a winner that is not XGBoost.
 
     Raises:

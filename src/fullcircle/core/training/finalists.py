@@ -10,14 +10,16 @@ from fullcircle.core.evaluation import resample_metric
 from fullcircle.core.metrics import METRICS, Vector
 from fullcircle.core.training.candidates import CANDIDATES
 from fullcircle.core.training.crossvalidation import CrossValidation
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.trial_store import Trial, best_trial
 
 _MOST_COLUMNS = 100
 _ONE_STANDARD_ERROR = 0.6827  # coverage of an interval that reaches one to either side
 
 
-def choose_finalists(trials: list[Trial], validation: CrossValidation, blend: int) -> list[Recipe]:
+def choose_finalists(
+    trials: list[Trial], validation: CrossValidation, blend: int
+) -> list[ModelConfig]:
     """Let every family compete as it comes and at its best, and on request a blend of the best.
 
     Returns:
@@ -25,8 +27,8 @@ def choose_finalists(trials: list[Trial], validation: CrossValidation, blend: in
         tuned, then the blend.
     """
     greater = METRICS[validation.metric].greater_is_better
-    recipes: list[Recipe] = []
-    best: list[Recipe] = []
+    recipes: list[ModelConfig] = []
+    best: list[ModelConfig] = []
     for name in CANDIDATES:
         own = [trial for trial in trials if trial.candidate == name]
         leader = best_trial(own, greater=greater)
@@ -41,15 +43,15 @@ def choose_finalists(trials: list[Trial], validation: CrossValidation, blend: in
     members = sorted(best, key=lambda recipe: sign * recipe.cv_score)[:blend]
     if len(members) > 1:
         scores = validation.score_average([(each.candidate, each.parameters) for each in members])
-        recipes.append(Recipe("blend", "blend", members=members, fold_scores=scores))
+        recipes.append(ModelConfig("blend", "blend", members=members, fold_scores=scores))
     return recipes
 
 
-def _as_recipe(name: str, trial: Trial) -> Recipe:
-    return Recipe(name, trial.candidate, trial.parameters, fold_scores=trial.fold_scores)
+def _as_recipe(name: str, trial: Trial) -> ModelConfig:
+    return ModelConfig(name, trial.candidate, trial.parameters, fold_scores=trial.fold_scores)
 
 
-def drop_needless_columns(validation: CrossValidation, leader: Recipe) -> Recipe | None:
+def drop_needless_columns(validation: CrossValidation, leader: ModelConfig) -> ModelConfig | None:
     """Give the leader without the columns whose values could be any others.
 
     A column is needless if shuffling it among the validation rows costs nothing on average over
@@ -78,7 +80,7 @@ def drop_needless_columns(validation: CrossValidation, leader: Recipe) -> Recipe
 
 
 def find_winner(  # noqa: PLR0913 - who competes, by what, and how sure one wants to be
-    recipes: list[Recipe],
+    recipes: list[ModelConfig],
     predicted: dict[str, Vector],
     truth: Vector,
     metric: str,
@@ -144,7 +146,7 @@ def find_winner(  # noqa: PLR0913 - who competes, by what, and how sure one want
     return next(name for name, facts in standing.items() if facts["ties"]), standing
 
 
-def _shortlist(metric: str, recipes: list[Recipe]) -> list[Recipe]:
+def _shortlist(metric: str, recipes: list[ModelConfig]) -> list[ModelConfig]:
     """Give the recipes that the folds do not put a standard error behind the one that leads them.
 
     Without folds to compare, all are on the list.

@@ -12,7 +12,7 @@ from fullcircle.core.training.estimators import assemble, leave_out
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelConfig:
     """One family with its parameters and columns, or several whose predictions are averaged.
 
     Attributes:
@@ -28,7 +28,7 @@ class Recipe:
     candidate: str
     parameters: Parameters = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
-    members: list["Recipe"] = field(default_factory=list)
+    members: list["ModelConfig"] = field(default_factory=list)
     fold_scores: list[float] = field(default_factory=list)
 
     @property
@@ -41,14 +41,14 @@ class Recipe:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
+    def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """Read a recipe that ``as_dict`` gave."""
         members = [cls.from_dict(member) for member in values["members"]]
         return cls(**{**values, "members": members})
 
 
 def build(
-    recipe: Recipe,
+    recipe: ModelConfig,
     task: str,
     seed: int,
     plan: list[dict[str, Any]],

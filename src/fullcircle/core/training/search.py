@@ -27,8 +27,8 @@ from fullcircle.core.metrics import METRICS
 from fullcircle.core.training.candidates import CANDIDATES, Parameters
 from fullcircle.core.training.crossvalidation import CrossValidation
 from fullcircle.core.training.settings import SearchSettings
-from fullcircle.core.training.trial_execution import Attempt
-from fullcircle.core.training.trial_store import Journal, NoJournal, Trial, best_trial
+from fullcircle.core.training.trial_execution import TrialExecution
+from fullcircle.core.training.trial_store import NoTrialStore, Trial, TrialStore, best_trial
 
 _TRIALS_PER_ROUND = 4
 _ROUNDS_AT_ONCE = 2
@@ -58,7 +58,7 @@ class _Family:
 class _Round:
     """Trials of one family that are under way, or of all before there is a leader."""
 
-    attempts: list[tuple[_Family, Attempt]]
+    attempts: list[tuple[_Family, TrialExecution]]
     folds: list[Future[None]]
 
 
@@ -76,13 +76,13 @@ class Search:
         candidates: list[str],
         settings: SearchSettings,
         seed: int,
-        journal: Journal | None = None,
+        journal: TrialStore | None = None,
     ) -> None:
         """Prepare the search; ``candidates`` are names in CANDIDATES that fit the task."""
         self._validation = validation
         self._settings = settings
         self._seed = seed
-        self._journal = journal or NoJournal()
+        self._journal = journal or NoTrialStore()
         self._greater = METRICS[validation.metric].greater_is_better
         self._families = [_Family(name, self._new_study()) for name in candidates]
         self._spent = 0.0
@@ -217,13 +217,13 @@ class Search:
         waiting = ((attempt, number) for number, attempt in folds)
         return _Round(begun, self._submit(pool, waiting, limited=True))
 
-    def _ask(self, family: _Family, variant: Parameters | None = None) -> Attempt:
+    def _ask(self, family: _Family, variant: Parameters | None = None) -> TrialExecution:
         """Ask a study for a trial, of given parameters or of those that it draws."""
         trial, space = family.study.ask(), CANDIDATES[family.name].space
         if variant is None:
             assert space is not None  # noqa: S101 - only families with a space are ranked
             variant = space(trial)
-        attempt = Attempt(family.name, trial, variant, self._validation)
+        attempt = TrialExecution(family.name, trial, variant, self._validation)
         if known := self._journal.get(attempt.key):
             attempt.remember(Trial(**known))
         return attempt
@@ -231,7 +231,7 @@ class Search:
     def _submit(
         self,
         pool: ThreadPoolExecutor,
-        waiting: Iterable[tuple[Attempt, int]],
+        waiting: Iterable[tuple[TrialExecution, int]],
         *,
         limited: bool,
     ) -> list[Future[None]]:
@@ -242,7 +242,7 @@ class Search:
             if attempt.result is None
         ]
 
-    def _score(self, attempt: Attempt, number: int, *, limited: bool) -> None:
+    def _score(self, attempt: TrialExecution, number: int, *, limited: bool) -> None:
         """Score a fold of a trial, and remember the trial once that decides it."""
         if result := attempt.score(number, lambda: limited and self._is_late()):
             attempt.result = replace(result, clock=self._clock())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import optuna
 
 
-class Attempt:
+class TrialExecution:
     """A set of parameters that a study asked for, as far as its folds are scored.
 
     A later fold may be known before an earlier one; what it leads to is decided in the order of

@@ -36,7 +36,7 @@ class Trial:
     scores: dict[str, float] = field(default_factory=dict)
 
 
-class Journal(Protocol):
+class TrialStore(Protocol):
     """Where finished trials are remembered, so that a killed search goes on where it stopped."""
 
     def get(self, key: str) -> dict[str, Any] | None:
@@ -46,10 +46,10 @@ class Journal(Protocol):
         """Keep a record, surely once this returns."""
 
 
-class NoJournal:
+class NoTrialStore:
     """Remembers nothing: a search that is killed begins anew."""
 
-    def open(self, fingerprint: str) -> "NoJournal":  # noqa: ARG002 - as a journal that remembers
+    def open(self, fingerprint: str) -> "NoTrialStore":  # noqa: ARG002 - as a journal that remembers
         """Give itself for any search."""
         return self
 

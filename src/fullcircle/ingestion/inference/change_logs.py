@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.parsing.column_parser import Reading, as_moment
+from fullcircle.core.parsing.column_parser import ColumnParser, as_moment
 from fullcircle.ingestion.inference.column_kinds import Column
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 
 
 @dataclass(frozen=True)
-class States:
+class ChangeLog:
     """Rows that are states of one case: the same key and time, again and again.
 
     Attributes:
@@ -43,8 +43,8 @@ def find_states(
     keys: tuple[str, ...],
     time: Column,
     columns: Sequence[Column],
-    reading: Reading,
-) -> States | None:
+    reading: ColumnParser,
+) -> ChangeLog | None:
     """Return what repeats where rows share key and time, as the lines of a change log do.
 
     Args:
@@ -84,12 +84,12 @@ def find_states(
         for place, each in enumerate(others)
         if row.get(f"m{place}") and row[f"c{place}"]
     )
-    return States(
+    return ChangeLog(
         keys, time.source, row["cases"], row["rows"], tuple(changing), next(iter(known), None)
     )
 
 
-def describe_states(states: States, *, kept: bool) -> Finding:
+def describe_states(states: ChangeLog, *, kept: bool) -> Issue:
     """Say which rows are states of one case, what is known only later, and what becomes of them."""
     case = " and ".join(states.case)
     told = f"{states.cases:,} cases stand in {states.rows:,} rows with the same {case}"
@@ -99,7 +99,7 @@ def describe_states(states: States, *, kept: bool) -> Finding:
         told += f"; {', '.join(later)} change between them, known only later{until}"
     if not kept:
         told += "; all rows are kept, so that one case may be learnt from and judged by"
-        return Finding("danger", "states", told, "--states first keeps the first of each")
+        return Issue("danger", "states", told, "--states first keeps the first of each")
     order = f"by {at}" if at else "in the source's order"
     told += f"; the first of each is kept, {order}"
-    return Finding("danger", "states", told, "--states all keeps every row")
+    return Issue("danger", "states", told, "--states all keeps every row")

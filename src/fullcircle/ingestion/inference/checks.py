@@ -19,14 +19,14 @@ from fullcircle.core.validation.row_validation import (
     IntakeSettings,
     reject_repeated,
 )
-from fullcircle.ingestion.inference.issues import Finding, Level
+from fullcircle.ingestion.inference.issues import Issue, Level
 from fullcircle.ingestion.inference.label import MIN_ROWS, RARE_ROWS
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class Case:
+class ProblemCheck:
     """A problem with its data and what is asked of them.
 
     Attributes:
@@ -48,7 +48,7 @@ class Case:
     intake: IntakeSettings
 
 
-def examine(case: Case, validate: Callable[[ir.Table], str | None]) -> list[Finding]:
+def examine(case: ProblemCheck, validate: Callable[[ir.Table], str | None]) -> list[Issue]:
     """Look at everything that would stop a run, or make its outcome worth little.
 
     Args:
@@ -80,41 +80,41 @@ def examine(case: Case, validate: Callable[[ir.Table], str | None]) -> list[Find
     return found
 
 
-def _check_columns(present: Any, wanted: Any, what: str) -> Finding:
+def _check_columns(present: Any, wanted: Any, what: str) -> Issue:
     if missing := name_missing(wanted, present):
         do = "mend the source, or RAW_COLUMNS and clean in the problem's package"
-        return Finding("fault", what, f"missing: {missing}", do)
-    return Finding("fine", what, f"all {len(tuple(wanted))} are there")
+        return Issue("fault", what, f"missing: {missing}", do)
+    return Issue("fine", what, f"all {len(tuple(wanted))} are there")
 
 
-def _check_intake(judged: ir.Table, intake: IntakeSettings) -> Iterator[Finding]:
+def _check_intake(judged: ir.Table, intake: IntakeSettings) -> Iterator[Issue]:
     counted = judged.group_by(REASON).aggregate(rows=judged.count()).order_by(ibis.desc("rows"))
     counts = {row[REASON]: row["rows"] for row in counted.to_pyarrow().to_pylist()}
     good = counts.pop(None, 0)
     bad = sum(counts.values())
     if not good + bad:
-        yield Finding("fault", "rows", "there are none", "take some in: kedro problem take")
+        yield Issue("fault", "rows", "there are none", "take some in: kedro problem take")
         return
     share, limit = bad / (good + bad), intake.max_rejected_share
     told = f"{good + bad} rows, {bad} set aside ({share:.1%}; {limit:.1%} are allowed)"
     stops = share > limit or not good
     do = "mend the rows or clean; or allow more: max_rejected_share in parameters.yml"
-    yield Finding("fault" if stops else "fine", "rows", told, do if stops else "")
+    yield Issue("fault" if stops else "fine", "rows", told, do if stops else "")
     reasons: dict[str, int] = {}
     for reason, rows in counts.items():
         kind = reason.split(":")[0]
         reasons[kind] = reasons.get(kind, 0) + rows
     for kind, rows in list(reasons.items())[:_SHOWN]:
-        yield Finding("danger", "set aside", f"{rows} rows: {kind}")
+        yield Issue("danger", "set aside", f"{rows} rows: {kind}")
 
 
-def _check_contract(broken: str | None) -> Finding:
+def _check_contract(broken: str | None) -> Issue:
     if broken is None:
-        return Finding("fine", "data contract", "kept by every row that is not set aside")
-    return Finding("fault", "data contract", broken, "mend clean, or EVENTS in contract.py")
+        return Issue("fine", "data contract", "kept by every row that is not set aside")
+    return Issue("fault", "data contract", broken, "mend clean, or EVENTS in contract.py")
 
 
-def _check_nulls(events: ir.Table, problem: ProblemSpec) -> Iterator[Finding]:
+def _check_nulls(events: ir.Table, problem: ProblemSpec) -> Iterator[Issue]:
     names = [*problem.identity, *problem.request_columns]
     counts = {f"c{place}": events[name].count() for place, name in enumerate(names)}
     [row] = events.aggregate(rows=events.count(), **counts).to_pyarrow().to_pylist()
@@ -122,17 +122,17 @@ def _check_nulls(events: ir.Table, problem: ProblemSpec) -> Iterator[Finding]:
     for name in problem.identity:
         if blank := row["rows"] - known[name]:
             do = "reject these rows in clean"
-            yield Finding("fault", "identity", f"{name}: missing in {blank} rows", do)
+            yield Issue("fault", "identity", f"{name}: missing in {blank} rows", do)
     empty = [name for name in problem.request_columns if not known[name]]
     if empty:
         do = "leave them out of request_columns"
-        yield Finding("danger", "empty columns", ", ".join(empty[:_SHOWN]), do)
+        yield Issue("danger", "empty columns", ", ".join(empty[:_SHOWN]), do)
     sparse = [name for name in problem.request_columns if 0 < known[name] < row["rows"] / 2]
     if sparse:
-        yield Finding("danger", "sparse columns", f"mostly missing: {', '.join(sparse[:_SHOWN])}")
+        yield Issue("danger", "sparse columns", f"mostly missing: {', '.join(sparse[:_SHOWN])}")
 
 
-def _check_label(events: ir.Table, problem: ProblemSpec) -> Iterator[Finding]:
+def _check_label(events: ir.Table, problem: ProblemSpec) -> Iterator[Issue]:
     label = events[problem.label]
     [row] = events.aggregate(known=label.count(), distinct=label.nunique()).to_pyarrow().to_pylist()
     told = f"{row['known']} rows have one, {row['distinct']} distinct"
@@ -140,19 +140,19 @@ def _check_label(events: ir.Table, problem: ProblemSpec) -> Iterator[Finding]:
     if problem.task == "binary" and row["distinct"] > 2:
         wrong = True
     do = f"{MIN_ROWS} rows and two values are needed" if wrong else ""
-    yield Finding("fault" if wrong else "fine", "label", told, do)
+    yield Issue("fault" if wrong else "fine", "label", told, do)
     if problem.task != "regression" and not wrong:
         counts = events.filter(label.notnull()).group_by(problem.label)
         smallest = int(counts.aggregate(rows=lambda t: t.count()).rows.min().execute())
         if smallest < RARE_ROWS:
             told = f"the rarest has {smallest} rows"
-            yield Finding("danger", "rare class", told, "join it with another")
+            yield Issue("danger", "rare class", told, "join it with another")
 
 
-def _check_times(events: ir.Table, case: Case) -> Iterator[Finding]:
+def _check_times(events: ir.Table, case: ProblemCheck) -> Iterator[Issue]:
     problem = case.problem
     if problem.event_time is None or problem.period_days is None:
-        yield Finding("fine", "time", "a snapshot: as_of only stamps what a run makes")
+        yield Issue("fine", "time", "a snapshot: as_of only stamps what a run makes")
         return
     moment, known = events[problem.event_time], events[str(problem.label_time)]
     start = case.as_of.moment
@@ -169,13 +169,13 @@ def _check_times(events: ir.Table, case: Case) -> Iterator[Finding]:
     level: Level = "fine" if scored else "fault"
     do = "" if scored else "choose an as_of among them, or another period_days"
     counted = f"{told}; {scored} rows to score from {case.as_of}"
-    yield Finding(level, "time", counted, do)
+    yield Issue(level, "time", counted, do)
     if row["backwards"]:
         told = f"{row['backwards']} labels are known before their row's moment"
-        yield Finding("danger", "time", told, f"look at {problem.label_time} in clean")
+        yield Issue("danger", "time", told, f"look at {problem.label_time} in clean")
 
 
-def _check_sets(events: ir.Table, case: Case) -> Iterator[Finding]:
+def _check_sets(events: ir.Table, case: ProblemCheck) -> Iterator[Issue]:
     problem = case.problem
     known = events[problem.label].notnull()
     if problem.label_time is not None:
@@ -186,7 +186,7 @@ def _check_sets(events: ir.Table, case: Case) -> Iterator[Finding]:
         scored = int(events.filter(held_out).count().execute())
         if not scored:
             do = "more rows, or a larger split.scoring"
-            yield Finding("fault", "scored rows", "none fall into their share", do)
+            yield Issue("fault", "scored rows", "none fall into their share", do)
         known &= ~held_out
         share /= 1 - problem.split.scoring
     rows = int(events.filter(known).count().execute())
@@ -194,10 +194,10 @@ def _check_sets(events: ir.Table, case: Case) -> Iterator[Finding]:
     told = f"{rows} labels known at as_of={case.as_of}; about {gate} rows gate"
     if rows < MIN_ROWS:
         do = f"{MIN_ROWS} are needed: choose a later as_of, or take more in"
-        yield Finding("fault", "labelled rows", told, do)
+        yield Issue("fault", "labelled rows", told, do)
     elif gate < case.gate.min_rows:
         few = max(gate * 8 // 10, 10)
         do = f"set gate_min_rows: {few} in the problem's parameters.yml; so few prove little"
-        yield Finding("edit", "gate", f"{told}, of {case.gate.min_rows} asked for", do)
+        yield Issue("edit", "gate", f"{told}, of {case.gate.min_rows} asked for", do)
     else:
-        yield Finding("fine", "labelled rows", told)
+        yield Issue("fine", "labelled rows", told)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fullcircle.core.errors import DataError, name_missing
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 
 Rare = Literal["leave_out", "join"]
 
@@ -38,7 +38,7 @@ class Classes:
     unknown: Mapping[str, int] = field(default_factory=dict)
     spellings: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Issue, ...] = ()
 
 
 def separate_unknown(
@@ -61,7 +61,7 @@ def separate_unknown(
     if said is not None:
         if wrong := name_missing([word for word in said if word], counts):
             raise DataError(f"--label-missing {wrong} is no value of {source!r}.")
-        return take_out(counts, said)
+        return split_missing_words(counts, said)
     least = FREQUENT_SHARE * sum(counts.values())
     answers = {w for w in missing if w not in _WRITTEN_BY_SOFTWARE and counts.get(w, 0) >= least}
     findings = [_describe_answer(source, word, counts[word]) for word in counts if word in answers]
@@ -71,10 +71,10 @@ def separate_unknown(
         if word.lower() in _SOUNDS_UNKNOWN and word not in missing
     ]
     unknown = [word for word in missing if word not in answers]
-    return replace(take_out(counts, unknown), findings=tuple(findings))
+    return replace(split_missing_words(counts, unknown), findings=tuple(findings))
 
 
-def take_out(counts: Mapping[str, int], words: Collection[str]) -> Classes:
+def split_missing_words(counts: Mapping[str, int], words: Collection[str]) -> Classes:
     """Return the texts of a target apart from the words that mean "not known"."""
     return Classes(
         counts={text: rows for text, rows in counts.items() if text not in words},
@@ -82,8 +82,8 @@ def take_out(counts: Mapping[str, int], words: Collection[str]) -> Classes:
     )
 
 
-def _describe_answer(source: str, word: str, rows: int) -> Finding:
-    return Finding(
+def _describe_answer(source: str, word: str, rows: int) -> Issue:
+    return Issue(
         "danger",
         "label",
         f"{word!r} stands in {rows} rows of {source} and is taken for a class, not for a label "
@@ -103,10 +103,10 @@ def join_spellings(classes: Classes, *, keep: bool) -> Classes:
     shown = "; ".join(f"{name!r}: {', '.join(map(repr, texts))}" for name, texts in joined.items())
     told = f"{len(classes.counts)} spellings look like {len(groups)} classes ({shown})"
     if keep:
-        finding = Finding("danger", "label", f"{told}; kept apart, as asked", "")
+        finding = Issue("danger", "label", f"{told}; kept apart, as asked", "")
         return replace(classes, findings=(*classes.findings, finding))
     spellings = {text: name for name, texts in joined.items() for text in texts if text != name}
-    finding = Finding(
+    finding = Issue(
         "danger", "label", f"{told}; joined", "--keep-spellings, or SPELLINGS in cleaning.py"
     )
     return replace(
@@ -172,7 +172,7 @@ def treat_rare(source: str, classes: Classes, rare: Rare | None) -> Classes:
         return _join_rare(source, classes, few, kept, f"{told} ({named})")
     _raise_if_single(source, kept)
     rows = sum(few.values())
-    finding = Finding(
+    finding = Issue(
         "danger",
         "rare class",
         f"{told} ({named}) left out: {_count(rows, 'row')} rejected",
@@ -190,7 +190,7 @@ def _join_rare(
             f"Joined, the rare classes of {source!r} have {_count(rows, 'row')}; a class needs "
             f"{MIN_CLASS_ROWS}. Say --rare leave-out, or give more rows."
         )
-    finding = Finding("danger", "rare class", f"{told} joined as {name!r}", "--rare leave-out")
+    finding = Issue("danger", "rare class", f"{told} joined as {name!r}", "--rare leave-out")
     moved = {text: name if to in few else to for text, to in classes.spellings.items()}
     return replace(
         classes,

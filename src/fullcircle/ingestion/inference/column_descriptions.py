@@ -2,17 +2,17 @@
 
 import ibis.expr.types as ir
 
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_text
 from fullcircle.ingestion.inference.column_kinds import Column
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.inference.label import Label
 
 _DUPLICATE_ROWS = 100_000
 MANY_REPEATED = 0.2
 
 
-def describe_label(label: Label) -> list[Finding]:
+def describe_label(label: Label) -> list[Issue]:
     """Describe what is predicted, and by which metric it is judged."""
     if label.task == "binary":
         told = f"{label.source}: binary, the probability of {label.classes[1]!r} is given"
@@ -21,41 +21,41 @@ def describe_label(label: Label) -> list[Finding]:
         told, do = f"{label.source}: {len(label.classes)} classes", "--task regression if a number"
     else:
         told, do = f"{label.source}: regression", "--task multiclass if it is a class"
-    metric = Finding("assumed", "metric", label.metric, "primary_metric in parameters.yml")
-    return [Finding("assumed", "label", told, do), metric, *label.findings]
+    metric = Issue("assumed", "metric", label.metric, "primary_metric in parameters.yml")
+    return [Issue("assumed", "label", told, do), metric, *label.findings]
 
 
-def describe_columns(columns: list[Column], reading: Reading) -> list[Finding]:
+def describe_columns(columns: list[Column], reading: ColumnParser) -> list[Issue]:
     """Describe how all columns are read."""
     found = []
     if reading.missing:
         told = f"{', '.join(map(repr, reading.missing))} mean that nothing is known"
-        found.append(Finding("assumed", "missing", told, "READING.missing in cleaning.py"))
+        found.append(Issue("assumed", "missing", told, "READING.missing in cleaning.py"))
     for column in columns:
         found += describe_column(column)
     return found
 
 
-def describe_column(column: Column) -> list[Finding]:
+def describe_column(column: Column) -> list[Issue]:
     """Describe what is odd about one column."""
     found = []
     if column.sentinels:
         shown = ", ".join(f"{value:g}" for value in column.sentinels)
         told = f"{column.source}: {shown} stands apart from all other numbers; read as missing"
-        found.append(Finding("danger", "sentinel", told, "READING.sentinels in cleaning.py"))
+        found.append(Issue("danger", "sentinel", told, "READING.sentinels in cleaning.py"))
     if column.marks:
         told = f"{column.source}: {', '.join(map(repr, column.marks))} read as missing"
-        found.append(Finding("assumed", "missing", told, "READING.marks in cleaning.py"))
+        found.append(Issue("assumed", "missing", told, "READING.marks in cleaning.py"))
     if column.unreadable:
         told = f"{column.source}: {column.unreadable:.2%} of the values are no number"
-        found.append(Finding("danger", "mixed types", told, "read as missing in these rows"))
+        found.append(Issue("danger", "mixed types", told, "read as missing in these rows"))
     if column.infinite:
         told = f"{column.source}: {column.infinite:.2%} of the values are infinite; read as missing"
-        found.append(Finding("danger", "infinity", told, "look at where these come from"))
+        found.append(Issue("danger", "infinity", told, "look at where these come from"))
     if column.odd:
-        found.append(Finding("danger", "texts", f"{column.source}: {column.odd}"))
+        found.append(Issue("danger", "texts", f"{column.source}: {column.odd}"))
     if not column.form.is_plain and column.kind == "number":
-        found.append(Finding("assumed", "numbers", _describe_form(column)))
+        found.append(Issue("assumed", "numbers", _describe_form(column)))
     return [*found, *_describe_moments(column)]
 
 
@@ -71,35 +71,33 @@ def _describe_form(column: Column) -> str:
     return f"{column.source}: numbers written {', '.join(parts) or 'otherwise'}{read}"
 
 
-def _describe_moments(column: Column) -> list[Finding]:
+def _describe_moments(column: Column) -> list[Issue]:
     found = []
     if column.layouts:
         told = f"{column.source}: dates written in several ways, as {'; '.join(column.layouts)}"
-        found.append(Finding("danger", "dates", told, "read as text; write all as 2024-01-31"))
+        found.append(Issue("danger", "dates", told, "read as text; write all as 2024-01-31"))
     if column.kind != "moment":
         if column.counted and column.counted.startswith("epoch"):
             told = f"{column.source}: looks like moments ({column.counted}), left as a number"
-            found.append(Finding("danger", "dates", told, f"--time {column.source} if they are"))
+            found.append(Issue("danger", "dates", told, f"--time {column.source} if they are"))
         return found
     if column.why:
         told = f"{column.source}: read as {column.layout}: {column.why}"
-        found.append(Finding("assumed", "dates", told, f"--read '{column.source}={column.other}'"))
+        found.append(Issue("assumed", "dates", told, f"--read '{column.source}={column.other}'"))
     if column.guessed:
         told = f"{column.source}: day and month cannot be told apart; read as {column.layout}"
-        found.append(Finding("danger", "dates", told, f"--read '{column.source}={column.other}'"))
+        found.append(Issue("danger", "dates", told, f"--read '{column.source}={column.other}'"))
     if column.clock:
         told = f"{column.source}: its time of day stands in {column.clock}; the two are joined"
-        found.append(
-            Finding("assumed", "dates", told, f"--read '{column.clock}=text' to part them")
-        )
+        found.append(Issue("assumed", "dates", told, f"--read '{column.clock}=text' to part them"))
     if column.naive:
         told = f"{column.source}: clocks without a zone are taken as UTC"
         do = "if they are local, the hour that repeats in autumn is read twice: write the zone"
-        found.append(Finding("assumed", "dates", told, do))
+        found.append(Issue("assumed", "dates", told, do))
     return found
 
 
-def describe_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Finding]:
+def describe_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Issue]:
     """Describe how many of the first rows repeat an earlier one in every column."""
     first = raw.filter(raw[SOURCE_ROW] <= _DUPLICATE_ROWS)
     looked = min(rows, _DUPLICATE_ROWS)
@@ -111,4 +109,4 @@ def describe_duplicates(raw: ir.Table, sources: list[str], rows: int) -> list[Fi
     do = "they may stand on both sides of the split: drop them if they are one case"
     if repeated > MANY_REPEATED * looked:
         told += f" ({repeated / looked:.0%}): every score will be better than on new rows"
-    return [Finding("danger", "duplicates", told, do)]
+    return [Issue("danger", "duplicates", told, do)]

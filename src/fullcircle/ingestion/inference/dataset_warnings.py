@@ -11,7 +11,7 @@ from fullcircle.core.parsing.timestamps import read_moment
 from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.ingestion.inference.arithmetic import Formula, find_formulas, name_columns
 from fullcircle.ingestion.inference.column_kinds import Column, read_number_texts
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 
 LEFT_OUT = ("leak", "identifier", "constant", "empty", "duplicate")
 _STRONG = 0.9
@@ -52,7 +52,7 @@ def _read(sample: pd.DataFrame, column: Column) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class Dangers:
+class DatasetWarnings:
     """What was found about columns.
 
     Attributes:
@@ -64,12 +64,12 @@ class Dangers:
 
     left_out: dict[str, str]
     strengths: dict[str, float | None]
-    findings: list[Finding]
+    findings: list[Issue]
 
 
 def find_dangers(
     features: pd.DataFrame, label: pd.Series, task: Task, sources: Mapping[str, str]
-) -> Dangers:
+) -> DatasetWarnings:
     """Find the columns that no model should see, and those that deserve a look.
 
     Args:
@@ -84,7 +84,7 @@ def find_dangers(
     plan = diagnose_columns(features, label, task, PreparationSettings())
     left_out = {e["column"]: e["why"] for e in plan if e["kind"] in LEFT_OUT}
     found = [
-        Finding("danger", e["kind"], f"{sources[e['column']]}: {e['why']}", _ADVICE[e["kind"]])
+        Issue("danger", e["kind"], f"{sources[e['column']]}: {e['why']}", _ADVICE[e["kind"]])
         for e in plan
         if e["column"] in left_out
     ]
@@ -94,13 +94,13 @@ def find_dangers(
         read = features[numbers].select_dtypes("float64")
         for formula in find_formulas(read, label):
             why = _describe_formula(formula, sources)
-            found.append(Finding("danger", "leak", why, _ADVICE["leak"]))
+            found.append(Issue("danger", "leak", why, _ADVICE["leak"]))
             left_out |= dict.fromkeys(formula.columns, why)
     strong = [e for e in plan if (e["score"] or 0) > _STRONG and e["column"] not in left_out]
     for entry in strong:
         told = f"{sources[entry['column']]} alone tells {entry['score']:.0%} of the label's order"
         found.append(
-            Finding("danger", "strong column", told, "kept; make sure it is known beforehand")
+            Issue("danger", "strong column", told, "kept; make sure it is known beforehand")
         )
     if len(left_out) == len(features.columns):
         raise DataError(
@@ -108,7 +108,7 @@ def find_dangers(
             + "; ".join(f"{sources[name]} ({why})" for name, why in list(left_out.items())[:5])
         )
     strengths = {e["column"]: e["score"] for e in plan}
-    return Dangers(left_out, strengths, found)
+    return DatasetWarnings(left_out, strengths, found)
 
 
 def _describe_formula(formula: Formula, sources: Mapping[str, str]) -> str:

@@ -11,10 +11,10 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.contract import Task
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.core.validation.entities import MIN_ENTITIES, Repetition, find_entities
 from fullcircle.ingestion.inference.column_kinds import Column
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 
 _MAX_ROWS = 100_000
 _MAX_COLUMNS = 50
@@ -45,7 +45,7 @@ class Entity:
 
 
 def find_entity(
-    raw: ir.Table, columns: Sequence[Column], label: ir.Column, task: Task, reading: Reading
+    raw: ir.Table, columns: Sequence[Column], label: ir.Column, task: Task, reading: ColumnParser
 ) -> Entity | None:
     """Return the column whose rows share their label, if one repeats and fixes it.
 
@@ -90,7 +90,7 @@ def _take_whole_entities(
     return frame
 
 
-def describe_entity(entity: Entity, *, taken: bool, by_time: bool) -> Finding:
+def describe_entity(entity: Entity, *, taken: bool, by_time: bool) -> Issue:
     """Say what a repeating column means for the split.
 
     Args:
@@ -104,9 +104,9 @@ def describe_entity(entity: Entity, *, taken: bool, by_time: bool) -> Finding:
     )
     if by_time:
         what = "a score then says how well each is remembered, not how well a new one is predicted"
-        return Finding("danger", "entity", f"{told}; {what}", "look at rows of new ones apart")
+        return Issue("danger", "entity", f"{told}; {what}", "look at rows of new ones apart")
     if taken:
         told += ": it is taken for the key, so that no two sets share one"
-        return Finding("danger", "entity", told, "--no-key if each row is about something else")
+        return Issue("danger", "entity", told, "--no-key if each row is about something else")
     told += ": with rows of one on both sides of the split, every score is too good"
-    return Finding("danger", "entity", told, f"--key {entity.source}")
+    return Issue("danger", "entity", told, f"--key {entity.source}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fullcircle.ingestion.inference.first_look import ColumnLook
-from fullcircle.ingestion.inference.issues import Finding, of_level
+from fullcircle.ingestion.inference.issues import Issue, of_level
 from fullcircle.ingestion.inference.proposal import Proposal
 from fullcircle.reporting.pages import fill_page
 
@@ -12,7 +12,7 @@ _TEMPLATE = "first_look.html.jinja"
 _MOST_COLUMNS = 300
 
 
-def render_first_look(proposal: Proposal, findings: Iterable[Finding], source: str) -> str:
+def render_first_look(proposal: Proposal, findings: Iterable[Issue], source: str) -> str:
     """Render what was found in a table, what was assumed, and each column, as HTML.
 
     Args:

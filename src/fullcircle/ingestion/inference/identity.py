@@ -8,10 +8,10 @@ import ibis
 import ibis.expr.types as ir
 
 from fullcircle.core.errors import ConfigurationError, DataError
-from fullcircle.core.parsing.column_parser import Reading, as_moment
+from fullcircle.core.parsing.column_parser import ColumnParser, as_moment
 from fullcircle.ingestion.inference.column_kinds import Column
-from fullcircle.ingestion.inference.issues import Finding
-from fullcircle.ingestion.inference.options import Wishes
+from fullcircle.ingestion.inference.issues import Issue
+from fullcircle.ingestion.inference.options import ProblemOptions
 
 ROW_ID = "row_id"
 LABEL_TIME = "label_known_at"
@@ -50,7 +50,7 @@ class Identity:
     label_delay_days: float
     period_days: float | None
     as_of: str
-    findings: tuple[Finding, ...]
+    findings: tuple[Issue, ...]
 
     @property
     def sources(self) -> set[str]:
@@ -61,7 +61,7 @@ class Identity:
 
 
 def choose_identity(
-    raw: ir.Table, columns: list[Column], reading: Reading, wishes: Wishes
+    raw: ir.Table, columns: list[Column], reading: ColumnParser, wishes: ProblemOptions
 ) -> Identity:
     """Choose row id, entity keys and event time.
 
@@ -72,7 +72,7 @@ def choose_identity(
     if wishes.snapshot and wishes.time:
         raise ConfigurationError("--snapshot and --time contradict each other. Give one of them.")
     others = [column for column in columns if column.source != wishes.target]
-    found: list[Finding] = []
+    found: list[Issue] = []
     time_column = _choose_time(others, wishes, found)
     row_source = _choose_row_id(raw, others, reading, wishes, found)
     named = {column.source: column.name for column in columns}
@@ -85,10 +85,10 @@ def choose_identity(
         first, last = _find_span(raw, time_column, reading)
         period = wishes.period_days or _choose_period(first, last)
         as_of = str(wishes.as_of) if wishes.as_of else _choose_as_of(first, last, period, delay)
-        found += _tell_time(time_column, first, last, period, delay, as_of, wishes)
+        found += _describe_time(time_column, first, last, period, delay, as_of, wishes)
     elif not wishes.time:
         found.append(
-            Finding(
+            Issue(
                 "assumed",
                 "time",
                 "a snapshot: rows are divided by key, and no history is made up",
@@ -110,7 +110,9 @@ def choose_identity(
     )
 
 
-def _choose_time(columns: list[Column], wishes: Wishes, found: list[Finding]) -> Column | None:
+def _choose_time(
+    columns: list[Column], wishes: ProblemOptions, found: list[Issue]
+) -> Column | None:
     if wishes.time:
         [column] = [column for column in columns if column.source == wishes.time]
         if column.kind != "moment":
@@ -128,7 +130,7 @@ def _choose_time(columns: list[Column], wishes: Wishes, found: list[Finding]) ->
     if len(dated) > 1:
         names = ", ".join(column.source for column in dated)
         do = f"--time {dated[0].source} if that is the moment of the prediction"
-        found.append(Finding("danger", "time", f"several columns hold dates: {names}", do))
+        found.append(Issue("danger", "time", f"several columns hold dates: {names}", do))
         return None
     return dated[0]
 
@@ -150,9 +152,9 @@ def _explain_no_time(column: Column) -> str:
 def _choose_row_id(
     raw: ir.Table,
     columns: list[Column],
-    reading: Reading,
-    wishes: Wishes,
-    found: list[Finding],
+    reading: ColumnParser,
+    wishes: ProblemOptions,
+    found: list[Issue],
 ) -> str | None:
     candidates = list(wishes.keys) if len(wishes.keys) == 1 else []
     candidates += [
@@ -167,24 +169,24 @@ def _choose_row_id(
     for source in candidates:
         if _is_unique(raw, source, reading):
             do = "" if source in wishes.keys else "--key COLUMN if a row is about something else"
-            found.append(Finding("assumed", "row id", f"{source}: different in every row", do))
+            found.append(Issue("assumed", "row id", f"{source}: different in every row", do))
             return source
     told = "no column names the rows: they are named by their place in the source"
-    found.append(Finding("assumed", "row id", told, "keep the source's order, or add an id"))
+    found.append(Issue("assumed", "row id", told, "keep the source's order, or add an id"))
     if not wishes.keys:
         do = "--key COLUMN if several rows are about one customer, machine or place"
-        found.append(Finding("assumed", "key", "each row is about something of its own", do))
+        found.append(Issue("assumed", "key", "each row is about something of its own", do))
     return None
 
 
-def _is_unique(raw: ir.Table, source: str, reading: Reading) -> bool:
+def _is_unique(raw: ir.Table, source: str, reading: ColumnParser) -> bool:
     text = reading.text(raw, source)
     facts = raw.aggregate(rows=raw.count(), known=text.count(), distinct=text.nunique())
     [row] = facts.to_pyarrow().to_pylist()
     return bool(row["rows"] == row["known"] == row["distinct"])
 
 
-def _find_span(raw: ir.Table, column: Column, reading: Reading) -> tuple[datetime, datetime]:
+def _find_span(raw: ir.Table, column: Column, reading: ColumnParser) -> tuple[datetime, datetime]:
     moment = as_moment(reading.moment_text(raw, column.source, column.clock), column.layout)
     facts = raw.select(moment=moment).aggregate(first=ibis._.moment.min(), last=ibis._.moment.max())
     [row] = facts.to_pyarrow().to_pylist()
@@ -218,20 +220,20 @@ def _choose_as_of(first: datetime, last: datetime, period: float, delay: float) 
     return start.date().isoformat() if is_day else start.replace(tzinfo=None).isoformat()
 
 
-def _tell_time(
+def _describe_time(
     column: Column,
     first: datetime,
     last: datetime,
     period: float,
     delay: float,
     as_of: str,
-    wishes: Wishes,
-) -> list[Finding]:
+    wishes: ProblemOptions,
+) -> list[Issue]:
     told = f"{column.source}, {first:%Y-%m-%d} to {last:%Y-%m-%d} UTC"
     asked = [] if wishes.time else ["--snapshot if it is not the moment of the prediction"]
     delayed = f"known {delay:g} day{'' if delay == 1 else 's'} after the row"
     return [
-        Finding("assumed", "time", told, *asked),
-        Finding("assumed", "label", delayed, "--label-delay-days N"),
-        Finding("assumed", "clock", f"as_of {as_of}, {period:g} days scored", "--period-days N"),
+        Issue("assumed", "time", told, *asked),
+        Issue("assumed", "label", delayed, "--label-delay-days N"),
+        Issue("assumed", "clock", f"as_of {as_of}, {period:g} days scored", "--period-days N"),
     ]

@@ -8,7 +8,7 @@ Level = Literal["assumed", "danger", "edit", "fault", "fine"]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Issue:
     """One thing that was found.
 
     Attributes:
@@ -30,6 +30,6 @@ class Finding:
         return {"level": self.level, "what": self.what, "found": self.found, "what to do": self.do}
 
 
-def of_level(findings: Iterable[Finding], *levels: Level) -> list[Finding]:
+def of_level(findings: Iterable[Issue], *levels: Level) -> list[Issue]:
     """Give the findings of some levels, in their order."""
     return [finding for finding in findings if finding.level in levels]

@@ -15,11 +15,11 @@ from fullcircle.ingestion.inference.classes import (
     Rare,
     join_spellings,
     separate_unknown,
-    take_out,
+    split_missing_words,
     treat_rare,
 )
 from fullcircle.ingestion.inference.column_kinds import read_number_texts
-from fullcircle.ingestion.inference.issues import Finding, Level
+from fullcircle.ingestion.inference.issues import Issue, Level
 
 MIN_ROWS = 30
 MAX_CLASSES = 100
@@ -64,7 +64,7 @@ class Label:
     rows_left_out: int = 0
     unknown: tuple[str, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Issue, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,11 @@ def infer_label(values: LabelValues, options: LabelOptions) -> Label:
 
 
 def _as_regression(values: LabelValues, options: LabelOptions) -> Label:
-    classes = take_out(values.counts, {*values.missing, *(options.missing or ())})
+    classes = split_missing_words(values.counts, {*values.missing, *(options.missing or ())})
     rows = _count_known(values, classes)
     _refuse_too_little(values, classes, rows)
     _refuse_texts(values.source, classes.counts, values.decimal)
-    found = _tell_blanks(values, classes, rows)
+    found = _describe_blanks(values, classes, rows)
     unknown = tuple(classes.unknown)
     return Label(
         values.source,
@@ -167,7 +167,7 @@ def _as_classes(values: LabelValues, options: LabelOptions) -> Label:
         rows_left_out=sum(classes.left_out.values()),
         unknown=tuple(classes.unknown),
         spellings=classes.spellings,
-        findings=(*_tell_blanks(values, classes, rows), *classes.findings, *rare),
+        findings=(*_describe_blanks(values, classes, rows), *classes.findings, *rare),
     )
 
 
@@ -206,30 +206,30 @@ def _refuse_as_binary(source: str, counts: Mapping[str, int]) -> None:
 
 def _look_at_rarest(
     counts: Mapping[str, int], rows: int, task: Task
-) -> tuple[tuple[Finding, ...], str]:
+) -> tuple[tuple[Issue, ...], str]:
     """Return what is to be said of the rarest class, and the metric that suits it."""
     name = min(counts, key=lambda each: counts[each])
     if counts[name] >= max(RARE_ROWS, RARE_SHARE * rows):
         return (), _METRICS[task]
     metric = "average_precision" if task == "binary" else _METRICS[task]
-    return (_tell_rare(name, counts[name], rows),), metric
+    return (_describe_rare(name, counts[name], rows),), metric
 
 
-def _tell_blanks(values: LabelValues, classes: Classes, rows: int) -> tuple[Finding, ...]:
+def _describe_blanks(values: LabelValues, classes: Classes, rows: int) -> tuple[Issue, ...]:
     found = []
     if values.blanks:
         told = f"{values.blanks} of {values.rows + values.blanks} rows have no {values.source!r}"
-        found.append(Finding("assumed", "label", f"{told}: not known yet, never learnt from"))
+        found.append(Issue("assumed", "label", f"{told}: not known yet, never learnt from"))
     for word, count in classes.unknown.items():
         told = f"{word!r} in {count} rows of {values.source}: not known yet, never learnt from"
         do = '--label-missing "" if it is a class'
         level: Level = "danger" if count > UNKNOWN_SHARE * (rows + count) else "assumed"
-        found.append(Finding(level, "label", told, do))
+        found.append(Issue(level, "label", told, do))
     return tuple(found)
 
 
-def _tell_rare(name: str, rows: int, total: int) -> Finding:
-    return Finding(
+def _describe_rare(name: str, rows: int, total: int) -> Issue:
+    return Issue(
         "danger",
         "rare class",
         f"class {name!r} has {rows} of {total} rows",

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.parsing.column_parser import Reading, as_moment
+from fullcircle.core.parsing.column_parser import ColumnParser, as_moment
 from fullcircle.core.validation.entities import MIN_ENTITIES
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.ingestion.inference.column_kinds import Column
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 
 _MAX_ROWS = 100_000
 _MOSTLY = 0.95
@@ -21,8 +21,8 @@ def find_lags(
     label: ir.Column,
     keys: tuple[str, ...],
     time: Column,
-    reading: Reading,
-) -> list[Finding]:
+    reading: ColumnParser,
+) -> list[Issue]:
     """Find columns that hold the label of the row before, or of the row behind.
 
     Args:
@@ -60,12 +60,10 @@ def find_lags(
     ]
 
 
-def _describe_lag(source: str, side: str, share: float) -> Finding:
+def _describe_lag(source: str, side: str, share: float) -> Issue:
     if side == "behind":
         told = f"{source} is the label of the next row in {share:.0%} of the rows"
-        return Finding(
-            "danger", "leak", told, "take it out of request_columns: nobody knows it yet"
-        )
+        return Issue("danger", "leak", told, "take it out of request_columns: nobody knows it yet")
     told = f"{source} is the label of the row before in {share:.0%} of the rows"
     do = "kept; make sure that this label is known by then (--label-delay-days)"
-    return Finding("danger", "lag", told, do)
+    return Issue("danger", "lag", told, do)

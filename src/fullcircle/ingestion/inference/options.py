@@ -9,7 +9,7 @@ from fullcircle.core.contract import Settings, Task
 from fullcircle.ingestion.inference.classes import Rare
 
 
-class Wishes(Settings):
+class ProblemOptions(Settings):
     """What the user says of a new problem.
 
     Attributes:

@@ -9,10 +9,10 @@ import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec, Threshold, require_columns
 from fullcircle.core.errors import DataError
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.core.questions import Question
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_text
-from fullcircle.ingestion.inference.change_logs import States
+from fullcircle.ingestion.inference.change_logs import ChangeLog
 from fullcircle.ingestion.inference.column_descriptions import (
     describe_column,
     describe_columns,
@@ -20,12 +20,16 @@ from fullcircle.ingestion.inference.column_descriptions import (
     describe_label,
 )
 from fullcircle.ingestion.inference.column_kinds import MISSING_WORDS, Column, read_number_texts
-from fullcircle.ingestion.inference.dataset_warnings import Dangers, find_dangers, read_sample
+from fullcircle.ingestion.inference.dataset_warnings import (
+    DatasetWarnings,
+    find_dangers,
+    read_sample,
+)
 from fullcircle.ingestion.inference.first_look import ColumnLook, Role, look_at
 from fullcircle.ingestion.inference.identity import Identity
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.inference.label import Label, LabelOptions, LabelValues, infer_label
-from fullcircle.ingestion.inference.options import Wishes
+from fullcircle.ingestion.inference.options import ProblemOptions
 from fullcircle.ingestion.inference.questions import ask_about
 from fullcircle.ingestion.inference.reading import recognise_all
 from fullcircle.ingestion.inference.relations import relate_rows
@@ -58,20 +62,20 @@ class Proposal:
     """
 
     spec: ProblemSpec
-    reading: Reading
+    reading: ColumnParser
     label: Label
     label_name: str
     identity: Identity
     left_out: dict[str, str]
-    states: States | None
+    states: ChangeLog | None
     rejected_share: float
     rows: int
     columns: tuple[ColumnLook, ...]
-    findings: list[Finding]
+    findings: list[Issue]
     questions: list[Question]
 
 
-def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
+def propose_problem(raw: ir.Table, wishes: ProblemOptions) -> Proposal:
     """Look at a table and propose a problem for it.
 
     Args:
@@ -88,7 +92,7 @@ def propose_problem(raw: ir.Table, wishes: Wishes) -> Proposal:
     if set(sources) <= set(asked):
         raise DataError(f"The table has no column to predict {wishes.target!r} from.")
     rows = int(raw.count().execute())
-    sample = take_sample(raw, sources, rows)
+    sample = sample_rows(raw, sources, rows)
     columns, reading = recognise_all(sample, sources, wishes)
     named = {each.source: each for each in columns}
     label = _look_at_label(raw, named[wishes.target], wishes)
@@ -155,7 +159,7 @@ def _look_at_columns(
     sample: pd.DataFrame,
     columns: list[Column],
     roles: dict[str, Role],
-    dangers: Dangers,
+    dangers: DatasetWarnings,
 ) -> tuple[ColumnLook, ...]:
     values = read_sample(sample, columns)
     looks = []
@@ -176,13 +180,13 @@ def _look_at_columns(
     return tuple(looks)
 
 
-def _share_rejected(label: Label, states: States | None, rows: int) -> float:
+def _share_rejected(label: Label, states: ChangeLog | None, rows: int) -> float:
     """Return the share of the rows that what was chosen here rejects."""
     rare = label.rows_left_out / rows
     return rare + (1 - states.cases / states.rows if states else 0.0)
 
 
-def take_sample(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
+def sample_rows(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
     """Take every n-th row as stripped texts, at most 20,000 of them."""
     step = -(-rows // SAMPLE_ROWS) or 1
     chosen = raw.filter((raw[SOURCE_ROW] - 1) % step == 0).order_by(SOURCE_ROW)
@@ -192,7 +196,7 @@ def take_sample(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
     return frame.where(frame.notna(), None).set_axis(sources, axis=1)
 
 
-def _look_at_label(raw: ir.Table, column: Column, wishes: Wishes) -> Label:
+def _look_at_label(raw: ir.Table, column: Column, wishes: ProblemOptions) -> Label:
     text = as_text(raw[wishes.target])
     counted = raw.select(value=text).group_by("value").aggregate(rows=lambda t: t.count())
     ordered = counted.order_by(ibis.desc("rows"), "value").limit(SAMPLE_ROWS).to_pandas()
@@ -219,7 +223,7 @@ def _look_at_label(raw: ir.Table, column: Column, wishes: Wishes) -> Label:
 
 def _look_for_dangers(
     sample: pd.DataFrame, features: list[Column], label: Label, column: Column
-) -> Dangers:
+) -> DatasetWarnings:
     if not features:
         raise DataError(f"The table has no column to predict {label.source!r} from.")
     target = read_label(sample[label.source], label, column)
@@ -243,7 +247,9 @@ def _keys_of(columns: list[Column], identity: Identity) -> list[Column]:
     return [each for each in columns if each.source in names]
 
 
-def _declare(columns: list[Column], identity: Identity, reading: Reading, label: str) -> Reading:
+def _declare(
+    columns: list[Column], identity: Identity, reading: ColumnParser, label: str
+) -> ColumnParser:
     """Declare how the columns of the contract are read; a key is always a text."""
     keys = {*identity.key_sources, identity.row_source}
     numbers = [c for c in columns if c.kind == "number" and c.source not in keys]
@@ -257,7 +263,7 @@ def _declare(columns: list[Column], identity: Identity, reading: Reading, label:
             clocks[identity.time] = identity.time_column.clock
     read_from = {c.source for c in columns} | {source for source, _ in dated.values()}
     read_from |= {label}
-    return Reading(
+    return ColumnParser(
         texts={c.name: c.source for c in columns if c.name not in read},
         numbers={c.name: c.source for c in numbers},
         moments=dated,

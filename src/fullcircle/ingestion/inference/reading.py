@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from fullcircle.core.errors import ConfigurationError, name_missing
-from fullcircle.core.parsing.column_parser import Reading
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.ingestion.inference.column_kinds import (
     Column,
     find_decimal,
@@ -14,12 +14,12 @@ from fullcircle.ingestion.inference.column_kinds import (
     name_columns,
     recognise,
 )
-from fullcircle.ingestion.inference.options import Wishes
+from fullcircle.ingestion.inference.options import ProblemOptions
 
 
 def recognise_all(
-    sample: pd.DataFrame, sources: list[str], wishes: Wishes
-) -> tuple[list[Column], Reading]:
+    sample: pd.DataFrame, sources: list[str], wishes: ProblemOptions
+) -> tuple[list[Column], ColumnParser]:
     """Tell how the columns of a table are read.
 
     Args:
@@ -42,7 +42,7 @@ def recognise_all(
     columns = [recognise(names[each], known[each], hint, told.get(each, "")) for each in sources]
     columns = [_count_time(each) if each.source == wishes.time else each for each in columns]
     columns = _join_clocks(columns, told)
-    reading = Reading(
+    reading = ColumnParser(
         missing=missing,
         formats={each.source: each.form for each in columns if not each.form.is_plain},
         marks={each.source: each.marks for each in columns if each.marks},

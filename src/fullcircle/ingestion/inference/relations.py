@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import ibis.expr.types as ir
 
-from fullcircle.core.parsing.column_parser import Reading, as_class, read_class
-from fullcircle.ingestion.inference.change_logs import States, describe_states, find_states
+from fullcircle.core.parsing.column_parser import ColumnParser, as_class, read_class
+from fullcircle.ingestion.inference.change_logs import ChangeLog, describe_states, find_states
 from fullcircle.ingestion.inference.column_kinds import Column
 from fullcircle.ingestion.inference.entity import describe_entity, find_entity
 from fullcircle.ingestion.inference.identity import Identity, choose_identity
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.inference.label import Label
 from fullcircle.ingestion.inference.lags import find_lags
-from fullcircle.ingestion.inference.options import Wishes
+from fullcircle.ingestion.inference.options import ProblemOptions
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,16 @@ class Relations:
     """
 
     identity: Identity
-    states: States | None
-    findings: tuple[Finding, ...]
+    states: ChangeLog | None
+    findings: tuple[Issue, ...]
 
 
 def relate_rows(
-    raw: ir.Table, columns: list[Column], label: Label, reading: Reading, wishes: Wishes
+    raw: ir.Table,
+    columns: list[Column],
+    label: Label,
+    reading: ColumnParser,
+    wishes: ProblemOptions,
 ) -> Relations:
     """Return whom rows are about, and which of them are states of one case.
 
@@ -46,7 +50,7 @@ def relate_rows(
     identity = choose_identity(raw, columns, reading, wishes)
     target = _as_number(raw, label, reading)
     others = [each for each in columns if each.source != wishes.target]
-    found: list[Finding] = []
+    found: list[Issue] = []
     if not wishes.keys and not wishes.no_key:
         free = [each for each in others if each.source not in identity.sources]
         entity = find_entity(raw, free, target, label.task, reading)
@@ -63,7 +67,7 @@ def relate_rows(
     return Relations(identity, states, (*identity.findings, *found))
 
 
-def _as_number(raw: ir.Table, label: Label, reading: Reading) -> ir.NumericColumn:
+def _as_number(raw: ir.Table, label: Label, reading: ColumnParser) -> ir.NumericColumn:
     if label.task == "regression":
         return reading.number(raw, label.source)
     text = read_class(raw[label.source], label.unknown, label.spellings)
@@ -74,10 +78,10 @@ def _look_for_states(
     raw: ir.Table,
     others: Sequence[Column],
     identity: Identity,
-    reading: Reading,
-    wishes: Wishes,
-    found: list[Finding],
-) -> States | None:
+    reading: ColumnParser,
+    wishes: ProblemOptions,
+    found: list[Issue],
+) -> ChangeLog | None:
     """Return the states of cases of which the first is to be kept; a row id has one row each."""
     if identity.time_column is None or not identity.key_sources:
         return None

@@ -1,7 +1,7 @@
 """How many rows train, select, gate and are scored."""
 
 from fullcircle.core.contract import Split
-from fullcircle.ingestion.inference.issues import Finding
+from fullcircle.ingestion.inference.issues import Issue
 
 TRAINING_ROWS = 100_000  # what two cores learn from in minutes; a first look needs no more
 GATE_ROWS = 200  # gate.min_rows in conf/base/parameters_registry.yml
@@ -12,7 +12,7 @@ _MOST_SCORING, _LEAST_SCORING = 0.16, 0.1
 _MONITOR_ROWS = 100
 
 
-def choose_split(rows: int, *, history: bool) -> tuple[Split, list[Finding]]:
+def choose_split(rows: int, *, history: bool) -> tuple[Split, list[Issue]]:
     """Choose shares that give the gate its rows, where the table has them.
 
     Args:
@@ -36,34 +36,38 @@ def choose_split(rows: int, *, history: bool) -> tuple[Split, list[Finding]]:
         gate=gate,
         scoring=scoring,
     )
-    return split, [_tell_split(split), *_tell_gate(round(gate * rows)), *_tell_sample(rows)]
+    return split, [
+        _describe_split(split),
+        *_describe_gate(round(gate * rows)),
+        *_describe_sample(rows),
+    ]
 
 
-def _tell_sample(rows: int) -> list[Finding]:
+def _describe_sample(rows: int) -> list[Issue]:
     if rows <= TRAINING_ROWS:
         return []
     told = f"{TRAINING_ROWS:,} of {rows:,} rows with a label, so that a first run takes minutes"
-    return [Finding("assumed", "sample", told, "training_rows in parameters.yml")]
+    return [Issue("assumed", "sample", told, "training_rows in parameters.yml")]
 
 
 def _clip(share: float, low: float, high: float) -> float:
     return round(min(max(share, low), high), 2)
 
 
-def _tell_split(split: Split) -> Finding:
+def _describe_split(split: Split) -> Issue:
     shares = f"{split.train:.0%} train, {split.selection:.0%} select, {split.gate:.0%} gate"
     if split.scoring:
         shares += f", {split.scoring:.0%} are scored only"
-    return Finding("assumed", "split", f"by {split.by}: {shares}", "split in parameters.yml")
+    return Issue("assumed", "split", f"by {split.by}: {shares}", "split in parameters.yml")
 
 
-def _tell_gate(rows: int) -> list[Finding]:
+def _describe_gate(rows: int) -> list[Issue]:
     if rows >= GATE_ROWS:
         return []
     told = f"about {rows} rows judge a challenger; below {GATE_ROWS} the gate refuses all"
     few = max(rows * 8 // 10, 10)
     return [
-        Finding(
+        Issue(
             "edit",
             "gate",
             told,

@@ -18,7 +18,7 @@ from fullcircle.core.validation.row_validation import (
 from fullcircle.problems import load_problem
 
 
-def judge_rows(raw: ir.Table, problem: ProblemSpec) -> ir.Table:
+def validate_rows(raw: ir.Table, problem: ProblemSpec) -> ir.Table:
     """Type every raw row and mark those that must be set aside with the reason.
 
     Raises:

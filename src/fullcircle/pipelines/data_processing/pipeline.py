@@ -9,7 +9,9 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
     """Clean raw rows, setting bad ones aside with their reason."""
     return pipeline(
         [
-            node(nodes.judge_rows, ["raw", "params:problem"], "judged_rows", name="judge_rows"),
+            node(
+                nodes.validate_rows, ["raw", "params:problem"], "judged_rows", name="validate_rows"
+            ),
             node(
                 nodes.collect_rejected,
                 ["raw", "judged_rows"],

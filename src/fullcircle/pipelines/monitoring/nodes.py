@@ -13,10 +13,10 @@ from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.drift import DriftSettings, Scored, build_windows, measure_windows
 from fullcircle.core.performance import PerformanceSettings, label_sources, measure_sources
 from fullcircle.core.retraining import (
-    Evidence,
+    RetrainingInputs,
     RetrainingSettings,
     decide_retraining,
-    note_window,
+    summarize_window,
 )
 from fullcircle.core.service import ServiceSettings, measure_service
 from fullcircle.reporting.dashboard import draw_dashboard
@@ -74,7 +74,7 @@ def report_service(
     return measure_service(endpoint_log, service, as_of.moment, endpoint_uptime)
 
 
-def judge_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at
+def evaluate_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at
     drift_report: dict[str, Any],
     performance_report: dict[str, Any],
     reference_profile: dict[str, Any],
@@ -91,7 +91,7 @@ def judge_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at
         The decision, and what later decisions must know of this window.
     """
     trained_at = Clock.model_validate(reference_profile["trained_at"]).moment
-    evidence = Evidence(
+    evidence = RetrainingInputs(
         drift=drift_report,
         performance=performance_report,
         reference=reference_profile,
@@ -100,7 +100,9 @@ def judge_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at
         watched=watched_before,
         new_labels=_count_labels(labels, problem, trained_at, as_of),
     )
-    window = note_window(drift_report, str(reference_profile["version"]), as_of.moment, retraining)
+    window = summarize_window(
+        drift_report, str(reference_profile["version"]), as_of.moment, retraining
+    )
     return decide_retraining(evidence, retraining, retrainings), window
 
 

@@ -47,7 +47,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                 name="report_service",
             ),
             node(
-                nodes.judge_retraining,
+                nodes.evaluate_retraining,
                 [
                     "drift_report",
                     "performance_report",
@@ -60,7 +60,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "params:as_of",
                 ],
                 ["retrain_decision", "watched_window"],
-                name="judge_retraining",
+                name="evaluate_retraining",
             ),
             node(
                 nodes.decide_alerts,

@@ -10,7 +10,7 @@ from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.errors import FullCircleError, GateRefusedError
 from fullcircle.core.features.point_in_time import KeyedTable
 from fullcircle.core.gate import (
-    Evidence,
+    GateInputs,
     GateSettings,
     RolledBack,
     decide_promotion,
@@ -21,7 +21,7 @@ from fullcircle.core.training.failures import describe_failure, list_excluded
 from fullcircle.reporting.model_card import write_card, write_card_page
 
 
-def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
+def evaluate_gate(  # noqa: PLR0913, PLR0917 - all that the decision rests on
     challenger: Model,
     incumbent: Model | None,
     gate_set: pd.DataFrame,
@@ -47,7 +47,7 @@ def judge_challenger(  # noqa: PLR0913, PLR0917 - all that the decision rests on
         incumbent = None  # what made it champion is gone: look at it again, beside nobody
     predicted, error = _predict_or_explain(challenger, gate_set)
     champion, champion_error = _predict_or_explain(incumbent, gate_set)
-    evidence = Evidence(
+    evidence = GateInputs(
         problem=problem,
         as_of=as_of.moment,
         model=challenger,
@@ -128,7 +128,7 @@ def _predict_baseline(model: Model, rows: int) -> np.ndarray:
     return np.tile(baseline, (rows, 1)) if baseline.ndim else np.full(rows, baseline)
 
 
-def crown_champion(
+def select_champion(
     challenger: Model, incumbent: Model | None, promotion_decision: dict[str, Any]
 ) -> Model:
     """Give the champion: the challenger if it was promoted, else the incumbent.
@@ -146,7 +146,7 @@ def crown_champion(
     return incumbent
 
 
-def take_reference_profile(champion: Model, problem: ProblemSpec) -> dict[str, Any]:
+def build_reference_profile(champion: Model, problem: ProblemSpec) -> dict[str, Any]:
     """Give what monitoring compares with: the champion's profile, promise, age and warnings."""
     failures = (champion.report or {}).get("failures") or []
     return {

@@ -12,7 +12,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
     return pipeline(
         [
             node(
-                nodes.judge_challenger,
+                nodes.evaluate_gate,
                 [
                     "challenger",
                     "incumbent",
@@ -27,20 +27,20 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "params:as_of",
                 ],
                 "promotion_decision",
-                name="judge_challenger",
+                name="evaluate_gate",
                 preview_fn=preview_gate,
             ),
             node(
-                nodes.crown_champion,
+                nodes.select_champion,
                 ["challenger", "incumbent", "promotion_decision"],
                 "champion",
-                name="crown_champion",
+                name="select_champion",
             ),
             node(
-                nodes.take_reference_profile,
+                nodes.build_reference_profile,
                 ["champion", "params:problem"],
                 "reference_profile",
-                name="take_reference_profile",
+                name="build_reference_profile",
             ),
             node(
                 nodes.write_model_card,

@@ -22,8 +22,8 @@ from fullcircle.core.scoring.reporting import summarise_scoring
 from fullcircle.core.scoring.requests import (
     DAY,
     RequestTable,
-    judge_requests,
     refuse_bad_requests,
+    validate_requests,
 )
 from fullcircle.core.scoring.rows import CHAMPION, name_model
 from fullcircle.core.scoring.spark import is_on_spark, score_days_on_spark
@@ -57,7 +57,7 @@ def select_requests(
     span = find_span(problem, as_of, since, until, max(scored_before, default=None))
     wanted = _is_in_span(events, problem, span)
     rows = events.filter(wanted).select(*problem.identity, *problem.request_columns)
-    judged = judge_requests(rows, problem, as_of)
+    judged = validate_requests(rows, problem, as_of)
     requests = judged.filter(judged[REASON].isnull()).drop(REASON)
     if not requests.count().execute():
         raise DataError(_explain_nothing(events, problem, span))
@@ -134,7 +134,7 @@ def _describe_inputs(
     return {
         "as_of": str(as_of),
         **{role: _identify(model) for role, model in models.items()},
-        "features": _tell_versions(tables, models[CHAMPION]),
+        "features": _describe_versions(tables, models[CHAMPION]),
     }
 
 
@@ -143,7 +143,7 @@ def _identify(model: Model) -> str:
     return f"{model} {digest} {model.threshold}"
 
 
-def _tell_versions(tables: Mapping[str, KeyedTable], model: Model) -> str:
+def _describe_versions(tables: Mapping[str, KeyedTable], model: Model) -> str:
     """Name the versions of the feature tables that a model looks into."""
     used = dict.fromkeys(lookup.table for lookup in model.lookups)
     return ", ".join(f"{name} {tables[name].version or 'unknown'}" for name in used)
@@ -174,7 +174,7 @@ def score_requests(
     stamps = {
         "model_name": name_model(champion),
         "as_of": str(as_of),
-        "feature_versions": _tell_versions(feature_tables, champion),
+        "feature_versions": _describe_versions(feature_tables, champion),
     }
     models = {CHAMPION: champion, **companions}
     ready = Scoring.prepare(models, feature_tables, problem, stamps, scoring)

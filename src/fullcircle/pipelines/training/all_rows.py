@@ -8,7 +8,7 @@ import pandas as pd
 
 from fullcircle.core.contract import Clock, ProblemSpec
 from fullcircle.core.features.point_in_time import KeyedTable
-from fullcircle.core.training.challenger import Winner
+from fullcircle.core.training.challenger import SelectedModel
 from fullcircle.core.training.distributed import (
     FullFit,
     fit_on_spark,
@@ -44,7 +44,7 @@ def select_all_train_rows(
 
 
 def fit_on_all_rows(
-    winner: Winner,
+    winner: SelectedModel,
     candidates: dict[str, Any],
     all_train_rows: ir.Table,
     training_rows: dict[str, Any],

@@ -13,14 +13,14 @@ from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
 from fullcircle.core.preparation import diagnose_columns
-from fullcircle.core.profile.table_statistics import describe_columns, take_head
-from fullcircle.core.training.challenger import Winner, make_model, settle_winner
-from fullcircle.core.training.context import Workshop, name_finalists
+from fullcircle.core.profile.table_statistics import describe_columns, describe_head
+from fullcircle.core.training.challenger import SelectedModel, complete_challenger, make_model
+from fullcircle.core.training.context import TrainingContext, name_finalists
 from fullcircle.core.training.distributed import FullFit
 from fullcircle.core.training.estimators import refuse_single_class
 from fullcircle.core.training.failures import find_failures, list_excluded
 from fullcircle.core.training.finalists import find_winner
-from fullcircle.core.training.model_config import Recipe
+from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import split_rows
 from fullcircle.reporting.notebook import NotebookFacts, write_notebook
@@ -37,7 +37,7 @@ def split_training_set(
 
 def describe_train_set(train_set: pd.DataFrame) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Give the first rows of the train set, and what each column holds."""
-    return take_head(train_set), describe_columns(train_set)
+    return describe_head(train_set), describe_columns(train_set)
 
 
 def diagnose_train_set(
@@ -75,7 +75,7 @@ def search_candidates(
     """
     from fullcircle.core.training.search import Search
 
-    workshop = Workshop(train_set, problem, training, preparation_report).bounded()
+    workshop = TrainingContext(train_set, problem, training, preparation_report).bounded()
     validation = workshop.cross_validate()
     families = training.families(problem.task, ordered=problem.split.by == "time")
     journal = search_journal.open(workshop.fingerprint())
@@ -104,8 +104,8 @@ def fit_finalists(
     training: TrainingSettings,
 ) -> dict[str, Any]:
     """Fit every finalist on the train set, the simplest first."""
-    workshop = Workshop(train_set, problem, training, preparation_report)
-    recipes = [Recipe.from_dict(values) for values in search_report["finalists"]]
+    workshop = TrainingContext(train_set, problem, training, preparation_report)
+    recipes = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
     return {recipe.name: workshop.fit(recipe) for recipe in recipes}
 
 
@@ -133,7 +133,7 @@ def compare_candidates(
     thresholds = {
         name: find_threshold(problem.threshold, truth, each) for name, each in predicted.items()
     }
-    recipes = [Recipe.from_dict(values) for values in search_report["finalists"]]
+    recipes = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
     winner, standing = find_winner(
         recipes,
         predicted,
@@ -146,7 +146,7 @@ def compare_candidates(
         seed=training.seed,
     )
     in_search = {recipe.name: recipe.cv_score for recipe in recipes}
-    taught = Workshop(train_set, problem, training, []).bounded()
+    taught = TrainingContext(train_set, problem, training, []).bounded()
     also = [problem.primary_metric]
     rows = [
         {
@@ -203,17 +203,17 @@ def choose_winner(
     selection_set: pd.DataFrame,
     problem: ProblemSpec,
     training: TrainingSettings,
-) -> Winner:
+) -> SelectedModel:
     """Give the chosen finalist with calibrated probabilities and its decision threshold."""
     [name] = [row["candidate"] for row in leaderboard if row["chosen"]]
-    recipes = [Recipe.from_dict(values) for values in search_report["finalists"]]
+    recipes = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
     [recipe] = [recipe for recipe in recipes if recipe.name == name]
-    workshop = Workshop(train_set, problem, training, preparation_report)
-    return settle_winner(workshop, recipe, candidates[name], selection_set)
+    workshop = TrainingContext(train_set, problem, training, preparation_report)
+    return complete_challenger(workshop, recipe, candidates[name], selection_set)
 
 
 def assess_winner(
-    winner: Winner,
+    winner: SelectedModel,
     leaderboard: list[dict[str, Any]],
     search_report: dict[str, Any],
     preparation_report: list[dict[str, Any]],
@@ -226,7 +226,7 @@ def assess_winner(
     from fullcircle.core.training.assessment import assess
     from fullcircle.reporting.figures.training import draw_figures
 
-    workshop = Workshop(train_set, problem, training, preparation_report).bounded()
+    workshop = TrainingContext(train_set, problem, training, preparation_report).bounded()
     report = assess(workshop, winner, selection_set)
     report["failures"] = search_report.get("failures", [])
     inputs = as_inputs(selection_set, problem.features)
@@ -242,7 +242,7 @@ def assess_winner(
 
 
 def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know of itself
-    winner: Winner,
+    winner: SelectedModel,
     preparation_report: list[dict[str, Any]],
     train_set: pd.DataFrame,
     selection_set: pd.DataFrame,
@@ -259,7 +259,7 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
     Without a profile of its inputs nobody can monitor it, and it is made faster; without a report
     its card says less.
     """
-    workshop = Workshop(train_set, problem, training, preparation_report)
+    workshop = TrainingContext(train_set, problem, training, preparation_report)
     return make_model(
         workshop,
         winner,

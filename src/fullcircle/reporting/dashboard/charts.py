@@ -40,7 +40,7 @@ def chart_performance(performance: dict[str, Any], promised: dict[str, float]) -
         x += 2.4 * roles.index(window.get("role", CHAMPION))
         for kind, aside in (("estimate", 1.2), ("score", -1.2)):
             if found := window.get(kind):
-                words = _tell_point(kind, window, performance["metric"])
+                words = _describe_point(kind, window, performance["metric"])
                 place = {name: scale.place(found[name]) for name in ("low", "value", "high")}
                 points.append({"x": x + aside, "kind": kind, "told": words, **place})
     return {
@@ -86,7 +86,7 @@ def _label(clocks: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _tell_point(kind: str, window: dict[str, Any], metric: str) -> str:
+def _describe_point(kind: str, window: dict[str, Any], metric: str) -> str:
     found = window[kind]
     name = metric if kind == "score" else f"{metric}, estimated without labels"
     role = window.get("role", CHAMPION)

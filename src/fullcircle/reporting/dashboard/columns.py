@@ -33,7 +33,7 @@ def describe_columns(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "drifted": column["drifted"],
             "reasons": column["reasons"],
             "psi": column["psi"],
-            "seen": _tell_seen(column["smallest_seen"]),
+            "seen": _describe_seen(column["smallest_seen"]),
             "facts": [
                 {"name": name, "value": format(column[key], style)}
                 for key, (name, style) in _FACTS.items()
@@ -45,7 +45,7 @@ def describe_columns(columns: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _tell_seen(smallest: dict[str, Any]) -> str:
+def _describe_seen(smallest: dict[str, Any]) -> str:
     if smallest["psi"] is None:
         return "The past tells too little to see a shift here."
     shift = smallest.get("shift")
@@ -75,12 +75,15 @@ def describe_sources(drift: Mapping[str, Any]) -> list[dict[str, str]]:
     if not has_several(windows) and windows[0].get("source", BATCH) == BATCH:
         return []
     return [
-        {"name": name_source(window, several=True).removesuffix(": "), "told": _tell_window(window)}
+        {
+            "name": name_source(window, several=True).removesuffix(": "),
+            "told": _describe_window(window),
+        }
         for window in windows
     ]
 
 
-def _tell_window(window: Mapping[str, Any]) -> str:
+def _describe_window(window: Mapping[str, Any]) -> str:
     told = [f"{window['rows']:,} rows"]
     if window.get("first"):
         told.append(f"{window['first']} to {window['last']}, {window['told']}")

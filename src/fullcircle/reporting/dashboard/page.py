@@ -6,7 +6,7 @@ from typing import Any
 from fullcircle.core.predictions.sources import BATCH, CHAMPION, has_several, name_source
 from fullcircle.reporting.dashboard.charts import chart_latency, chart_sources
 from fullcircle.reporting.dashboard.columns import describe_columns, describe_sources
-from fullcircle.reporting.dashboard.state import Reports, find_cards, find_findings, tell_headline
+from fullcircle.reporting.dashboard.state import Reports, find_cards, find_findings, format_headline
 from fullcircle.reporting.dashboard.tables import (
     describe_beside,
     describe_metrics,
@@ -50,7 +50,7 @@ def draw_dashboard(
         drift=drift,
         metric=performance["metric"],
         promised=reference["promised"],
-        headline=tell_headline(drift, findings),
+        headline=format_headline(drift, findings),
         findings=findings,
         cards=find_cards(reports),
         charts_by_source=chart_sources(performance, reference["promised"]),

@@ -32,15 +32,15 @@ def find_findings(reports: Reports) -> list[dict[str, str]]:
         if column["drifted"]:
             name = f"{name_source(column, several)}{column['name']}"
             found.append(_find("drift", f"{name}: {'; '.join(column['reasons'])}", "columns"))
-    found += [_find("data", told, "volume") for told in _tell_arrivals(drift)]
-    found += [_find("data", told, "columns") for told in _tell_problems(drift)]
+    found += [_find("data", told, "volume") for told in _describe_arrivals(drift)]
+    found += [_find("data", told, "columns") for told in _describe_problems(drift)]
     problems = reports.performance.get("problems", [])
     several = has_several(reports.performance["windows"])
     found += [
         _find("labels", f"{name_source(problem, several)}{problem['told']}", "performance")
         for problem in problems
     ]
-    found += [_find("performance", told, "performance") for told in _tell_declines(reports)]
+    found += [_find("performance", told, "performance") for told in _describe_declines(reports)]
     found += [
         _find("training", warning, "performance")
         for warning in reports.reference.get("warnings", [])
@@ -48,14 +48,14 @@ def find_findings(reports: Reports) -> list[dict[str, str]]:
     return found + _find_service(reports.service)
 
 
-def _tell_arrivals(drift: dict[str, Any]) -> list[str]:
+def _describe_arrivals(drift: dict[str, Any]) -> list[str]:
     """Say of each source what is wrong with its rows as a whole."""
     several = has_several(list_windows(drift))
     whole = [alarm for alarm in drift["alarms"] if alarm["column"] is None]
     return [f"{name_source(alarm, several)}{alarm['told']}" for alarm in whole]
 
 
-def _tell_problems(drift: dict[str, Any]) -> list[str]:
+def _describe_problems(drift: dict[str, Any]) -> list[str]:
     several = has_several(list_windows(drift))
     return [f"{name_source(each, several)}{each['told']}" for each in drift["problems"]]
 
@@ -81,7 +81,7 @@ def _find(kind: str, told: str, section: str) -> dict[str, str]:
     return {"kind": kind, "told": told, "section": section}
 
 
-def tell_headline(drift: dict[str, Any], findings: list[dict[str, str]]) -> dict[str, str]:
+def format_headline(drift: dict[str, Any], findings: list[dict[str, str]]) -> dict[str, str]:
     """Say how things stand in a few words; what could not be judged is not called quiet."""
     if findings:
         number = len(findings)
@@ -101,17 +101,17 @@ def newest_judged(performance: dict[str, Any]) -> list[dict[str, Any]]:
     return [windows[-1] for windows in split_by_source(judged).values()]
 
 
-def _tell_declines(reports: Reports) -> list[str]:
+def _describe_declines(reports: Reports) -> list[str]:
     """Say of each source that its newest judged period is surely worse than promised, if it is."""
     several = has_several(reports.performance["windows"])
     return [
         f"{name_source(window, several)}{told}"
         for window in newest_judged(reports.performance)
-        if (told := _tell_decline(window, reports))
+        if (told := _describe_decline(window, reports))
     ]
 
 
-def _tell_decline(window: dict[str, Any], reports: Reports) -> str | None:
+def _describe_decline(window: dict[str, Any], reports: Reports) -> str | None:
     promised = reports.reference["promised"]
     if window["model_version"] != reports.reference.get("version"):
         return None
@@ -168,7 +168,7 @@ def _prediction_card(drift: dict[str, Any]) -> dict[str, str]:
 
 
 def _data_card(drift: dict[str, Any]) -> dict[str, str] | None:
-    told = [*_tell_arrivals(drift), *_tell_problems(drift)]
+    told = [*_describe_arrivals(drift), *_describe_problems(drift)]
     return _card("Data", f"{len(told)} to look at", "bad", "; ".join(told)) if told else None
 
 
@@ -187,7 +187,7 @@ def _performance_card(window: dict[str, Any], reports: Reports, several: bool) -
         f"{reports.performance['metric']}, {score['low']:.3f} to {score['high']:.3f}, period from "
         f"{window['as_of']}; promised {reports.reference['promised']['value']:.3f}"
     )
-    tone = "bad" if _tell_decline(window, reports) else "good"
+    tone = "bad" if _describe_decline(window, reports) else "good"
     source = name_source(window, several).removesuffix(": ")
     return _card(
         f"Performance{f', {source}' if source else ''}", f"{score['value']:.3f}", tone, remark

@@ -13,12 +13,12 @@ def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
             "source": window.get("source", BATCH),
             "role": window.get("role", CHAMPION),
             "version": window["model_version"],
-            "predicted": _tell_predictions(window),
+            "predicted": _describe_predictions(window),
             "rows": f"{window['rows']:,}",
             "labelled": f"{100 - 100 * window['unlabelled_share']:.0f} %",
             "score": _interval(window["score"]) or window.get("reason") or "waits for labels",
             "estimate": _interval(window.get("estimate")) or "none",
-            "held": _tell_held(window.get("estimate")),
+            "held": _describe_held(window.get("estimate")),
             "value": _worth(window.get("value")),
         }
         for window in _sort_newest(performance["windows"])
@@ -47,7 +47,7 @@ def _sort_newest(windows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(windows, key=lambda window: str(window["as_of"]), reverse=True)
 
 
-def _tell_predictions(window: dict[str, Any]) -> str:
+def _describe_predictions(window: dict[str, Any]) -> str:
     """Say what was predicted on average."""
     if window.get("predicted_mean") is None:
         return ""
@@ -60,7 +60,7 @@ def _interval(found: dict[str, Any] | None) -> str:
     return "" if not found else f"{found['value']:.4f} ({found['low']:.4f} to {found['high']:.4f})"
 
 
-def _tell_held(estimate: dict[str, Any] | None) -> str:
+def _describe_held(estimate: dict[str, Any] | None) -> str:
     held = (estimate or {}).get("holds")
     return "" if held is None else "held" if held else "missed the truth"
 

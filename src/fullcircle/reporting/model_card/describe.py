@@ -15,10 +15,10 @@ from fullcircle.reporting.model_card.origin import (
 from fullcircle.reporting.model_card.parts import (
     UNKNOWN,
     Card,
-    Glimpse,
-    say_interval,
-    say_number,
-    say_value,
+    Highlight,
+    format_interval,
+    format_number,
+    format_value,
 )
 from fullcircle.reporting.model_card.quality import (
     describe_calibration,
@@ -71,10 +71,10 @@ def describe_model(
     ]
     name = read_problem(model).get("name") or known.get("problem") or model.candidate
     subtitle = f"{name} · {model.candidate} · as of {model.trained_on.get('as_of', UNKNOWN)}"
-    return Card(str(model), say_value(subtitle), glimpses, sections)
+    return Card(str(model), format_value(subtitle), glimpses, sections)
 
 
-def _glimpse_score(model: Model, verdict: Verdict) -> Glimpse:
+def _glimpse_score(model: Model, verdict: Verdict) -> Highlight:
     """The score on the gate rows where the decision tells it, else on the selection rows."""
     metric = verdict.decision.get("metric") or read_problem(model).get("primary_metric")
     metric = metric or next(iter(model.scores), UNKNOWN)
@@ -82,31 +82,31 @@ def _glimpse_score(model: Model, verdict: Verdict) -> Glimpse:
     score = judged or model.scores.get(metric)
     where = "gate" if judged else "selection"
     if isinstance(score, dict):
-        remark = f"{say_interval(score)}, {where} rows"
-        return Glimpse(metric, say_number(score["value"]), remark)
-    return Glimpse(metric, say_number(score), f"{where} rows")
+        remark = f"{format_interval(score)}, {where} rows"
+        return Highlight(metric, format_number(score["value"]), remark)
+    return Highlight(metric, format_number(score), f"{where} rows")
 
 
-def _glimpse_slices(model: Model) -> Glimpse:
+def _glimpse_slices(model: Model) -> Highlight:
     slices = sort_slices(model)
     judged = [row for row in slices if row["judged"]]
     if not judged:
-        return Glimpse("Slices", "not judged" if slices else UNKNOWN)
+        return Highlight("Slices", "not judged" if slices else UNKNOWN)
     worse = sum(row["worse"] for row in judged)
     remark = f"{len(judged)} of {len(slices)} could be judged"
     if worse:
-        return Glimpse("Slices", f"{worse} surely worse", remark, "bad")
-    return Glimpse("Slices", "none surely worse", remark, "good")
+        return Highlight("Slices", f"{worse} surely worse", remark, "bad")
+    return Highlight("Slices", "none surely worse", remark, "good")
 
 
-def _glimpse_calibration(model: Model) -> Glimpse:
+def _glimpse_calibration(model: Model) -> Highlight:
     if model.task == "regression":
-        return Glimpse("Probabilities", "none", "it predicts a number")
+        return Highlight("Probabilities", "none", "it predicts a number")
     found = (model.report or {}).get("calibration")
     if not found or not found["judged"]:
-        return Glimpse("Probabilities", "not judged" if found else UNKNOWN)
+        return Highlight("Probabilities", "not judged" if found else UNKNOWN)
     error, chance = found["expected_calibration_error"], found["error_by_chance"]
-    remark = f"error {say_number(error)}, {say_number(chance)} by chance"
+    remark = f"error {format_number(error)}, {format_number(chance)} by chance"
     if found["calibrated"]:
-        return Glimpse("Probabilities", "mean what they say", remark, "good")
-    return Glimpse("Probabilities", "do not mean what they say", remark, "bad")
+        return Highlight("Probabilities", "mean what they say", remark, "good")
+    return Highlight("Probabilities", "do not mean what they say", remark, "bad")

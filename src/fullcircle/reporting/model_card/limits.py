@@ -12,13 +12,13 @@ from fullcircle.reporting.model_card.parts import (
     Bullets,
     Paragraph,
     Section,
-    say_estimate,
-    say_moment,
-    say_number,
-    say_points,
-    say_share,
+    format_estimate,
+    format_number,
+    format_points,
+    format_share,
+    format_timestamp,
 )
-from fullcircle.reporting.model_card.quality import judge_calibration, sort_slices
+from fullcircle.reporting.model_card.quality import calibration_verdict, sort_slices
 from fullcircle.reporting.model_card.verdict import Verdict
 
 MANY_MISSING = 0.3  # share of rows without a value that is worth a line
@@ -68,7 +68,7 @@ def _find_worse_slices(model: Model) -> list[str]:
     metric = (model.report or {}).get("metric")
     return [
         f"It surely serves {row['column']}: {row['slice']} worse than the other rows: its {metric} "
-        f"is worse there by {say_estimate(_turn(row['difference']))}."
+        f"is worse there by {format_estimate(_turn(row['difference']))}."
         for row in sort_slices(model)
         if row["worse"]
     ]
@@ -82,7 +82,7 @@ def _turn(gain: dict[str, float]) -> dict[str, float]:
 def _find_gaps(model: Model) -> list[str]:
     return [
         f"Between slices of {gap['column']} the share of class 1 that it finds differs by "
-        f"{say_points(gap['equal_opportunity_difference'])}."
+        f"{format_points(gap['equal_opportunity_difference'])}."
         for gap in (model.report or {}).get("gaps") or []
         if (gap["equal_opportunity_difference"] or 0) >= LARGE_GAP
     ]
@@ -92,7 +92,7 @@ def _find_miscalibration(model: Model) -> list[str]:
     found = (model.report or {}).get("calibration")
     if not found or found["calibrated"]:
         return []
-    return [judge_calibration(found)[0]]
+    return [calibration_verdict(found)[0]]
 
 
 def _find_simulation(facts: dict[str, str]) -> list[str]:
@@ -128,7 +128,7 @@ def _find_age(model: Model) -> list[str]:
     if last is None or as_of is None:
         return ["How old the newest row was that taught it is unknown."]
     days = (_as_moment(as_of) - _as_moment(last)) / pd.Timedelta(days=1)
-    return [f"The newest row that taught it was {days:.0f} days old on {say_moment(as_of)}."]
+    return [f"The newest row that taught it was {days:.0f} days old on {format_timestamp(as_of)}."]
 
 
 def _as_moment(text: Any) -> pd.Timestamp:
@@ -148,7 +148,7 @@ def _find_missing(model: Model) -> list[str]:
     if not missing:
         return []
     worst = sorted(missing.items(), key=lambda pair: -pair[1])
-    named = _name([f"{name} ({say_share(share)})" for name, share in worst])
+    named = _name([f"{name} ({format_share(share)})" for name, share in worst])
     return [f"Often missing among the rows that taught it: {named}."]
 
 
@@ -158,7 +158,7 @@ def _find_width(model: Model) -> list[str]:
     if not isinstance(score, dict):
         return [f"The uncertainty of {metric or 'its score'} is unknown."]
     reach = (score["high"] - score["low"]) / 2
-    return [f"Its {metric} is known to within about {say_number(reach)}, and no better."]
+    return [f"Its {metric} is known to within about {format_number(reach)}, and no better."]
 
 
 def _find_hunger(model: Model) -> list[str]:
@@ -173,7 +173,7 @@ def _find_hunger(model: Model) -> list[str]:
         return []
     return [
         f"It was still learning: from {before['rows']:,} to {last['rows']:,} rows its {metric} "
-        f"went from {say_number(before['value'])} to {say_number(last['value'])}."
+        f"went from {format_number(before['value'])} to {format_number(last['value'])}."
     ]
 
 

@@ -9,11 +9,11 @@ from fullcircle.reporting.model_card.origin import read_problem
 from fullcircle.reporting.model_card.parts import (
     UNKNOWN,
     Block,
-    Commands,
-    Facts,
+    CommandLines,
+    FactList,
     Paragraph,
     Section,
-    say_value,
+    format_value,
 )
 
 _DATA = "data."  # what the names of data versions begin with
@@ -47,9 +47,9 @@ def describe_lineage(model: Model, facts: dict[str, str]) -> Section:
         ],
     ]
     data = [(n.removeprefix(_DATA), v) for n, v in sorted(facts.items()) if n.startswith(_DATA)]
-    blocks: list[Block] = [Facts([(n, say_value(v)) for n, v in pairs])]
+    blocks: list[Block] = [FactList([(n, format_value(v)) for n, v in pairs])]
     if data:
-        blocks += [Paragraph("Versions of the data it was made from:"), Facts(data)]
+        blocks += [Paragraph("Versions of the data it was made from:"), FactList(data)]
     else:
         blocks.append(Paragraph(f"The versions of the data it was made from: {UNKNOWN}."))
     return Section("lineage", "Lineage", blocks)
@@ -61,9 +61,9 @@ def describe_rebuild(model: Model, facts: dict[str, str]) -> Section:
     if model.registration is None:
         blocks.append(Paragraph("It is not registered, so no command makes it again."))
     else:
-        blocks.append(Commands(_list_commands(model, facts)))
+        blocks.append(CommandLines(_list_commands(model, facts)))
     settings = _list_settings(model)
-    blocks.append(Facts(settings) if settings else Paragraph(f"Its settings: {UNKNOWN}."))
+    blocks.append(FactList(settings) if settings else Paragraph(f"Its settings: {UNKNOWN}."))
     return Section("reproduce", "How to reproduce it", blocks)
 
 
@@ -82,7 +82,7 @@ def _list_settings(model: Model) -> list[tuple[str, str]]:
     given = {name: value for name, value in model.settings.items() if name not in _DECLARED}
     flat = flatten(given)
     return [
-        (name, say_value(value))
+        (name, format_value(value))
         for name, value in flat.items()
         if not _is_told_elsewhere(name) and not _is_empty(value)
     ]

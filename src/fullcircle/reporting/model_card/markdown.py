@@ -6,9 +6,9 @@ from fullcircle.reporting.model_card.parts import (
     Block,
     Bullets,
     Card,
-    Commands,
-    Facts,
-    Glimpse,
+    CommandLines,
+    FactList,
+    Highlight,
     Paragraph,
     Table,
 )
@@ -30,7 +30,7 @@ def as_markdown(card: Card) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _word_glimpse(glimpse: Glimpse) -> str:
+def _word_glimpse(glimpse: Highlight) -> str:
     answer = f"**{_escape(glimpse.question)}**: {_escape(glimpse.answer)}"
     return f"{answer} ({_escape(glimpse.remark)})" if glimpse.remark else answer
 
@@ -45,9 +45,9 @@ def _as_text(block: Block) -> str:
             return _start(block.text)
         case Bullets():
             return "\n".join(f"- {_start(item.text)}" for item in block.items)
-        case Facts():
+        case FactList():
             return _as_table(["", ""], [list(pair) for pair in block.pairs])
-        case Commands():
+        case CommandLines():
             return "\n".join(f"    {_flatten(line)}" for line in block.lines)
         case Table():
             table = _as_table(block.head, [row.cells for row in block.rows])

@@ -7,17 +7,17 @@ from fullcircle.reporting.model_card.parts import (
     NOT_STATED,
     UNKNOWN,
     Block,
-    Facts,
+    FactList,
     Paragraph,
     Row,
     Section,
     Table,
     draw,
-    say_estimate,
-    say_moment,
-    say_number,
-    say_share,
-    say_value,
+    format_estimate,
+    format_number,
+    format_share,
+    format_timestamp,
+    format_value,
 )
 
 MOST_FEATURES = 60
@@ -44,14 +44,14 @@ def describe_purpose(model: Model) -> Section:
         ("Owner", problem.get("owner") or NOT_STATED),
         ("Output", f"{_TASKS.get(model.task, UNKNOWN)} ({model.task})"),
         ("Label", problem.get("label") or UNKNOWN),
-        ("One row", _say_row(problem)),
-        ("Decision", _say_threshold(model)),
+        ("One row", _format_row(problem)),
+        ("Decision", _format_threshold(model)),
         ("Kind of model", model.candidate),
     ]
-    return Section("purpose", "Purpose", [Facts([(n, say_value(v)) for n, v in pairs])])
+    return Section("purpose", "Purpose", [FactList([(n, format_value(v)) for n, v in pairs])])
 
 
-def _say_row(problem: dict[str, Any]) -> str:
+def _format_row(problem: dict[str, Any]) -> str:
     if "row_id" not in problem:
         return UNKNOWN
     about = f"identified by {problem['row_id']}, about one {' and '.join(problem['entity_keys'])}"
@@ -59,7 +59,7 @@ def _say_row(problem: dict[str, Any]) -> str:
     return f"{about}, at {moment}" if moment else f"{about}, without a moment"
 
 
-def _say_threshold(model: Model) -> str:
+def _format_threshold(model: Model) -> str:
     if model.task == "multiclass":
         return "the likeliest class"
     if model.threshold is None:
@@ -73,13 +73,13 @@ def describe_data(model: Model) -> Section:
     rows = facts.get("rows")
     pairs = [
         ("Rows that taught it", f"{rows:,}" if isinstance(rows, int) else UNKNOWN),
-        ("First moment", _say_moment(model, "first")),
-        ("Last moment", _say_moment(model, "last")),
-        ("As of", say_moment(facts.get("as_of"))),
-        ("Split", _say_split(facts.get("split"))),
-        _say_labels(model),
+        ("First moment", _format_timestamp(model, "first")),
+        ("Last moment", _format_timestamp(model, "last")),
+        ("As of", format_timestamp(facts.get("as_of"))),
+        ("Split", _format_split(facts.get("split"))),
+        _format_labels(model),
     ]
-    blocks: list[Block] = [Facts([(n, say_value(v)) for n, v in pairs])]
+    blocks: list[Block] = [FactList([(n, format_value(v)) for n, v in pairs])]
     if model.settings.get("refit"):
         blocks.append(
             Paragraph(
@@ -97,13 +97,13 @@ def describe_data(model: Model) -> Section:
     return Section("data", "Data", blocks)
 
 
-def _say_moment(model: Model, which: str) -> str:
+def _format_timestamp(model: Model, which: str) -> str:
     moment = model.trained_on.get(which)
     snapshot = moment is None and model.event_time is None
-    return "none: a snapshot without history" if snapshot else say_moment(moment)
+    return "none: a snapshot without history" if snapshot else format_timestamp(moment)
 
 
-def _say_split(split: dict[str, Any] | None) -> str:
+def _format_split(split: dict[str, Any] | None) -> str:
     if not split:
         return UNKNOWN
     how = "by time, the oldest rows train" if split["by"] == "time" else "by a digest of the keys"
@@ -112,14 +112,14 @@ def _say_split(split: dict[str, Any] | None) -> str:
     return f"{how}: {', '.join(shares)}"
 
 
-def _say_labels(model: Model) -> tuple[str, str]:
+def _format_labels(model: Model) -> tuple[str, str]:
     baseline = model.trained_on.get("baseline")
     if model.task == "multiclass":
         shares = baseline if isinstance(baseline, list) else []
-        return "Share of each class", ", ".join(map(say_share, shares)) or UNKNOWN
+        return "Share of each class", ", ".join(map(format_share, shares)) or UNKNOWN
     if model.task == "regression":
-        return "Mean of the label", say_number(baseline)
-    return "Share of class 1", say_share(baseline)
+        return "Mean of the label", format_number(baseline)
+    return "Share of class 1", format_share(baseline)
 
 
 def describe_features(model: Model) -> Section:
@@ -139,7 +139,7 @@ def describe_features(model: Model) -> Section:
             [
                 name,
                 source.get(name, "request"),
-                say_share(missing.get(name)),
+                format_share(missing.get(name)),
                 f"left out: {dropped[name]}" if name in dropped else _weigh(weights.get(name)),
             ],
             drawn=None if name in dropped else draw(weights.get(name), 0.0),
@@ -152,7 +152,7 @@ def describe_features(model: Model) -> Section:
 
 
 def _weigh(weight: dict[str, Any] | None) -> str:
-    return UNKNOWN if weight is None else say_estimate(weight)
+    return UNKNOWN if weight is None else format_estimate(weight)
 
 
 def _name_weight(model: Model) -> str:

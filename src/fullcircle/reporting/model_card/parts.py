@@ -22,7 +22,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Facts:
+class FactList:
     """Names with their values, in order."""
 
     pairs: list[tuple[str, str]]
@@ -36,7 +36,7 @@ class Bullets:
 
 
 @dataclass(frozen=True)
-class Commands:
+class CommandLines:
     """Lines for a terminal."""
 
     lines: list[str]
@@ -78,7 +78,7 @@ class Table:
     drawing: str = ""
 
 
-Block = Paragraph | Facts | Bullets | Commands | Table
+Block = Paragraph | FactList | Bullets | CommandLines | Table
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Glimpse:
+class Highlight:
     """What one wants to know first: a question, its short answer and a remark."""
 
     question: str
@@ -106,45 +106,45 @@ class Card:
 
     title: str
     subtitle: str
-    glimpses: list[Glimpse]
+    glimpses: list[Highlight]
     sections: list[Section] = field(default_factory=list)
 
 
-def say_number(value: Any) -> str:
+def format_number(value: Any) -> str:
     """Word a number with four decimals; what is absent or not finite is unknown."""
     return f"{round(value, 4) + 0.0:.4f}" if _is_finite(value) else UNKNOWN  # no minus before 0
 
 
-def say_share(value: Any) -> str:
+def format_share(value: Any) -> str:
     """Word a share as percent."""
     return f"{100 * value:.1f} %" if _is_finite(value) else UNKNOWN
 
 
-def say_points(value: Any) -> str:
+def format_points(value: Any) -> str:
     """Word a difference of two shares."""
     return f"{100 * value:.1f} points" if _is_finite(value) else UNKNOWN
 
 
-def say_interval(estimate: Mapping[str, Any] | None) -> str:
+def format_interval(estimate: Mapping[str, Any] | None) -> str:
     """Word the interval of an estimate."""
     if estimate is None or not all(_is_finite(estimate.get(end)) for end in ("low", "high")):
         return UNKNOWN
-    return f"{say_number(estimate['low'])} to {say_number(estimate['high'])}"
+    return f"{format_number(estimate['low'])} to {format_number(estimate['high'])}"
 
 
-def say_estimate(estimate: Mapping[str, Any] | None) -> str:
+def format_estimate(estimate: Mapping[str, Any] | None) -> str:
     """Word an estimate with its interval."""
     if estimate is None or not _is_finite(estimate.get("value")):
         return UNKNOWN
-    return f"{say_number(estimate['value'])} ({say_interval(estimate)})"
+    return f"{format_number(estimate['value'])} ({format_interval(estimate)})"
 
 
-def say_moment(text: str | None) -> str:
+def format_timestamp(text: str | None) -> str:
     """Word a moment in UTC; midnight as its date."""
     return str(Clock.model_validate(text)) if text else UNKNOWN
 
 
-def say_value(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Word any plain value on one line, cut where it is very long."""
     if isinstance(value, list):
         value = ", ".join(map(str, value)) or "none"

@@ -9,18 +9,18 @@ from fullcircle.reporting.model_card.origin import read_problem
 from fullcircle.reporting.model_card.parts import (
     UNKNOWN,
     Block,
-    Facts,
+    FactList,
     Paragraph,
     Row,
     Section,
     Table,
     Tone,
     draw,
-    say_estimate,
-    say_interval,
-    say_number,
-    say_points,
-    say_share,
+    format_estimate,
+    format_interval,
+    format_number,
+    format_points,
+    format_share,
 )
 from fullcircle.reporting.model_card.verdict import Verdict
 
@@ -40,7 +40,7 @@ def describe_scores(model: Model, verdict: Verdict) -> Section:
     rows = [_score_row(name, model.scores[name], taught) for name in order]
     head = ["metric", "value", "interval", "better is", *(["train rows"] if taught else [])]
     blocks: list[Block] = [
-        Paragraph(_say_setting(model)),
+        Paragraph(_format_setting(model)),
         Table("On the selection rows", head, rows),
         *_describe_confusion(model),
         *_describe_gate(model, verdict),
@@ -52,11 +52,11 @@ def _score_row(name: str, score: Any, taught: dict[str, float]) -> Row:
     better = UNKNOWN
     if name in METRICS:
         better = "more" if METRICS[name].greater_is_better else "less"
-    beside = [say_number(taught.get(name))] if taught else []
+    beside = [format_number(taught.get(name))] if taught else []
     if isinstance(score, dict):
-        interval = f"{say_interval(score)} at {say_share(score.get('confidence'))}"
-        return Row([name, say_number(score["value"]), interval, better, *beside])
-    return Row([name, say_number(score), "not estimated", better, *beside])
+        interval = f"{format_interval(score)} at {format_share(score.get('confidence'))}"
+        return Row([name, format_number(score["value"]), interval, better, *beside])
+    return Row([name, format_number(score), "not estimated", better, *beside])
 
 
 def _describe_confusion(model: Model) -> list[Block]:
@@ -73,7 +73,7 @@ def _describe_confusion(model: Model) -> list[Block]:
     return [Table(f"Decisions on the selection rows{at}", head, rows)]
 
 
-def _say_setting(model: Model) -> str:
+def _format_setting(model: Model) -> str:
     rows = (model.report or {}).get("rows")
     counted = f"{rows:,} rows" if isinstance(rows, int) else "rows"
     return (
@@ -103,7 +103,7 @@ def _describe_gate(model: Model, verdict: Verdict) -> list[Block]:
     rival = decision.get("incumbent")
     if rival is None:
         return [table, Paragraph("There was no champion to compare it with.")]
-    said = f"Better than {rival} on the same gate rows by {say_estimate(decision.get('gain'))}."
+    said = f"Better than {rival} on the same gate rows by {format_estimate(decision.get('gain'))}."
     return [table, Paragraph(said)]
 
 
@@ -113,7 +113,7 @@ def _as_estimate(score: Any) -> dict[str, Any] | None:
 
 def _split(score: Any) -> list[str]:
     estimate = _as_estimate(score)
-    return [say_number(estimate["value"] if estimate else score), say_interval(estimate)]
+    return [format_number(estimate["value"] if estimate else score), format_interval(estimate)]
 
 
 def sort_slices(model: Model) -> list[dict[str, Any]]:
@@ -141,13 +141,15 @@ def describe_slices(model: Model) -> Section:
 
 
 def _slice_row(row: dict[str, Any]) -> Row:
-    verdict, tone = _judge_slice(row)
-    scored = [say_estimate(row[name]) if row["judged"] else "" for name in ("score", "difference")]
+    verdict, tone = _describe_slice(row)
+    scored = [
+        format_estimate(row[name]) if row["judged"] else "" for name in ("score", "difference")
+    ]
     cells = [f"{row['column']}: {row['slice']}", f"{row['rows']:,}", verdict, *scored]
     return Row(cells, tone, draw(row["difference"], 0.0))
 
 
-def _judge_slice(row: dict[str, Any]) -> tuple[str, Tone]:
+def _describe_slice(row: dict[str, Any]) -> tuple[str, Tone]:
     if not row["judged"]:
         return f"not judged: {row['reason']}", "plain"
     return ("surely worse", "bad") if row["worse"] else ("not surely worse", "plain")
@@ -157,7 +159,7 @@ def _describe_decisions(slices: list[dict[str, Any]]) -> list[Block]:
     """Of two classes, say how decisions fall in each slice, in the order of the columns."""
     names = ("positive", "decided_positive", "true_positive_rate", "false_positive_rate")
     rows = [
-        Row([f"{row['column']}: {row['slice']}", *(say_share(row[name]) for name in names)])
+        Row([f"{row['column']}: {row['slice']}", *(format_share(row[name]) for name in names)])
         for row in slices
         if "decided_positive" in row
     ]
@@ -167,7 +169,7 @@ def _describe_decisions(slices: list[dict[str, Any]]) -> list[Block]:
 
 def _describe_gaps(gaps: list[dict[str, Any]]) -> list[Block]:
     names = ("demographic_parity_difference", "equal_opportunity_difference")
-    rows = [Row([gap["column"], *(say_points(gap[name]) for name in names)]) for gap in gaps]
+    rows = [Row([gap["column"], *(format_points(gap[name]) for name in names)]) for gap in gaps]
     head = ["column", "decided yes", "found of class 1"]
     return [Table("Largest gap between two slices", head, rows)] if rows else []
 
@@ -181,44 +183,44 @@ def describe_calibration(model: Model) -> Section:
         return Section("calibration", "Calibration", [Paragraph(said)])
     if not found:
         return Section("calibration", "Calibration", [Paragraph(_UNASSESSED)])
-    verdict, tone = judge_calibration(found)
-    blocks: list[Block] = [Paragraph(verdict, tone), _say_calibration(found)]
+    verdict, tone = calibration_verdict(found)
+    blocks: list[Block] = [Paragraph(verdict, tone), _format_calibration(found)]
     return Section("calibration", "Calibration", [*blocks, *_tabulate_bins(found)])
 
 
-def judge_calibration(found: dict[str, Any]) -> tuple[str, Tone]:
+def calibration_verdict(found: dict[str, Any]) -> tuple[str, Tone]:
     """Word the verdict on probabilities."""
     if not found["judged"]:
         return f"The probabilities could not be judged: {found['reason']}.", "plain"
-    level = f"at {say_share(found['confidence'])} confidence (p-value {found['p_value']:.3g})"
+    level = f"at {format_share(found['confidence'])} confidence (p-value {found['p_value']:.3g})"
     if found["calibrated"]:
         return f"Nothing speaks against the probabilities {level}.", "good"
     return f"The probabilities do not mean what they say, {level}.", "bad"
 
 
-def _say_calibration(found: dict[str, Any]) -> Facts:
+def _format_calibration(found: dict[str, Any]) -> FactList:
     method = found.get("method") or {}
-    return Facts(
+    return FactList(
         [
             ("Probabilities", f"of {found['of']}, {found['rows']:,} selection rows"),
-            ("Corrected by", f"{method.get('method', UNKNOWN)} {_say_choice(method)}".strip()),
-            ("Slope (1 is right)", say_estimate(found["slope"])),
-            ("Intercept (0 is right)", say_estimate(found["intercept"])),
-            ("Expected calibration error", say_number(found["expected_calibration_error"])),
-            ("Of which chance explains", say_number(found["error_by_chance"])),
-            ("Brier score", say_number(found["brier"])),
+            ("Corrected by", f"{method.get('method', UNKNOWN)} {_format_choice(method)}".strip()),
+            ("Slope (1 is right)", format_estimate(found["slope"])),
+            ("Intercept (0 is right)", format_estimate(found["intercept"])),
+            ("Expected calibration error", format_number(found["expected_calibration_error"])),
+            ("Of which chance explains", format_number(found["error_by_chance"])),
+            ("Brier score", format_number(found["brier"])),
         ]
     )
 
 
-def _say_choice(method: dict[str, Any]) -> str:
+def _format_choice(method: dict[str, Any]) -> str:
     if method.get("evidence"):
         return f"({method['evidence']})"
     tried = [row for row in method.get("methods", []) if row["method"] != "none"]
     said = [
         f"{row['method']}: {row['reason']}"
         if "reason" in row
-        else f"{row['method']} gains {say_estimate(row['gain'])} of log loss"
+        else f"{row['method']} gains {format_estimate(row['gain'])} of log loss"
         for row in tried
     ]
     return f"({'; '.join(said)})" if said else ""
@@ -229,9 +231,9 @@ def _tabulate_bins(found: dict[str, Any]) -> list[Block]:
         Row(
             [
                 f"{part['rows']:,}",
-                say_share(part["predicted"]),
-                say_share(part["observed"]),
-                f"{say_share(part['low'])} to {say_share(part['high'])}",
+                format_share(part["predicted"]),
+                format_share(part["observed"]),
+                f"{format_share(part['low'])} to {format_share(part['high'])}",
                 "yes" if part["inside"] else "no",
             ],
             "plain" if part["inside"] else "bad",

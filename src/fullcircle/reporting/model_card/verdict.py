@@ -7,7 +7,7 @@ from typing import Any, Literal
 from fullcircle.core.models.model import Model
 from fullcircle.reporting.model_card.parts import (
     Block,
-    Glimpse,
+    Highlight,
     Paragraph,
     Row,
     Section,
@@ -61,14 +61,14 @@ def read_decision(model: Model, decision: Mapping[str, Any] | None) -> Verdict:
     return Verdict("unknown")
 
 
-def glimpse_verdict(verdict: Verdict) -> Glimpse:
+def glimpse_verdict(verdict: Verdict) -> Highlight:
     """Word the decision in two words."""
     answer, tone = _ANSWERS[verdict.role]
     failed = [check["name"] for check in verdict.checks if not check["passed"]]
     remark = f"{len(verdict.checks) - len(failed)} of {len(verdict.checks)} checks passed"
     if not verdict.judged:
         remark = f"{verdict.decision.get('challenger')}: {remark}"
-    return Glimpse("The gate", answer, remark if verdict.checks else "", tone)
+    return Highlight("The gate", answer, remark if verdict.checks else "", tone)
 
 
 def describe_verdict(verdict: Verdict) -> Section:

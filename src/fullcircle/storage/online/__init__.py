@@ -1,7 +1,7 @@
 """The online store's whole interface in one place, for commands, the endpoint and notebooks."""
 
 from fullcircle.storage.online.addresses import open_store
-from fullcircle.storage.online.agreement import Agreement, Difference, compare_online_offline
+from fullcircle.storage.online.agreement import Agreement, FeatureDifference, compare_online_offline
 from fullcircle.storage.online.lookup import LookupCounts, look_up, lookup_online
 from fullcircle.storage.online.publish import publish_table
 from fullcircle.storage.online.reading import OnlineRow, read_features
@@ -19,7 +19,7 @@ from fullcircle.storage.online.store import (
 
 __all__ = [
     "Agreement",
-    "Difference",
+    "FeatureDifference",
     "Freshness",
     "LookupCounts",
     "OnlineRow",

@@ -19,7 +19,7 @@ _MOST_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
-class Difference:
+class FeatureDifference:
     """One key on which the two disagree.
 
     Attributes:
@@ -42,7 +42,7 @@ class Agreement:
     differing: int
     missing_online: int
     missing_offline: int
-    examples: list[Difference]
+    examples: list[FeatureDifference]
 
     @property
     def holds(self) -> bool:
@@ -86,9 +86,9 @@ def compare_online_offline(
             offline.close()
 
 
-def _summarise(differences: Iterator[Difference | None]) -> Agreement:
+def _summarise(differences: Iterator[FeatureDifference | None]) -> Agreement:
     counts = Counter[str]()
-    examples: list[Difference] = []
+    examples: list[FeatureDifference] = []
     for difference in differences:
         counts[difference.what if difference else "equal"] += 1
         if difference and len(examples) < _MOST_EXAMPLES:
@@ -104,22 +104,22 @@ def _summarise(differences: Iterator[Difference | None]) -> Agreement:
 
 def _walk(
     online: OnlineStore, offline: OnlineStore, name: str, oldest: int
-) -> Iterator[Difference | None]:
+) -> Iterator[FeatureDifference | None]:
     """Go through the keys of both stores; None stands for a key on which they agree."""
     for theirs, mine in _pair(offline, online, name, oldest):
         if mine is None:
-            yield Difference(_read_key(theirs), "missing online", {})
+            yield FeatureDifference(_read_key(theirs), "missing online", {})
         elif theirs[1:3] == mine[1:3] and theirs.payload == mine.payload:
             yield None
         elif columns := _differing_columns(_read(online, name, mine), _read(offline, name, theirs)):
-            yield Difference(_read_key(theirs), "differing", columns)
+            yield FeatureDifference(_read_key(theirs), "differing", columns)
         else:  # a column that only one of the two layouts has is null in the other
             yield None
     seen: set[str] = set()  # a scan may give a row twice
     for row, found in _pair(online, offline, name, oldest):
         if found is None and row.key not in seen:
             seen.add(row.key)
-            yield Difference(_read_key(row), "missing offline", {})
+            yield FeatureDifference(_read_key(row), "missing offline", {})
 
 
 def _pair(

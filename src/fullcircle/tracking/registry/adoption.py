@@ -20,7 +20,7 @@ from fullcircle.tracking.registry.model_files import (
 )
 from fullcircle.tracking.registry.operations import Registry
 from fullcircle.tracking.registry.rules import CHALLENGER
-from fullcircle.tracking.registry.version_description import gather_facts, introduce
+from fullcircle.tracking.registry.version_description import collect_metadata, describe_version
 
 _NO_FRAMEWORK = ("python_function", "pyfunc")
 _DATA_TYPES = ("double", "float", "long", "integer", "boolean", "string", "datetime")
@@ -140,14 +140,14 @@ def _enter(
         client.log_model_artifacts(logged.model_id, str(files))
         client.finalize_logged_model(logged.model_id, "READY")
         tags = {
-            **gather_facts(model, run.info.run_id),
+            **collect_metadata(model, run.info.run_id),
             "framework": flavour,
             "adopted_from": uri,
             SEAL: sealed,
         }
         number = enter_version(
-            registry.model, logged, run.info.run_id, tags, introduce(model)
+            registry.model, logged, run.info.run_id, tags, describe_version(model)
         ).version
     evidence = {SEAL: sealed, "from": uri, "flavour": flavour}
-    registry.give_role(number, CHALLENGER, "adopt", why, evidence)
+    registry.assign_role(number, CHALLENGER, "adopt", why, evidence)
     return number

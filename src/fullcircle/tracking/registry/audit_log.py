@@ -32,7 +32,7 @@ _NEWEST = 50  # entries that an act looks at: more than can ever be under way
 _ENTRY, _SEAL, _PROCESS = "entry", "seal", "process"
 
 
-class Journal:
+class AuditLog:
     """The log of one registered model."""
 
     def __init__(

@@ -107,7 +107,7 @@ def enter_copy(
         number = enter_version(registry.model, logged, run.info.run_id, tags, told).version
     _check_arrival(registry.model, number)
     evidence = {SEAL: version.tags[SEAL], "from": copied, "trained_by": trainer}
-    registry.give_role(number, CHALLENGER, "copy", why, evidence)
+    registry.assign_role(number, CHALLENGER, "copy", why, evidence)
     return number
 
 

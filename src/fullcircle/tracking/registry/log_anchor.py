@@ -52,7 +52,7 @@ def write_head(path: Path, head: dict[str, Any]) -> None:
         raise StorageError(f"{path} cannot be written to: {error.strerror}.") from error
 
 
-def note_head(path: Path, entry: Entry) -> None:
+def save_head(path: Path, entry: Entry) -> None:
     """Keep an entry as the newest that was seen here, unless a newer one is kept.
 
     Where the file cannot be written, or is damaged, the act goes on: verification says so.

@@ -7,7 +7,7 @@ from typing import Any
 
 from fullcircle.core.errors import ModelError
 from fullcircle.core.models.model import Model, Registration
-from fullcircle.tracking.registry.audit_log import Journal
+from fullcircle.tracking.registry.audit_log import AuditLog
 from fullcircle.tracking.registry.carried_code import write_code
 from fullcircle.tracking.registry.digests import (
     MANIFEST,
@@ -131,7 +131,7 @@ def fetch_version(version: Any, place: str) -> Path:
             digest is not the one that the log names.
     """
     folder = check_files(version, place)
-    refuse_forged(Journal(version.name), version)
+    refuse_forged(AuditLog(version.name), version)
     return folder
 
 

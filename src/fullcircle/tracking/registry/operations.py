@@ -14,8 +14,8 @@ from fullcircle.core.audit_log.chain import (
 from fullcircle.core.audit_log.versions import list_approvals
 from fullcircle.core.errors import ConfigurationError, ModelError
 from fullcircle.core.models.model import Model, Registration
-from fullcircle.tracking.registry.audit_log import Journal
-from fullcircle.tracking.registry.log_anchor import locate_head, note_head
+from fullcircle.tracking.registry.audit_log import AuditLog
+from fullcircle.tracking.registry.log_anchor import locate_head, save_head
 from fullcircle.tracking.registry.lookup import list_aliases
 from fullcircle.tracking.registry.model_files import SEAL, enter_version, log_model, seal_model
 from fullcircle.tracking.registry.model_store import DESCRIPTION_CHANGE, ModelStore
@@ -37,7 +37,7 @@ from fullcircle.tracking.registry.rules import (
     refuse_unjudged,
 )
 from fullcircle.tracking.registry.verification import refuse_forged, verify_registry
-from fullcircle.tracking.registry.version_description import gather_facts, introduce
+from fullcircle.tracking.registry.version_description import collect_metadata, describe_version
 
 Change = Callable[[dict[str, str]], tuple[Moves, Moves]]
 
@@ -52,7 +52,7 @@ class Registry:
         self.model = model
         self._client = MlflowClient()
         self._store = ModelStore(model, self._client)
-        self.journal = Journal(model, settle=self._store.settle)
+        self.journal = AuditLog(model, settle=self._store.settle)
         self.head = locate_head(model, self._client.tracking_uri)
         self._carry_out = self._store.carry_out
         self._find_version = self._store.find
@@ -68,13 +68,13 @@ class Registry:
         refuse_gated(role)
         info = log_model(model)
         sealed = seal_model(info)
-        tags = {**gather_facts(model, info.run_id), SEAL: sealed}
-        placed = enter_version(self.model, info, str(info.run_id), tags, introduce(model))
+        tags = {**collect_metadata(model, info.run_id), SEAL: sealed}
+        placed = enter_version(self.model, info, str(info.run_id), tags, describe_version(model))
         evidence = {SEAL: sealed, "run_id": placed.run_id}
-        self.give_role(placed.version, role, "register", "", evidence)
+        self.assign_role(placed.version, role, "register", "", evidence)
         return placed
 
-    def give_role(
+    def assign_role(
         self, version: str, role: str, act: str, why: str, evidence: dict[str, Any]
     ) -> Entry:
         """Give a new version its first role, under the name of the act that brought it."""
@@ -214,7 +214,7 @@ class Registry:
 
         return self._act("retire", version, move, why=why)
 
-    def note_copy(self, version: str, why: str, evidence: dict[str, Any]) -> Entry:
+    def record_copy(self, version: str, why: str, evidence: dict[str, Any]) -> Entry:
         """Write down that a version was copied to another environment, or came from one."""
         return self._act("copy", version, _nothing, why=why, evidence=evidence)
 
@@ -259,7 +259,7 @@ class Registry:
 
         with self.journal.record(prepare) as entry:
             self._carry_out(entry)
-        note_head(self.head, entry)
+        save_head(self.head, entry)
         return entry
 
     def _note_what_was_found(self) -> None:

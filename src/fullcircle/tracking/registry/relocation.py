@@ -30,7 +30,7 @@ _PLACES = (
 
 
 @dataclass(frozen=True)
-class Displacement:
+class ForeignFolder:
     """A database that means another project's folder.
 
     Attributes:
@@ -67,7 +67,7 @@ class Relocation:
 
 def find_displacement(
     database: Path, project: Path, artifacts: str | None = None
-) -> Displacement | None:
+) -> ForeignFolder | None:
     """Return the folder that a database means instead of its project's; None where it is right.
 
     A folder outside of the project may be meant. It is not where the project has the same files
@@ -89,11 +89,11 @@ def find_displacement(
         if former is not None and not _is_same(former, project):
             copied = (former / database.relative_to(project)).is_file()
             if copied or not path.exists():
-                return Displacement(database, former, copied)
+                return ForeignFolder(database, former, copied)
     return None
 
 
-def describe_displacement(found: Displacement) -> str:
+def describe_displacement(found: ForeignFolder) -> str:
     """Return one line: what happened, what would follow, and the command that helps."""
     name, former = found.database.name, found.former
     if found.copied:

@@ -7,17 +7,17 @@ from typing import Any
 from fullcircle.core.audit_log.chain import find_faults
 from fullcircle.core.audit_log.versions import LoggedVersion, find_forgeries, read_versions
 from fullcircle.core.errors import ModelError
-from fullcircle.tracking.registry.audit_log import Journal
+from fullcircle.tracking.registry.audit_log import AuditLog
 from fullcircle.tracking.registry.log_anchor import describe_head, find_head_faults, write_head
 from fullcircle.tracking.registry.lookup import list_aliases, list_versions
 
 
-def read_logged(journal: Journal, version: str) -> LoggedVersion | None:
+def read_logged(journal: AuditLog, version: str) -> LoggedVersion | None:
     """Return what the log says of a version; None where it does not know it."""
     return read_versions(journal.find_entries(version)).get(version)
 
 
-def refuse_forged(journal: Journal, version: Any, decided: Sequence[str] = ()) -> Any:
+def refuse_forged(journal: AuditLog, version: Any, decided: Sequence[str] = ()) -> Any:
     """Return a version, unless its tags say otherwise than the log.
 
     Args:
@@ -38,7 +38,7 @@ def refuse_forged(journal: Journal, version: Any, decided: Sequence[str] = ()) -
 
 
 def verify_registry(
-    journal: Journal, decided: Sequence[str], head: Path, *, needed: bool
+    journal: AuditLog, decided: Sequence[str], head: Path, *, needed: bool
 ) -> list[str]:
     """Say what is wrong with a log and with what it tells of, one line per fault.
 
@@ -59,7 +59,7 @@ def verify_registry(
     return faults
 
 
-def export_head(journal: Journal, path: Path) -> dict[str, Any]:
+def export_head(journal: AuditLog, path: Path) -> dict[str, Any]:
     """Write the newest entry's number and seal to a file, to be verified against later.
 
     Raises:
@@ -72,7 +72,7 @@ def export_head(journal: Journal, path: Path) -> dict[str, Any]:
     return head
 
 
-def find_trainer(journal: Journal, version: str) -> dict[str, Any] | None:
+def find_trainer(journal: AuditLog, version: str) -> dict[str, Any] | None:
     """Return who brought a version, and how that is known; None where the log does not say."""
     logged = read_logged(journal, version)
     if logged is None or logged.who is None:

@@ -16,7 +16,7 @@ _FROM_RUN = (
 )
 
 
-def introduce(model: Model) -> str:
+def describe_version(model: Model) -> str:
     """Say in Markdown what a new version is, which its page in MLflow shows first."""
     problem, trained = model.settings.get("problem", {}), model.trained_on
     span = f" of {trained['first'][:10]} to {trained['last'][:10]}" if "first" in trained else ""
@@ -36,7 +36,7 @@ def introduce(model: Model) -> str:
     )
 
 
-def gather_facts(model: Model, run_id: str | None) -> dict[str, str]:
+def collect_metadata(model: Model, run_id: str | None) -> dict[str, str]:
     """Give the tags of a new version, from the model and from the run that made it."""
     from importlib.metadata import version
 
