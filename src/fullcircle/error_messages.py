@@ -122,4 +122,17 @@ def _explain_platform(error: BaseException) -> str | None:
     )
 
 
-_EXPLANATIONS = (_explain_server, _explain_spark, _explain_environment, _explain_platform)
+def _explain_full_disk(error: BaseException) -> str | None:
+    """Say that a disk is full, and which; else None."""
+    from fullcircle.storage.disk import describe_full_disk, is_full, name_written
+
+    return describe_full_disk(name_written(error)) if is_full(error) else None
+
+
+_EXPLANATIONS = (
+    _explain_full_disk,
+    _explain_server,
+    _explain_spark,
+    _explain_environment,
+    _explain_platform,
+)

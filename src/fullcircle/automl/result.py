@@ -29,6 +29,7 @@ class AutoMLResult:
         set_aside: Rows without a usable target.
         notes: What was decided that deserves a look.
         run_id: The MLflow run; None where none was asked for.
+        model_uri: Address of the winner in MLflow, likewise.
         notebook: The winner as a notebook that rebuilds it, likewise.
     """
 
@@ -42,6 +43,7 @@ class AutoMLResult:
     set_aside: int
     notes: list[str] = field(default_factory=list)
     run_id: str | None = None
+    model_uri: str | None = None
     notebook: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class AutoMLResult:
             "set_aside": self.set_aside,
             "notes": self.notes,
             "run_id": self.run_id,
+            "model_uri": self.model_uri,
             "notebook": self.notebook,
             "failures": self.search["failures"],
             "seconds": self.search["seconds"],

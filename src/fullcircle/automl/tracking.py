@@ -7,6 +7,8 @@ from fullcircle.automl.options import Options
 from fullcircle.core.contract import flatten
 from fullcircle.core.models.model import Model
 from fullcircle.pipelines.training import nodes
+from fullcircle.tracking.database import wait_for_locks
+from fullcircle.tracking.killed_runs import describe_process, end_dead_runs
 
 
 def track_search(
@@ -18,21 +20,24 @@ def track_search(
     model: Model,
     scores: dict[str, dict[str, float]],
     notebook: Path | None,
-) -> str:
+) -> tuple[str, str]:
     """Log a search to MLflow: options, finalists and trials, scores, reports and the model.
 
     Where no tracking address was given, the runs go to ``mlflow.db`` in the working directory.
 
     Returns:
-        The run's id.
+        The run's id, and the model's address in MLflow.
     """
     import mlflow
 
     from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
     from fullcircle.tracking.registry.model_files import log_model
 
-    mlflow.set_experiment("automl")
-    tags = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}
+    wait_for_locks()
+    experiment = mlflow.set_experiment("automl")
+    end_dead_runs(mlflow.MlflowClient(), experiment.experiment_id)
+    note = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}
+    tags = {**describe_process(), **note}
     with mlflow.start_run(run_name=f"automl {target}", tags=tags) as run:
         mlflow.log_params(flatten(options.model_dump(mode="json")))
         [chosen] = [row for row in board if row["chosen"]]
@@ -48,7 +53,7 @@ def track_search(
         mlflow.log_dict(board, "leaderboard.json")
         records = nodes.record_candidates(search, board, options.settle())
         CandidateRunsDataset().save(records)
-        log_model(model)
+        logged = log_model(model)
         if notebook is not None:
             mlflow.log_artifact(str(notebook))
-    return str(run.info.run_id)
+    return str(run.info.run_id), str(logged.model_uri)

@@ -115,7 +115,7 @@ def _train(
     )
     score = Estimate(**scores[problem.primary_metric])
     model = replace(final, scores=challenger.scores)
-    notebook, run_id = None, None
+    notebook, run_id, model_uri = None, None, None
     if options.folder is not None:
         judging = GateSettings(
             min_rows=1,
@@ -126,7 +126,9 @@ def _train(
         facts = NotebookFacts(challenger, plan, board, {}, problem, training, judging)
         notebook = hand_over(options.folder, target, sets, facts, score)
     if options.track:
-        run_id = track_search(target, options, plan, search, board, model, scores, notebook)
+        run_id, model_uri = track_search(
+            target, options, plan, search, board, model, scores, notebook
+        )
     return AutoMLResult(
         leaderboard=_tabulate(board),
         model=model,
@@ -138,6 +140,7 @@ def _train(
         set_aside=given - len(rows),
         notes=notes,
         run_id=run_id,
+        model_uri=model_uri,
         notebook=notebook,
     )
 

@@ -171,4 +171,6 @@ def _as_panel(result: Any) -> Any:
         parts.append(("Notebook", Text(str(result.notebook), overflow="ignore", no_wrap=True)))
     if result.run_id:
         parts.append(("Run", Text(f"{result.run_id} (mlflow ui)")))
+        adopt = f"kedro model adopt {result.model_uri}  # where a problem has this target"
+        parts.append(("Take it over", Text(adopt, overflow="ignore", no_wrap=True)))
     return Sections(parts)

@@ -26,8 +26,11 @@ def open_project(
         ConfigurationError: A switch has a value that is not allowed.
         StorageError: The tracking server does not answer.
     """
+    from kedro.framework.project import pipelines
     from kedro.framework.session import KedroSession
 
+    # After a run in this process Kedro knows its pipelines alone, and types no other parameters.
+    pipelines.set_requested(None)
     with switched(PROBLEM=problem, DATA_SOURCE=data_source):
         session = KedroSession.create(env=env, runtime_params=parameters or {})
         context: Any = session.load_context()

@@ -17,6 +17,7 @@ _GLOBALS = {
     *("problem", "data_source", "engine", "raw_dir", "data_dir", "catalog_name", "spark"),
     *("run_wait_minutes", "resource_seconds"),
     *("online_store", "tracking_uri", "artifacts", "alert_channels"),
+    "trusted_types",
 }
 _GLOBAL = re.compile(r"globals:\s*([\w-]+)")
 _CREDENTIAL = re.compile(r"credentials:\s*[\"']?([\w-]+)")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from fullcircle.storage.partition_files import as_plain
 from fullcircle.tracking.made_by import MadeBy
 from fullcircle.tracking.provenance import describe_writer
 
+_logger = logging.getLogger(__name__)
 _BATCH_ROWS = 131_072
 _SAMPLE_ROWS = 1000
 
@@ -88,9 +90,18 @@ class RequestTableDataset(AbstractDataset[Rows, RequestTable]):
         self._write_days({"version": delta_version(self._path), **days.facts()})
 
     def _write_days(self, known: dict[str, Any]) -> None:
+        """Write what is known of the days; the table is whole, and can be read, without it."""
         beside = self._days_path.with_suffix(".unfinished")
-        beside.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        os.replace(beside, self._days_path)
+        try:
+            beside.write_text(json.dumps(known, indent=1), encoding="utf-8")
+            os.replace(beside, self._days_path)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            _logger.warning(
+                "%s is not written (%s): a run that is cut short scores all days again.",
+                self._days_path,
+                error.strerror,
+            )
 
     def _read_days(self) -> dict[str, Any] | None:
         """Give what is known of the days; None where that is of another version of the table."""

@@ -11,6 +11,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import StorageError
+from fullcircle.storage.disk import describe_full_disk, is_full
 
 
 class SearchJournal:
@@ -80,6 +81,8 @@ def _clear_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if is_full(error):
+            raise StorageError(describe_full_disk(folder)) from error
         raise StorageError(
             f"The journal of the search in {folder} cannot be written: {error.strerror}. Give the "
             "folder write permission and free space."

@@ -2,13 +2,25 @@
 
 from typing import Any
 
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 
 class SettingsHook:
-    """Refuses candidates and metrics that do not fit the problem's task."""
+    """Refuses settings that cannot be meant, and declares the types that the project trusts."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Trust in this process the types that the project's configuration names.
+
+        Raises:
+            ConfigurationError: What it names are no types.
+        """
+        from fullcircle.tracking.registry.declared_types import SETTING, declare_types
+
+        declare_types(context.config_loader["globals"].get(SETTING) or [])
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:

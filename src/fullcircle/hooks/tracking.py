@@ -23,6 +23,7 @@ from fullcircle.hooks.addresses import (
 )
 from fullcircle.hooks.resources import ResourceSampler, read_seconds
 from fullcircle.hooks.timing import RunTimer
+from fullcircle.tracking.database import wait_for_locks
 from fullcircle.tracking.killed_runs import describe_process, end_dead_runs
 from fullcircle.tracking.uncommitted_code import PATCH_FILE, read_patch
 
@@ -50,6 +51,7 @@ class TrackingHook(MlflowHook):
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Settle the addresses, and find the server present, before MLflow is set up."""
+        wait_for_locks()
         config = resolve_addresses(context.config_loader["mlflow"], context.project_path)
         context.config_loader["mlflow"] = config
         if not mlflow.active_run():

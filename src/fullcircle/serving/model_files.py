@@ -12,6 +12,7 @@ from fullcircle.core.errors import FullCircleError
 from fullcircle.serving.file_holds import Fingerprint, delete_unread, look_at_files
 from fullcircle.serving.runtime_dir import RuntimeDir, make_private_dir, read_json, write_json
 from fullcircle.serving.traffic import ROLES, read_roles
+from fullcircle.tracking.database import wait_for_locks
 from fullcircle.tracking.registry.digests import find_tampering
 from fullcircle.tracking.registry.lookup import find_by_number, list_aliases
 from fullcircle.tracking.registry.model_files import SEAL, fetch_version
@@ -81,6 +82,7 @@ class Fetcher:
             return
         import mlflow
 
+        wait_for_locks()
         mlflow.set_tracking_uri(self._address)
         self._connected = True
 

@@ -12,6 +12,7 @@ from fullcircle.serving.runtime_dir import RuntimeDir
 from fullcircle.serving.settings import ServingSettings
 from fullcircle.serving.sockets import is_loopback
 from fullcircle.serving.tokens import load_tokens
+from fullcircle.tracking.registry.declared_types import list_declared
 
 _TABLES = ("endpoint_requests", "endpoint_predictions")
 
@@ -80,6 +81,7 @@ def _describe(context: Any, settings: ServingSettings, tls: Sequence[Path]) -> d
             "predictions": str(Path(context.project_path) / predictions),
         },
         "tls": [str(path.resolve()) for path in tls],
+        "trusted_types": list_declared(),
     }
 
 

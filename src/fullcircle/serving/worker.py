@@ -25,6 +25,7 @@ from fullcircle.serving.runtime_dir import OWNER_ONLY_UMASK, RuntimeDir
 from fullcircle.serving.server import HttpServer, bound_files
 from fullcircle.serving.sockets import is_private
 from fullcircle.serving.worker_state import WorkerState
+from fullcircle.tracking.registry.declared_types import declare_types
 
 _TURN_SECONDS = 0.2
 _GRACE_SECONDS = 10
@@ -200,6 +201,8 @@ def main() -> None:
     private = is_private(door)
     folders = [RuntimeDir(Path(path)) for path in paths]
     shared = folders[0]
+    plans = map(read_plan, folders)
+    declare_types({name for plan in plans for name in plan.get("trusted_types", ())})
     endpoints = [
         build_endpoint(folder, int(worker), private=private, shared=shared) for folder in folders
     ]

@@ -15,6 +15,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from fullcircle.core.errors import StorageError
 from fullcircle.engines.engine import get_embedded, get_engine, stream_rows
+from fullcircle.storage.disk import describe_full_disk, is_full
 from fullcircle.tracking.made_by import MadeBy
 from fullcircle.tracking.provenance import describe_writer
 
@@ -142,14 +143,16 @@ def clear_storage_errors(path: Path) -> Iterator[None]:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         yield
     except OSError as error:
-        raise _cannot_write(path, error.strerror or str(error)) from error
+        raise _cannot_write(path, error, error.strerror or str(error)) from error
     except DeltaError as error:
         if "LocalFileSystem" not in str(error) and "os error" not in str(error):
             raise
-        raise _cannot_write(path, str(error).splitlines()[0]) from error
+        raise _cannot_write(path, error, str(error).splitlines()[0]) from error
 
 
-def _cannot_write(path: Path, reason: str) -> StorageError:
+def _cannot_write(path: Path, error: Exception, reason: str) -> StorageError:
+    if is_full(error):
+        return StorageError(describe_full_disk(path))
     return StorageError(
         f"Cannot write to {path}: {reason}. "
         "Check the folder's permissions and free space; what was there before is whole."

@@ -40,13 +40,21 @@ def adopt(
     number = _register(place, uri, trained_until, held_out, why, allow_code=allow_code)
     found = place.find(number)
     if allow_code:
-        os.environ["ALLOW_MODEL_CODE"] = found.tags["digest"]  # for the gate, in this process
+        _allow_code(found.tags["digest"])
     if not no_gate:
         run_gate(place, found, None, as_json=as_json)
     then = f"kedro model promote {number}" if no_gate else "kedro model rollback  # takes it back"
     if allow_code:
         then = f"set ALLOW_MODEL_CODE={found.tags['digest'][:16]} wherever it is loaded"
     show_operation(place.registry.history()[-1], as_json=as_json, then=then)
+
+
+def _allow_code(digest: str) -> None:
+    """Allow these files to run code in this process, for the gate, beside those that may."""
+    from fullcircle.tracking.registry.flavours import ALLOW_CODE
+
+    allowed = [os.environ.get(ALLOW_CODE, ""), digest]
+    os.environ[ALLOW_CODE] = ",".join(filter(None, allowed))
 
 
 def _register(

@@ -3,56 +3,70 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import pairwise
 
+from fullcircle.core.parsing.date_orders import TimestampColumn, find_first_year, settle_order
+from fullcircle.core.parsing.layouts import (
+    EXCEL,
+    ISO,
+    Layout,
+    match_parts,
+    parse_layout,
+)
 from fullcircle.core.parsing.number_formats import MARKS
-from fullcircle.core.parsing.timestamps import EITHER, EXCEL, ISO, MONTHS, read_moment
+from fullcircle.core.parsing.timestamps import read_moment
 
 _MOSTLY = 0.95
 _MOST_TEXTS = 5_000
-_ORDERED = 0.9
-_SHAPES: tuple[tuple[str, str], ...] = (
-    (r"\d{4}-\d{1,2}-\d{1,2}", ISO),
-    (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
-    (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
-    (r"\d{1,2}/\d{1,2}/\d{4}", "%d/%m/%Y"),
-    (r"\d{1,2}-\d{1,2}-\d{4}", "%d-%m-%Y"),
-    (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
-    (r"\d{1,2}/\d{1,2}/\d{2}", "%d/%m/%y"),
-    (r"\d{1,2}-\d{1,2}-\d{2}", "%d-%m-%y"),
-    (r"\d{1,2}\.\d{1,2}\.\d{2}", "%d.%m.%y"),
-    (r"\d{1,2}[ \-/.]*LETTERS\.?[ \-/.,]*\d{4}", "%d %b %Y"),
-    (r"\d{1,2}[ \-/.]+LETTERS\.?[ \-/.,]*\d{2}", "%d %b %y"),
-    (r"LETTERS\.?[ \-/.,]+\d{1,2}[ \-/.,]+\d{4}", "%b %d %Y"),
-    (r"\d{4}[ \-/.]+LETTERS\.?[ \-/.,]+\d{1,2}", "%Y %b %d"),
-    (r"LETTERS\.?[ \-/.,]*\d{4}", "%b %Y"),
-    (r"LETTERS\.?[\-']\d{2}", "%b-%y"),
-    (r"(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", "%Y%m%d"),
-    (r"\d{4}-\d{2}", "%Y-%m"),
-    (r"\d{2}/\d{4}", "%m/%Y"),
-    (r"\d{2}\.\d{4}", "%m.%Y"),
-    (r"\d{4}-?Q[1-4]", "%Y-Q%q"),
-    (r"\d{4} Q[1-4]", "%Y Q%q"),
-    (r"Q[1-4] \d{4}", "Q%q %Y"),
-    (r"Q[1-4]/\d{4}", "Q%q/%Y"),
+_LONGEST = 60
+# What a column may be written as, the likelier first; the run reads by the same patterns.
+_CANDIDATES = (
+    ISO,
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%d/%m/%Y",
+    "%d-%m-%Y",
+    "%d.%m.%Y",
+    "%d/%m/%y",
+    "%d-%m-%y",
+    "%d.%m.%y",
+    "%d %b %Y",
+    "%b %d %Y",
+    "%Y %b %d",
+    "%b %Y",
+    "%Y %b",
+    "%d %b %y",
+    "%b-%y",
+    "%b'%y",
+    "%Y%m%d",
+    "%Y-%m",
+    "%Y/%m",
+    "%m/%Y",
+    "%m-%Y",
+    "%m.%Y",
+    "%Y-Q%q",
+    "%Y Q%q",
+    "%YQ%q",
+    "%Y/Q%q",
+    "Q%q %Y",
+    "Q%q/%Y",
+    "Q%q-%Y",
+    "Q%q%Y",
+    "%qQ%Y",
+    "%qQ %Y",
+    "%qQ%y",
+    "Q%q %y",
+    "%q. Quartal %Y",
+    "%Y\u5e74%m\u6708%d\u65e5",
+    "%Y\ub144 %m\uc6d4 %d\uc77c",
 )
-_LETTERS = r"([^\W\d_]{3,12})"
-_CLOCK = (
-    r"(?:[ T,]+\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:[.,]\d{1,9})?)?[ \u00a0\u202f]?(?:[AaPp]\.?[Mm]\.?)?"
-    r"[ ]?(?:Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
-)
-_DENSE_CLOCK = r"(?:[ T]?\d{4}(?:\d{2})?Z?)?"
-_COMPILED = tuple(
-    (
-        re.compile(
-            pattern.replace("LETTERS", _LETTERS) + (_DENSE_CLOCK if layout == "%Y%m%d" else _CLOCK)
-        ),
-        layout,
-    )
-    for pattern, layout in _SHAPES
-)
+_YEARS = re.compile(r"(?:19|20)\d\d")
+_MONTH_AND_YEAR = re.compile(r"(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d")
+_YEAR_AND_MONTH = re.compile(r"(?:19|20)\d\d\.(?:0[1-9]|1[0-2])")
+_YEAR_MONTH = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])")
+_NAMES_A_MONTH = re.compile(r"(?i)month|monat|mois|\bmes\b|mese|period|date|datum|yyyymm|\bym\b")
+_NAMES_A_QUARTER = re.compile(r"(?i)quart|trimest|\bqtr|\bq\b|kwarta")
 _SERIAL = re.compile(r"[2-6]\d{4}(?:\.\d+)?")
 _CLOCK_ALONE = re.compile(r"\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?")
 _EPOCHS = (
@@ -63,45 +77,35 @@ _EPOCHS = (
 )
 
 
-@dataclass(frozen=True)
-class TimestampColumn:
-    """The moments that a column writes.
-
-    Attributes:
-        layout: How (see fullcircle.core.parsing.timestamps.as_moment).
-        marks: Texts that mean that nothing is known.
-        sure: Whether the texts themselves decide which of day and month comes first.
-        other: The other layout, where they do not.
-        why: What decided, for people; empty where there was nothing to decide.
-        naive: Whether clocks are written without a zone.
-        layouts: Examples of the ways of writing, where they contradict each other.
-    """
-
-    layout: str
-    marks: tuple[str, ...] = ()
-    sure: bool = True
-    other: str = ""
-    why: str = ""
-    naive: bool = False
-    layouts: tuple[str, ...] = ()
-
-
 def find_layout(text: str) -> str | None:
-    """Return the shape of a date, day before month where both could be; None for no date."""
-    for pattern, layout in _COMPILED:
-        if match := pattern.fullmatch(text):
-            if match.groups() and match[1].lower() not in MONTHS:
-                return None
-            return layout
-    return None
+    """Return the layout of a date, day before month where both could be; None for no date."""
+    if not any(letter.isdigit() for letter in text) or len(text) > _LONGEST:
+        return None
+    return next((each for each in _CANDIDATES if _is_written(text, each)), None)
 
 
-def find_moments(ordered: Sequence[str], today: datetime | None = None) -> TimestampColumn | None:
+def _is_written(text: str, layout: str) -> bool:
+    parts = match_parts(text, layout)
+    if parts is None:
+        return False
+    if layout in ("%Y%m%d", "%YQ%q", "%qQ%Y", "Q%q%Y", "%Y.%m.%d", "%m/%Y", "%m-%Y", "%m.%Y"):
+        return _YEARS.fullmatch(parts["Y"]) is not None and _is_month(parts)
+    return True
+
+
+def _is_month(parts: Mapping[str, str]) -> bool:
+    return "m" not in parts or 1 <= int(parts["m"]) <= 12
+
+
+def find_moments(
+    ordered: Sequence[str], today: datetime | None = None, name: str = ""
+) -> TimestampColumn | None:
     """Tell how a column writes moments; None where it writes none.
 
     Args:
         ordered: Its known texts in the order of the rows.
         today: No moment of the past is later.
+        name: Name of the column.
     """
     counts = Counter(ordered)
     texts = dict(counts.most_common(_MOST_TEXTS))
@@ -115,10 +119,12 @@ def find_moments(ordered: Sequence[str], today: datetime | None = None) -> Times
     serial = {text: n for text, n in texts.items() if _SERIAL.fullmatch(text)}
     if dated and serial and sum(dated.values()) + sum(serial.values()) >= _MOSTLY * known:
         column = _order_parts(ordered, dated, today)
-        return replace(column, layout=f"{column.layout}{EITHER}{EXCEL}", marks=marks)
+        return replace(column, layout=_join([column.layout, EXCEL]), marks=marks)
     if not known or sum(dated.values()) < _MOSTLY * known:
         return None
-    return replace(_order_parts(ordered, dated, today), marks=marks, naive=_is_naive(texts))
+    quarters = find_quarters(ordered, name) if set(dated) == {"%m/%Y"} else None
+    column = quarters or _order_parts(ordered, dated, today)
+    return replace(column, marks=marks, naive=_is_naive(texts))
 
 
 def find_counted_moments(counts: Mapping[str, int]) -> str | None:
@@ -185,7 +191,14 @@ def _order_parts(
         settled = [
             each if each.layout[:2] == first or each.sure else _turn(each) for each in settled
         ]
-    return TimestampColumn(EITHER.join(dict.fromkeys(each.layout for each in settled)))
+    return TimestampColumn(_join([each.layout for each in settled]))
+
+
+def _join(layouts: Sequence[str]) -> str:
+    """Return several layouts as one; two digits mean the same years in all of them."""
+    said = [parse_layout(each) for each in layouts]
+    ways = tuple(dict.fromkeys(way for each in said for way in each.ways))
+    return str(Layout(ways, "", min(each.since for each in said)))
 
 
 def _turn(column: TimestampColumn) -> TimestampColumn:
@@ -201,60 +214,40 @@ def _first_of_each(ordered: Sequence[str]) -> tuple[str, ...]:
 
 
 def _settle_shape(ordered: Sequence[str], layout: str, today: datetime | None) -> TimestampColumn:
-    if layout[:2] != "%d" or "%m" not in layout:
-        return TimestampColumn(layout)
-    month_first = layout.replace("%d", "%_").replace("%m", "%d").replace("%_", "%m")
+    """Decide on the order of the parts, and on the century of two digits."""
     own = [text for text in ordered if find_layout(text) == layout]
-    pairs = [tuple(map(int, re.findall(r"\d+", text)[:2])) for text in dict.fromkeys(own)]
-    days = any(first > 12 for first, _ in pairs)
-    months = any(second > 12 for _, second in pairs)
-    if days and months:
-        return TimestampColumn(layout, sure=False, other=month_first, layouts=tuple(own[:2]))
-    if days:
-        return TimestampColumn(layout)
-    if months:
-        return TimestampColumn(month_first)
-    if "." in layout:
-        return TimestampColumn(layout, why="points between the parts")
-    return _decide(own, layout, month_first, today)
+    column = settle_order(own, layout, today)
+    if "%y" not in column.layout:
+        return column
+    since = find_first_year(own, column.layout, (today or datetime.now(UTC)).year)
+    other = str(Layout((column.other,), "", since)) if column.other else ""
+    return replace(column, layout=str(Layout((column.layout,), "", since)), other=other)
 
 
-def _decide(
-    own: Sequence[str], day_first: str, month_first: str, today: datetime | None
-) -> TimestampColumn:
-    """Decide by the rows' order, by weekdays, and by what cannot lie in the future."""
-    one = [read_moment(text, day_first) for text in own]
-    two = [read_moment(text, month_first) for text in own]
-    first = [each for each in one if each is not None]
-    second = [each for each in two if each is not None]
-    reasons = (
-        ("the rows are in order", _share_ordered(first), _share_ordered(second)),
-        ("all are the same weekday", _share_weekday(first), _share_weekday(second)),
-        ("none lies in the future", _share_past(first, today), _share_past(second, today)),
-    )
-    for why, for_day, for_month in reasons:
-        if for_day >= 0.999 and for_month < _ORDERED:
-            return TimestampColumn(day_first, other=month_first, why=f"{why} so")
-        if for_month >= 0.999 and for_day < _ORDERED:
-            return TimestampColumn(month_first, other=day_first, why=f"{why} so")
-    return TimestampColumn(month_first, sure=False, other=day_first)
+def find_quarters(own: Sequence[str], name: str) -> TimestampColumn | None:
+    """Tell whether texts such as 1/2023 are quarters: by the name, or since no month is later."""
+    parts = [parts for text in own if (parts := match_parts(text, "%m/%Y")) is not None]
+    if not parts or any(int(each["m"]) > 4 for each in parts):
+        return None
+    if _NAMES_A_QUARTER.search(name):
+        return TimestampColumn("%q/%Y")
+    if len({each["Y"] for each in parts}) >= 3:
+        return TimestampColumn(
+            "%q/%Y", why="no month is later than April in any year", other="%m/%Y"
+        )
+    return TimestampColumn("%m/%Y", sure=False, other="%q/%Y")
 
 
-def _share_ordered(moments: Sequence[datetime]) -> float:
-    steps = [(b - a).total_seconds() for a, b in pairwise(moments) if a != b]
-    if len(steps) < 5:
-        return 0.95  # says nothing
-    up = sum(step > 0 for step in steps) / len(steps)
-    return max(up, 1 - up)
-
-
-def _share_weekday(moments: Sequence[datetime]) -> float:
-    days = {each.date() for each in moments}
-    if len(days) < 6:
-        return 0.95
-    return max(Counter(each.weekday() for each in days).values()) / len(days)
-
-
-def _share_past(moments: Sequence[datetime], today: datetime | None) -> float:
-    now = today or datetime.now(UTC)
-    return sum(each <= now for each in moments) / max(len(moments), 1)
+def find_dates_like_numbers(counts: Mapping[str, int], name: str) -> str | None:
+    """Return the layout of months that look like numbers: 01.2024, 2024.01 or 202401."""
+    texts = list(counts)
+    if len(texts) < 2:
+        return None
+    named = _NAMES_A_MONTH.search(name) is not None
+    if all(_MONTH_AND_YEAR.fullmatch(text) for text in texts):
+        return "%m.%Y"
+    if all(_YEAR_AND_MONTH.fullmatch(text) for text in texts) and (named or len(texts) >= 10):
+        return "%Y.%m"
+    if named and all(_YEAR_MONTH.fullmatch(text) for text in texts):
+        return "%Y%m"
+    return None

@@ -2,108 +2,51 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.types as ir
 
-ISO = "ISO"
-EXCEL = "excel"
-EPOCHS = {"epoch s": 1, "epoch ms": 10**3, "epoch us": 10**6, "epoch ns": 10**9}
-EITHER = "|"  # between layouts of one column
-_LETTERS = "A-Za-z\u00aa-\u024f\u0400-\u04ff"
-_BLANKS = " \u00a0\u202f"  # engines know no escapes for these in a pattern
-_PARTS = {
-    "%Y": r"(\d{4})",
-    "%y": r"(\d{2})",
-    "%m": r"(\d{1,2})",
-    "%d": r"(\d{1,2})",
-    "%b": rf"([{_LETTERS}]+)\.?",
-    "%q": r"([1-4])",
-}
-_DENSE = {**_PARTS, "%m": r"(\d{2})", "%d": r"(\d{2})"}
-_ZONE = r"(?:Z|z|UTC|GMT|([+-]\d{2}):?(\d{2})?)?"
-_CLOCK = (
-    rf"(?:[ T,]+(\d{{1,2}})[:.](\d{{2}})(?:[:.](\d{{2}})(?:[.,](\d{{1,9}}))?)?[{_BLANKS}]?"
-    rf"(?:[AaPp]\.?[Mm]\.?)?[ ]?{_ZONE})?"
+from fullcircle.core.parsing.layouts import (
+    COUNT,
+    EARLY,
+    EITHER,
+    EPOCHS,
+    EXCEL,
+    EXCEL_DAY,
+    ISO,
+    LATE,
+    Layout,
+    Shape,
+    list_offsets,
+    match_parts,
+    parse_layout,
+    shape_of,
 )
-_DENSE_CLOCK = (
-    r"(?:[ T]?(\d{2})[:.]?(\d{2})(?:[:.]?(\d{2})(?:[.,](\d{1,9}))?)?[ ]?(?:[AaPp]\.?[Mm]\.?)?"
-    rf"[ ]?{_ZONE})?"
-)
-# Engines count no more than nine groups, so that the half of the day is looked for by itself.
-_CLOCK_GROUPS = ("H", "M", "S", "f", "zh", "zm")
-_LATE = f"[0-9][{_BLANKS}]?[pP]\\.?[mM]"
-_EARLY = f"[0-9][{_BLANKS}]?[aA]\\.?[mM]"
-_COUNT = r"^[+-]?[0-9]{1,19}(?:\.[0-9]+)?$"
-_EXCEL_DAY = r"^[0-9]{1,6}(?:\.[0-9]+)?$"
+from fullcircle.core.parsing.month_names import MONTHS
+
+__all__ = [
+    "EITHER",
+    "EPOCHS",
+    "EXCEL",
+    "ISO",
+    "MONTHS",
+    "as_moment",
+    "is_local_hour_odd",
+    "read_moment",
+    "write_example",
+]
+
 _EXCEL_START = datetime(1899, 12, 30, tzinfo=UTC)
+_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DAY = 2_958_465  # of the year 9999
 _LAST_SECOND = 253_402_300_799
-_PIVOT = 69  # years of two digits from here on are of the last century
-# Months by their names, whole and short, in languages that tables are written in.
-_NAMES = (
-    "jan january januar janvier enero ene gennaio gen janeiro januari styczeń stycznia sty leden "
-    "ledna янв января январь ocak oca janv jän jänner",
-    "feb february februar février febrero febbraio fevereiro fev februari luty lutego lut únor "
-    "února фев февраля февраль şubat şub févr fév",
-    "mar march märz marzo março maart marec marzec marca březen března мар марта март mart mrz "
-    "mars mär maa mrt",
-    "apr april avril abril abr aprile kwiecień kwietnia kwi duben dubna апр апреля апрель nisan "
-    "nis avr",
-    "may mai mayo maggio mag maio mei maj maja květen května мая май may\u0131s",
-    "jun june juni juin junio giugno giu junho czerwiec czerwca cze červen června июн июня июнь "
-    "haziran haz",
-    "jul july juli juillet julio luglio lug julho lipiec lipca lip červenec července июл июля "
-    "июль temmuz tem juil",
-    "aug august août agosto ago augustus sierpień sierpnia sie srpen srpna авг августа август "
-    "ağustos ağu aoû",
-    "sep september septembre septiembre settembre set setembro wrzesień września wrz září сен "
-    "сентября сентябрь eylül eyl sept",
-    "oct october oktober octobre octubre ottobre ott outubro out październik października paź "
-    "říjen října окт октября октябрь ekim eki okt",
-    "nov november novembre noviembre novembro listopad listopada lis listopadu ноя ноября ноябрь "
-    "kas\u0131m kas",
-    "dec december dezember décembre diciembre dicembre dezembro grudzień grudnia gru prosinec "
-    "prosince дек декабря декабрь aral\u0131k ara dez dic déc des",
-)
-MONTHS = {name: number for number, names in enumerate(_NAMES, start=1) for name in names.split()}
-
+_FIRST_SECOND = -62_135_596_800
+_QUARTERS = {"1": "01", "2": "04", "3": "07", "4": "10"}
 
 Group = Callable[[str], ir.StringValue]
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """The pattern of a layout.
-
-    Attributes:
-        pattern: Of the whole text.
-        groups: The number of the group of each part.
-    """
-
-    pattern: str
-    groups: dict[str, int]
-
-
-@lru_cache(maxsize=256)
-def _shape_of(layout: str) -> _Shape:
-    layout = "%Y-%m-%d" if layout == ISO else layout
-    parts = re.findall(r"%[Yymdbq]", layout)
-    dense = bool(re.search(r"%[YymdbqHMS]%", layout.replace("Q%q", "")))
-    known = _DENSE if dense else _PARTS
-    pattern = re.escape(layout.replace("%H", "").replace("%M", "").replace("%S", ""))
-    pattern = pattern.replace(r"\%", "%").replace(r"\ ", " ")
-    if "%b" in layout:
-        pattern = pattern.replace(" ", r"[ \-/.,]*")
-    for part, regex in known.items():
-        pattern = pattern.replace(part, regex)
-    groups = {part[1]: place for place, part in enumerate(parts, start=1)}
-    clock = _DENSE_CLOCK if dense else _CLOCK
-    groups |= {name: len(parts) + place for place, name in enumerate(_CLOCK_GROUPS, start=1)}
-    return _Shape(f"^{pattern}{clock}$", groups)
 
 
 def as_moment(text: ir.StringColumn, layout: str = ISO) -> ir.TimestampColumn:
@@ -113,71 +56,100 @@ def as_moment(text: ir.StringColumn, layout: str = ISO) -> ir.TimestampColumn:
         text: Stripped text.
         layout: ``ISO``; an order of parts, as ``%d.%m.%Y`` or ``%b %d %Y``, behind which a clock
             and a zone may stand; ``epoch s``, ``ms``, ``us`` or ``ns``; ``excel`` for days since
-            1900; or several of these with ``|`` between them.
+            1900; or several of these with ``|`` between them. Behind them ``local:Europe/Berlin``
+            and ``since:1930`` may stand (see fullcircle.core.parsing.layouts).
     """
-    read = [_read_column(text, each) for each in layout.split(EITHER)]
+    said = parse_layout(layout)
+    read = [_read_column(text, each, said) for each in said.ways or (ISO,)]
     return read[0] if len(read) == 1 else ibis.coalesce(*read)
 
 
-def _read_column(text: ir.StringColumn, layout: str) -> ir.TimestampColumn:
-    if layout in EPOCHS:
-        return _read_epochs(text, EPOCHS[layout])
-    if layout == EXCEL:
-        days = ibis.ifelse(text.re_search(_EXCEL_DAY), text.try_cast("float64"), None)
+def _read_column(text: ir.StringColumn, way: str, said: Layout) -> ir.TimestampColumn:
+    if way in EPOCHS:
+        return _read_epochs(text, EPOCHS[way])
+    if way == EXCEL:
+        days = ibis.ifelse(text.re_search(EXCEL_DAY), text.try_cast("float64"), None)
         seconds = ((days - 25_569) * 86_400).round().cast("int64")
-        return _of_seconds(seconds, days <= _LAST_DAY)
-    shape = _shape_of(layout)
+        written = _write_seconds(seconds, days <= _LAST_DAY)
+        return _at_place(written, ibis.literal(""), said.zone)
+    shape = shape_of(way)
 
     def group(name: str) -> ir.StringValue:
         return text.re_extract(shape.pattern, shape.groups[name])
 
-    date = ibis.literal("-").join([_year(group, shape), _month(group, shape), _day(group, shape)])
+    date = ibis.literal("-").join(
+        [_year(group, shape, said.since), _month(group, shape), _day(group, shape)]
+    )
     hour = _or_zeros(group("H"))
-    hour = ibis.ifelse(text.re_search(_LATE), _add_half_day(hour), hour)
-    hour = ibis.ifelse(text.re_search(_EARLY) & (hour == "12"), "00", hour)
+    hour = ibis.ifelse(text.re_search(LATE), _add_half_day(hour), hour)
+    hour = ibis.ifelse(text.re_search(EARLY) & (hour == "12"), "00", hour)
     clock = ibis.literal(":").join([hour, _or_zeros(group("M")), _or_zeros(group("S"))])
     fraction = (group("f") + ibis.literal("000000")).substr(0, 6)
-    zone = ibis.ifelse(group("zh").length() > 0, group("zh"), ibis.literal("+00"))
-    zone = zone + ibis.literal(":") + _or_zeros(group("zm"))
-    whole = date + ibis.literal(" ") + clock + ibis.literal(".") + fraction + zone
-    written = ibis.ifelse(text.re_search(shape.pattern), whole, ibis.null("string"))
-    return written.try_cast("timestamp('UTC')")
+    local = date + ibis.literal(" ") + clock + ibis.literal(".") + fraction
+    local = ibis.ifelse(text.re_search(shape.pattern), local, ibis.null("string"))
+    own = group("zh") + ibis.literal(":") + _or_zeros(group("zm"))
+    own = ibis.ifelse(group("zh").length() > 0, own, ibis.literal(""))
+    if said.zone:
+        own = ibis.ifelse(text.re_search("(?:Z|z|UTC|GMT)$"), ibis.literal("+00:00"), own)
+    return _at_place(local, own, said.zone)
+
+
+def _at_place(local: ir.StringValue, own: ir.StringValue, zone: str) -> ir.TimestampColumn:
+    """Read a local moment by its own offset, or by that of the place."""
+    usual: ir.StringValue = ibis.literal("+00:00")
+    if zone:
+        ends, seconds = zip(*list_offsets(zone), strict=True)
+        # Texts of one form are in order as their moments are.
+        passed = ibis.array(list(ends)).filter(lambda end: end <= local).length()
+        usual = ibis.array([*map(_write_offset, seconds), ""])[passed]
+    offset = ibis.ifelse(own.length() > 0, own, usual)
+    return (local + offset).try_cast("timestamp('UTC')")
+
+
+def _write_offset(seconds: int) -> str:
+    minutes = round(abs(seconds) / 60)
+    return f"{'-' if seconds < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def _read_epochs(text: ir.StringColumn, per_second: int) -> ir.TimestampColumn:
     # Whole numbers of 19 digits are exact as decimals, not as floats.
-    count = ibis.ifelse(text.re_search(_COUNT), text.try_cast("decimal(38, 9)"), None)
-    micros = (count * (1_000_000 / per_second)).cast("float64")
-    if per_second <= 1_000_000:
-        micros = (count * (1_000_000 // per_second)).cast("float64")
-    seconds = (micros / 1_000_000).floor().cast("int64")
-    return _of_seconds(seconds, seconds <= _LAST_SECOND)
+    count = ibis.ifelse(text.re_search(COUNT), text.try_cast("decimal(38, 9)"), None)
+    scale = ibis.literal(10**9 // per_second).cast("decimal(10, 0)")
+    nanos = (count * scale).cast("decimal(38, 0)")
+    seconds = (nanos / 10**9).cast("float64").floor().cast("int64")
+    rest = (nanos - (seconds.cast("decimal(19, 0)") * 10**9)).cast("int64")
+    whole = ibis.ifelse(rest < 0, seconds - 1, ibis.ifelse(rest >= 10**9, seconds + 1, seconds))
+    rest = ibis.ifelse(rest < 0, rest + 10**9, ibis.ifelse(rest >= 10**9, rest - 10**9, rest))
+    micros = (rest // 1000).cast("string").lpad(6, "0")
+    written = _write_seconds(whole, (whole <= _LAST_SECOND) & (whole >= _FIRST_SECOND))
+    return (written + ibis.literal(".") + micros + ibis.literal("+00")).try_cast("timestamp('UTC')")
 
 
-def _of_seconds(seconds: ir.IntegerColumn, fine: ir.BooleanValue) -> ir.TimestampColumn:
+def _write_seconds(seconds: ir.IntegerColumn, fine: ir.BooleanValue) -> ir.StringValue:
     moment = ibis.ifelse(fine, seconds, ibis.null("int64")).as_timestamp("s")
-    return moment.cast("string").try_cast("timestamp('UTC')")
+    return moment.cast("string").substr(0, 19)
 
 
-def _year(group: "Group", shape: _Shape) -> ir.StringValue:
+def _year(group: "Group", shape: Shape, since: int) -> ir.StringValue:
     if "Y" in shape.groups:
         return group("Y")
-    short = group("y")
-    old = short.try_cast("int64") >= _PIVOT
-    return ibis.ifelse(old, ibis.literal("19") + short, ibis.literal("20") + short)
+    short, (century, place) = group("y"), divmod(since, 100)
+    is_first = short.try_cast("int64") >= place
+    first, second = (ibis.literal(f"{each:02d}") for each in (century, century + 1))
+    return ibis.ifelse(is_first, first + short, second + short)
 
 
-def _month(group: "Group", shape: _Shape) -> ir.StringValue:
+def _month(group: "Group", shape: Shape) -> ir.StringValue:
     if "b" in shape.groups:
-        name = group("b").lower()
-        return name.cases(*((each, f"{month:02d}") for each, month in MONTHS.items()))
+        # A map is asked once; a case for each of hundreds of names would read the text again.
+        numbers = ibis.map({each: f"{month:02d}" for each, month in MONTHS.items()})
+        return numbers.get(group("b").lower())
     if "q" in shape.groups:
-        firsts = {"1": "01", "2": "04", "3": "07", "4": "10"}
-        return group("q").cases(*firsts.items())
+        return group("q").cases(*_QUARTERS.items())
     return group("m").lpad(2, "0")
 
 
-def _day(group: "Group", shape: _Shape) -> ir.StringValue:
+def _day(group: "Group", shape: Shape) -> ir.StringValue:
     if "d" not in shape.groups:
         return ibis.literal("01")
     return group("d").lpad(2, "0")
@@ -194,12 +166,12 @@ def _or_zeros(digits: ir.StringValue) -> ir.StringValue:
 
 def write_example(layout: str) -> str:
     """Return the last day of 2024, as a layout writes it."""
-    layout = layout.split(EITHER, maxsplit=1)[0]
-    if layout in EPOCHS:
-        return str(1_735_603_200 * EPOCHS[layout])
-    if layout == EXCEL:
+    way = (parse_layout(layout).ways or (ISO,))[0]
+    if way in EPOCHS:
+        return str(1_735_603_200 * EPOCHS[way])
+    if way == EXCEL:
         return "45657"
-    written = "%Y-%m-%d" if layout == ISO else layout
+    written = "%Y-%m-%d" if way == ISO else way
     parts = {"%d": "31", "%m": "12", "%Y": "2024", "%y": "24", "%b": "Dec", "%q": "4"}
     for part, text in parts.items():
         written = written.replace(part, text)
@@ -208,63 +180,107 @@ def write_example(layout: str) -> str:
 
 def read_moment(text: str, layout: str) -> datetime | None:
     """Return the moment that a text writes, in UTC, as ``as_moment`` reads it; or None."""
-    for each in layout.split(EITHER):
-        if (found := _read_one(text, each)) is not None:
+    said = parse_layout(layout)
+    for way in said.ways or (ISO,):
+        if (found := _read_one(text, way, said)) is not None:
             return found
     return None
 
 
 @lru_cache(maxsize=1 << 16)
-def _read_one(text: str, layout: str) -> datetime | None:
-    if layout in EPOCHS:
-        if not re.search(_COUNT, text):
+def _read_one(text: str, way: str, said: Layout) -> datetime | None:
+    if way in EPOCHS:
+        return _count(text, EPOCHS[way]) if re.search(COUNT, text) else None
+    if way == EXCEL:
+        if not re.search(EXCEL_DAY, text) or float(text) > _LAST_DAY:
             return None
-        seconds = int(float(text) // EPOCHS[layout]) if "." in text else int(text) // EPOCHS[layout]
-        return _from_seconds(seconds)
-    if layout == EXCEL:
-        if not re.search(_EXCEL_DAY, text) or float(text) > _LAST_DAY:
-            return None
-        return _EXCEL_START + timedelta(seconds=round(float(text) * 86_400))
-    shape = _shape_of(layout)
-    match = re.search(shape.pattern, text)
-    if match is None or text.endswith("\n"):
+        local = _EXCEL_START + timedelta(seconds=round(float(text) * 86_400))
+        return _to_utc(local, "", said.zone)
+    parts = match_parts(text, way)
+    if parts is None:
         return None
-    parts = {name: match[place] or "" for name, place in shape.groups.items()}
-    late, early = (re.search(pattern, text) is not None for pattern in (_LATE, _EARLY))
-    return _build({**parts, "p": "p" if late else "a" if early else ""})
+    is_utc = re.search("(?:Z|z|UTC|GMT)$", text) is not None
+    return _build({**parts, "zh": "+00"} if is_utc else parts, said)
 
 
-def _from_seconds(seconds: int) -> datetime | None:
-    if not -62_135_596_800 <= seconds <= _LAST_SECOND:
+def _count(text: str, per_second: int) -> datetime | None:
+    whole, _, rest = text.partition(".")
+    negative = whole.startswith("-")
+    nanos = int(whole) * (10**9 // per_second)
+    nanos += int(f"{rest:0<9}"[:9]) * (10**9 // per_second) // 10**9 * (-1 if negative else 1)
+    seconds = nanos // 10**9
+    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
         return None
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    return _EPOCH_START + timedelta(seconds=seconds, microseconds=(nanos % 10**9) // 1000)
 
 
-def _build(parts: dict[str, str]) -> datetime | None:
-    month = parts.get("m", "")
-    if "b" in parts:
-        month = str(MONTHS.get(parts["b"].lower(), ""))
-    if "q" in parts:
-        month = str(3 * int(parts["q"]) - 2)
-    year = parts.get("Y") or ("19" if int(parts["y"]) >= _PIVOT else "20") + parts["y"]
-    hour = int(parts["H"] or 0)
-    half = parts["p"]
-    if half == "p" and hour < 12:
-        hour += 12
-    elif half == "a" and hour == 12:
-        hour = 0
-    shift = timedelta(hours=abs(int(parts["zh"] or 0)), minutes=int(parts["zm"] or 0))
+def _build(parts: dict[str, str], said: Layout) -> datetime | None:
     try:
-        naive = datetime(
-            int(year),
-            int(month),
+        local = datetime(
+            _find_year(parts, said.since),
+            _find_month(parts),
             int(parts.get("d") or 1),
-            hour,
+            _find_hour(parts),
             int(parts["M"] or 0),
             int(parts["S"] or 0),
             int((parts["f"] + "000000")[:6]),
             tzinfo=UTC,
         )
-        return naive + shift if parts["zh"].startswith("-") else naive - shift
+        own = f"{parts['zh']}:{parts['zm'] or '00'}" if parts["zh"] else ""
+        return _to_utc(local, own, said.zone)
     except (ValueError, OverflowError):
         return None
+
+
+def _find_year(parts: dict[str, str], since: int) -> int:
+    if "Y" in parts:
+        return int(parts["Y"])
+    century, place = divmod(since, 100)
+    short = int(parts["y"])
+    return 100 * (century if short >= place else century + 1) + short
+
+
+def _find_month(parts: dict[str, str]) -> int:
+    if "b" in parts:
+        return MONTHS.get(parts["b"].lower(), 0)
+    return 3 * int(parts["q"]) - 2 if "q" in parts else int(parts["m"])
+
+
+def _find_hour(parts: dict[str, str]) -> int:
+    hour = int(parts["H"] or 0)
+    if parts["p"] == "p" and hour < 12:
+        return hour + 12
+    return 0 if parts["p"] == "a" and hour == 12 else hour
+
+
+def _to_utc(local: datetime, own: str, zone: str) -> datetime:
+    """Return a local moment in UTC: by its own offset, or by that of the place."""
+    if own:
+        hours, minutes = own[1:].split(":")
+        shift = timedelta(hours=int(hours), minutes=int(minutes))
+        return local + shift if own[0] == "-" else local - shift
+    if not zone:
+        return local
+    text = local.replace(tzinfo=None).isoformat(sep=" ")
+    offset = next((seconds for end, seconds in list_offsets(zone) if text < end), 0)
+    return local - timedelta(minutes=round(offset / 60))
+
+
+def is_local_hour_odd(text: str, layout: str) -> str:
+    """Return whether a text without a zone names an hour that occurs twice, or never, at its place.
+
+    Returns:
+        ``twice``, ``never``, or nothing.
+    """
+    said = parse_layout(layout)
+    local = read_moment(text, str(Layout(said.ways, "", said.since)))
+    if not said.zone or local is None:
+        return ""
+    elsewhere = str(Layout(said.ways, "Etc/GMT+5", said.since))
+    if read_moment(text, elsewhere) == local:
+        return ""  # it says its zone
+    place = ZoneInfo(said.zone)
+    first, second = (local.replace(tzinfo=place, fold=fold).utcoffset() for fold in (0, 1))
+    if first is None or second is None or first == second:
+        return ""
+    return "twice" if first > second else "never"

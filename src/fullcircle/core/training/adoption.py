@@ -8,17 +8,17 @@ import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.errors import DataError, ModelError, name_missing
-from fullcircle.core.evaluation import estimate_scores, find_threshold
-from fullcircle.core.evaluation.conformal import fit_interval
-from fullcircle.core.evaluation.recalibration import fit_recalibration
 from fullcircle.core.models.adopted import AdoptedEstimator
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
-from fullcircle.core.profile import build_profile
+from fullcircle.core.training.model_facts import (
+    compute_baseline,
+    decide_and_score,
+    profile_model,
+    select_example,
+)
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split
-
-_EXAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,7 @@ def describe_adopted(
     inputs = as_inputs(selection_set, features)
     predicted = _predict(estimator, inputs, selection_set[problem.label], problem)
     truth = selection_set[problem.label].to_numpy()
-    threshold = find_threshold(problem.threshold, truth, predicted)
-    regression = problem.task == "regression"
-    example = _take_example(as_inputs(train_set.head(1000), features))
+    example = select_example(as_inputs(train_set.head(1000), features))
     lookups = [
         lookup
         for lookup in problem.feature_lookups
@@ -106,7 +104,6 @@ def describe_adopted(
         features=features,
         lookups=lookups,
         event_time=problem.event_time,
-        threshold=threshold,
         settings={
             "adopted": {
                 "from": claims.source,
@@ -116,12 +113,13 @@ def describe_adopted(
             },
             "problem": problem.model_dump(mode="json"),
         },
-        scores=_score(problem, training, truth, predicted, threshold),
         trained_on=_describe_training(train_set, problem, claims),
-        profile=_profile(train_set, selection_set, features, predicted, problem),
+        profile=profile_model(
+            problem, as_inputs(train_set, features), train_set, selection_set, predicted
+        ),
         example=example,
         expected=predict(estimator, problem.task, example).tolist(),
-        interval=fit_interval(truth, predicted, training.interval_coverage) if regression else None,
+        **decide_and_score(problem, training, truth, predicted),
     )
 
 
@@ -158,63 +156,13 @@ def _refuse_no_probabilities(found: np.ndarray) -> None:
         )
 
 
-def _take_example(inputs: pd.DataFrame) -> pd.DataFrame:
-    """Take the first rows and the one with the fewest gaps: a signature needs to see values."""
-    fullest = int(np.argmin(inputs.isna().sum(axis=1).to_numpy()))
-    chosen = sorted({*range(min(_EXAMPLE_ROWS - 1, len(inputs))), fullest})
-    return inputs.iloc[chosen]
-
-
-def _score(
-    problem: ProblemSpec,
-    training: TrainingSettings,
-    truth: np.ndarray,
-    predicted: np.ndarray,
-    threshold: float | None,
-) -> dict[str, Any]:
-    return estimate_scores(
-        problem.task,
-        truth,
-        predicted,
-        threshold=threshold,
-        also=[problem.primary_metric],
-        resamples=training.bootstrap_resamples,
-        confidence=training.confidence,
-        seed=training.seed,
-    )
-
-
 def _describe_training(
     train_set: pd.DataFrame, problem: ProblemSpec, claims: AdoptionClaims
 ) -> dict[str, Any]:
     """Say of the training what a person claims; the baseline is that of our own train rows."""
-    label = train_set[problem.label]
-    several = problem.task == "multiclass"
-    shares = label.value_counts(normalize=True).sort_index().tolist() if several else None
     facts = {
         "as_of": claims.as_of,
         "split": describe_split(problem),
-        "baseline": shares or float(label.mean()),
+        "baseline": compute_baseline(problem, train_set[problem.label]),
     }
     return facts if claims.trained_until is None else {**facts, "last": claims.trained_until}
-
-
-def _profile(
-    train_set: pd.DataFrame,
-    selection_set: pd.DataFrame,
-    features: list[str],
-    predicted: np.ndarray,
-    problem: ProblemSpec,
-) -> dict[str, Any]:
-    when = problem.event_time
-    profile = build_profile(
-        as_inputs(train_set, features),
-        predicted,
-        None if when is None else train_set[when],
-        predicted_at=None if when is None else selection_set[when],
-        period_days=problem.period_days,
-    )
-    if problem.task == "regression":
-        return profile
-    truth = selection_set[problem.label].to_numpy()
-    return {**profile, "calibration": fit_recalibration(truth, predicted)}

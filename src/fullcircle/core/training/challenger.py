@@ -7,16 +7,18 @@ import numpy as np
 import pandas as pd
 
 from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.evaluation import estimate_scores, find_threshold
 from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
-from fullcircle.core.evaluation.conformal import fit_interval
-from fullcircle.core.evaluation.recalibration import fit_recalibration
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
-from fullcircle.core.profile import build_profile
 from fullcircle.core.training.context import TrainingContext
 from fullcircle.core.training.distributed import FullFit
 from fullcircle.core.training.model_config import ModelConfig
+from fullcircle.core.training.model_facts import (
+    compute_baseline,
+    decide_and_score,
+    profile_model,
+    select_example,
+)
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import describe_split
 
@@ -85,19 +87,14 @@ def complete_challenger(
         known, held_out = out_of_fold
         estimator = calibrate(estimator, calibration["method"], held_out, known)
     predicted = predict(estimator, problem.task, inputs)
-    threshold = find_threshold(problem.threshold, truth, predicted)
-    interval = None
-    if problem.task == "regression":
-        interval = fit_interval(truth, predicted, training.interval_coverage)
+    found = decide_and_score(problem, training, truth, predicted)
     return SelectedModel(
         recipe=recipe,
         estimator=estimator,
         calibration=calibration,
         out_of_fold=out_of_fold,
-        threshold=threshold,
-        scores=_score(problem, training, truth, predicted, threshold),
-        train_scores=workshop.bounded().score(estimator, threshold),
-        interval=interval,
+        train_scores=workshop.bounded().score(estimator, found["threshold"]),
+        **found,
     )
 
 
@@ -115,25 +112,6 @@ def _choose_method(
         held_out,
         truth,
         predicted,
-        resamples=training.bootstrap_resamples,
-        confidence=training.confidence,
-        seed=training.seed,
-    )
-
-
-def _score(
-    problem: ProblemSpec,
-    training: TrainingSettings,
-    truth: np.ndarray,
-    predicted: np.ndarray,
-    threshold: float | None,
-) -> dict[str, Any]:
-    return estimate_scores(
-        problem.task,
-        truth,
-        predicted,
-        threshold=threshold,
-        also=[problem.primary_metric],
         resamples=training.bootstrap_resamples,
         confidence=training.confidence,
         seed=training.seed,
@@ -160,7 +138,7 @@ def make_model(
         workshop = TrainingContext(rows, problem, training, workshop.plan)
         estimator = winner.calibrate(workshop.fit(winner.recipe))
     inputs = workshop.inputs
-    example = _take_example(inputs)
+    example = select_example(inputs)
     return Model(
         estimator=estimator,
         candidate=winner.recipe.name,
@@ -184,7 +162,7 @@ def make_model(
             **_describe_rows(workshop.rows, problem, as_of),
             **({} if full_fit is None else _describe_full(full_fit)),
         },
-        profile=_take_profile(workshop, winner, more) if profiled else {},
+        profile=_profile(workshop, winner, more) if profiled else {},
         example=example,
         expected=predict(estimator, problem.task, example).tolist(),
         report=None if report is None else _keep_report(report, workshop.plan),
@@ -192,29 +170,13 @@ def make_model(
     )
 
 
-def _take_profile(
+def _profile(
     workshop: TrainingContext, winner: SelectedModel, more: pd.DataFrame
 ) -> dict[str, Any]:
-    """Profile the rows that teach, and predictions of rows that did not teach the winner.
-
-    Of its own rows many a model predicts more boldly than it ever will again, and that would look
-    like drift.
-    """
     problem = workshop.problem
     unseen = as_inputs(more, problem.features)
     predicted = predict(winner.estimator, problem.task, unseen)
-    when = problem.event_time
-    profile = build_profile(
-        workshop.inputs,
-        predicted,
-        None if when is None else workshop.rows[when],
-        predicted_at=None if when is None else more[when],
-        period_days=problem.period_days,
-    )
-    if problem.task == "regression":
-        return profile
-    truth = more[problem.label].to_numpy()
-    return {**profile, "calibration": fit_recalibration(truth, predicted)}
+    return profile_model(problem, workshop.inputs, workshop.rows, more, predicted)
 
 
 def _keep_report(report: dict[str, Any], plan: list[dict[str, Any]]) -> dict[str, Any]:
@@ -224,25 +186,17 @@ def _keep_report(report: dict[str, Any], plan: list[dict[str, Any]]) -> dict[str
     return {**kept, "columns": columns}
 
 
-def _take_example(inputs: pd.DataFrame) -> pd.DataFrame:
-    """First five rows, or four and the one with the fewest gaps: a signature needs to see values.
-
-    Of a column of text that is empty in all rows of the example, MLflow would say it holds numbers.
-    """
-    fullest = int(np.argmin(inputs.isna().sum(axis=1).to_numpy()))
-    return inputs.iloc[sorted({0, 1, 2, 3, max(fullest, 4)} & set(range(len(inputs))))]
-
-
 def _describe_full(full_fit: FullFit) -> dict[str, Any]:
     return {name: full_fit.facts[name] for name in _FULL_FACTS if name in full_fit.facts}
 
 
 def _describe_rows(rows: pd.DataFrame, problem: ProblemSpec, as_of: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {"rows": len(rows), "as_of": as_of, "split": describe_split(problem)}
-    if problem.task == "multiclass":
-        facts["baseline"] = rows[problem.label].value_counts(normalize=True).sort_index().tolist()
-    else:
-        facts["baseline"] = float(rows[problem.label].mean())
+    facts: dict[str, Any] = {
+        "rows": len(rows),
+        "as_of": as_of,
+        "split": describe_split(problem),
+        "baseline": compute_baseline(problem, rows[problem.label]),
+    }
     if problem.event_time is not None:
         facts["first"] = rows[problem.event_time].min().isoformat()
         facts["last"] = rows[problem.event_time].max().isoformat()

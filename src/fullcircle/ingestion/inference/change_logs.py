@@ -55,7 +55,7 @@ def find_states(
         reading: How texts are read.
     """
     texts = {f"k{place}": reading.text(raw, key) for place, key in enumerate(keys)}
-    moment = as_moment(reading.text(raw, time.source), time.layout)
+    moment = as_moment(reading.moment_text(raw, time.source, time.clock), time.layout)
     others = [column for column in columns if column.source not in (*keys, time.source)]
     values = {f"c{place}": reading.text(raw, each.source) for place, each in enumerate(others)}
     later = {

@@ -88,12 +88,17 @@ def _describe_moments(column: Column) -> list[Issue]:
         told = f"{column.source}: day and month cannot be told apart; read as {column.layout}"
         found.append(Issue("danger", "dates", told, f"--read '{column.source}={column.other}'"))
     if column.clock:
-        told = f"{column.source}: its time of day stands in {column.clock}; the two are joined"
+        told = f"{column.source}: {column.clock} belongs to it; the two are joined as one date"
         found.append(Issue("assumed", "dates", told, f"--read '{column.clock}=text' to part them"))
     if column.naive:
         told = f"{column.source}: clocks without a zone are taken as UTC"
-        do = "if they are local, the hour that repeats in autumn is read twice: write the zone"
+        do = f"--read '{column.source}=local:Europe/Berlin' if they are of a place"
         found.append(Issue("assumed", "dates", told, do))
+    if any(column.odd_hours):
+        twice, never = column.odd_hours
+        told = f"{column.source}: {twice} local clocks occur twice and {never} never"
+        do = "read as the first of the two; one that never occurs falls into the hour behind"
+        found.append(Issue("danger", "dates", told, do))
     return found
 
 

@@ -33,7 +33,7 @@ def find_lags(
         time: The time column.
         reading: How texts are read.
     """
-    moment = as_moment(reading.text(raw, time.source), time.layout)
+    moment = as_moment(reading.moment_text(raw, time.source, time.clock), time.layout)
     texts = {f"k{place}": reading.text(raw, key) for place, key in enumerate(keys)}
     values = {f"c{n}": reading.number(raw, each.source) for n, each in enumerate(numbers)}
     rows = raw.select(SOURCE_ROW, at=moment, y=label.cast("float64"), **texts, **values)

@@ -98,7 +98,8 @@ def propose_problem(raw: ir.Table, wishes: ProblemOptions) -> Proposal:
     label = _look_at_label(raw, named[wishes.target], wishes)
     relations = relate_rows(raw, columns, label, reading, wishes)
     identity, states = relations.identity, relations.states
-    clocks = {each.clock for each in columns if each.clock}
+    # A clock says nothing without its date; a month does.
+    clocks = {each.clock for each in columns if each.clock and "%Y " not in each.layout}
     others = {*identity.sources, *clocks, wishes.target}
     features = [each for each in columns if each.source not in others]
     dangers = _look_for_dangers(sample, features, label, named[wishes.target])

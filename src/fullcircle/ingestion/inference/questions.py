@@ -8,6 +8,8 @@ from fullcircle.ingestion.inference.column_kinds import Column
 
 def ask_about(column: Column) -> Question | None:
     """Return the question that a column raises, or None where its texts decide."""
+    if column.clock and column.layout.startswith("%Y ") and not column.told:
+        return _ask_about_month(column)
     if not column.guessed or not column.other:
         return None
     if column.kind == "number":
@@ -18,6 +20,14 @@ def ask_about(column: Column) -> Question | None:
     asked = f"The dates of {column.source!r}, as {column.example!r}, can be read in two ways."
     previews = {how: _preview_moment(column.example, how) for how in (column.layout, column.other)}
     return Question("dates", asked, _list_readings(column, previews))
+
+
+def _ask_about_month(column: Column) -> Question:
+    asked = f"{column.source!r} and {column.clock!r} look like year and month of one date."
+    how = f"{column.layout} + {column.clock}"
+    joined = read_as(column.source, how, f"joined: {column.source} becomes the month's first day")
+    apart = read_as(column.source, "number", "apart: two numbers")
+    return Question("dates", asked, (joined, apart), "strong")
 
 
 def _list_readings(column: Column, previews: dict[str, str]) -> tuple[Choice, ...]:

@@ -14,6 +14,7 @@ from fullcircle.ingestion.inference.column_kinds import (
     name_columns,
     recognise,
 )
+from fullcircle.ingestion.inference.date_parts import join_months
 from fullcircle.ingestion.inference.options import ProblemOptions
 
 
@@ -41,7 +42,9 @@ def recognise_all(
     names = name_columns(sources)
     columns = [recognise(names[each], known[each], hint, told.get(each, "")) for each in sources]
     columns = [_count_time(each) if each.source == wishes.time else each for each in columns]
-    columns = _join_clocks(columns, told)
+    columns = join_months(_join_clocks(columns, told))
+    if lost := name_missing([each.clock for each in columns if each.clock], sources):
+        raise ConfigurationError(f"--read speaks of {lost}, which the table lacks.")
     reading = ColumnParser(
         missing=missing,
         formats={each.source: each.form for each in columns if not each.form.is_plain},

@@ -9,6 +9,7 @@ from typing import Any
 from fullcircle.core.errors import ModelError
 from fullcircle.core.models.adopted import AdoptedEstimator
 from fullcircle.core.models.model import Model
+from fullcircle.tracking.killed_runs import describe_process
 from fullcircle.tracking.registry.digests import MANIFEST, digest_files, find_tampering, seal_files
 from fullcircle.tracking.registry.flavours import load_adopted, read_metadata
 from fullcircle.tracking.registry.model_files import (
@@ -133,9 +134,8 @@ def _enter(
     from mlflow import MlflowClient
 
     client, sealed = MlflowClient(), seal_files(digest_files(files))
-    with mlflow.start_run(
-        experiment_id=experiment_id, run_name=f"adoption of {uri}", tags={"act": "adopt"}
-    ) as run:
+    name, tags = f"adoption of {uri}", {"act": "adopt", **describe_process()}
+    with mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=tags) as run:
         logged = client.create_logged_model(experiment_id, f"adopted_{flavour}", run.info.run_id)
         client.log_model_artifacts(logged.model_id, str(files))
         client.finalize_logged_model(logged.model_id, "READY")

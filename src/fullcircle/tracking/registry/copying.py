@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fullcircle.core.errors import ModelError, StorageError
+from fullcircle.tracking.killed_runs import describe_process
 from fullcircle.tracking.registry.digests import MANIFEST, digest_files
 from fullcircle.tracking.registry.lookup import find_by_number, list_aliases, list_versions
 from fullcircle.tracking.registry.model_files import SEAL, check_files, enter_version, fetch_version
@@ -94,7 +95,8 @@ def enter_copy(
 
     client = MlflowClient()
     name = f"copy of {version.name} v{version.version}"
-    with mlflow.start_run(experiment_id=experiment_id, run_name=name, tags={"act": "copy"}) as run:
+    who = {"act": "copy", **describe_process()}
+    with mlflow.start_run(experiment_id=experiment_id, run_name=name, tags=who) as run:
         kept = {tag: value for tag, value in version.tags.items() if tag not in OWN_TAGS}
         logged = client.create_logged_model(
             experiment_id, version.tags.get("candidate", "model"), run.info.run_id

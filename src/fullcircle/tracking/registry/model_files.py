@@ -25,7 +25,7 @@ from fullcircle.tracking.registry.flavours import (
     load_pickled,
 )
 from fullcircle.tracking.registry.requirements import list_requirements
-from fullcircle.tracking.registry.trusted_types import TRUSTED_TYPES, load_skops
+from fullcircle.tracking.registry.trusted_types import list_trusted, load_skops
 from fullcircle.tracking.registry.verification import refuse_forged
 
 DESCRIPTION, EXAMPLE = "fullcircle.json", "input_example.json"
@@ -54,7 +54,7 @@ def _log_files(model: Model, code: Path | None, requirements: list[str]) -> Any:
         model.estimator,
         name=model.candidate,
         serialization_format="skops",
-        skops_trusted_types=TRUSTED_TYPES,
+        skops_trusted_types=list_trusted(),
         signature=infer_signature(model.example, model.predict(model.example)),
         input_example=model.example,
         pip_requirements=requirements,

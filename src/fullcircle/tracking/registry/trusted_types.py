@@ -5,7 +5,7 @@ files when they are asked to (``CountVectorizer(input="filename")``). So what it
 through: only types of our own families, with parameters that name no file and no function.
 
 The lists lie here, not in the model: a model that could name its own trusted types could name any
-code. A project that adds a family with types of its own adds them here.
+code. A project that adds a family with types of its own declares them (``declared_types``).
 """
 
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fullcircle.core.errors import ModelError
+from fullcircle.tracking.registry.declared_types import HOW_TO_TRUST, list_declared
 from fullcircle.tracking.registry.estimator_walk import name_type, walk_objects
 
 # Types beyond skops' own list that our estimators are made of.
@@ -104,6 +105,11 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
 }
 
 
+def list_trusted() -> list[str]:
+    """Return the types beyond skops' own list that a model may be made of."""
+    return [*TRUSTED_TYPES, *list_declared()]
+
+
 def load_skops(path: Path, *, adopted: bool = False) -> Any:
     """Load an estimator from a format that holds data alone, and look through what came of it.
 
@@ -116,10 +122,20 @@ def load_skops(path: Path, *, adopted: bool = False) -> Any:
         ModelError: It holds a type or a parameter that it may not hold.
     """
     import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
 
-    estimator = skops.io.load(path, trusted=TRUSTED_TYPES)
+    trusted = list_trusted()
+    try:
+        estimator = skops.io.load(path, trusted=trusted)
+    except UntrustedTypesFoundException as error:
+        found = sorted(set(skops.io.get_untrusted_types(file=path)) - set(trusted))
+        raise ModelError(_word_refusal(", ".join(found))) from error
     check_estimator(estimator, adopted=adopted)
     return estimator
+
+
+def _word_refusal(types: str) -> str:
+    return f"it holds {types}, which no model here may be made of. {HOW_TO_TRUST}"
 
 
 def check_estimator(estimator: Any, *, adopted: bool = False) -> None:
@@ -132,17 +148,18 @@ def check_estimator(estimator: Any, *, adopted: bool = False) -> None:
     for found in walk_objects(estimator):
         name = name_type(found)
         if not _is_plain(found, name) and name not in allowed:
-            raise ModelError(f"it holds {name}, which no model here may be made of")
+            raise ModelError(_word_refusal(name))
         _check_parameters(found, name)
 
 
 def _list_types(*, adopted: bool) -> set[str]:
+    types = {*_FAMILY_TYPES, *list_declared()}
     if not adopted:
-        return _FAMILY_TYPES
+        return types
     from skops.io import _trusted_types as known
 
     return {
-        *_FAMILY_TYPES,
+        *types,
         *known.SKLEARN_ESTIMATOR_TYPE_NAMES,
         *known.SKLEARN_INTERNAL_TYPE_NAMES,
     }
