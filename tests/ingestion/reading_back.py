@@ -11,8 +11,8 @@ from tests.ingestion.random_tables import Column, Value, Written
 
 from fullcircle.core.errors import FullCircleError
 from fullcircle.ingestion import ReadOptions
+from fullcircle.ingestion.decisions import Decider
 from fullcircle.ingestion.inference import ProblemOptions
-from fullcircle.ingestion.inference.questions import Question
 from fullcircle.ingestion.typed_rows import TypedRows, read_typed_rows
 
 End = Literal["equal", "asked", "refused", "told", "wrong"]
@@ -23,14 +23,6 @@ class Outcome(NamedTuple):
 
     end: End
     said: str = ""
-
-
-class _AskedError(Exception):
-    pass
-
-
-def _ask(questions: list[Question]) -> dict[str, str]:
-    raise _AskedError(questions[0].tell())
 
 
 def read_back(written: Written, path: Path) -> Outcome:
@@ -48,11 +40,9 @@ def read_back(written: Written, path: Path) -> Outcome:
         today=date(2025, 1, 1),
     )
     try:
-        read = read_typed_rows(str(path), wishes, ReadOptions(), _ask)
-    except _AskedError as error:
-        return Outcome("asked", str(error))
+        read = read_typed_rows(str(path), wishes, ReadOptions(), Decider())
     except FullCircleError as error:
-        return Outcome("refused", str(error))
+        return Outcome("asked" if "Say which: " in str(error) else "refused", str(error))
     wrong = _compare(written, read)
     if not wrong:
         return Outcome("equal")

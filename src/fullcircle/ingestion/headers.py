@@ -135,8 +135,18 @@ def kinds_of(rows: Sequence[list[str]], width: int) -> list[CellKind]:
             kinds.append("blank")
             continue
         kind, count = counts.most_common(1)[0]
-        kinds.append(kind if count >= _MOSTLY * sum(counts.values()) else "text")
+        mostly = count >= _MOSTLY * sum(counts.values()) or _is_marked(rows, place, width, kind)
+        kinds.append(kind if mostly else "text")
     return kinds
+
+
+def _is_marked(rows: Sequence[list[str]], place: int, width: int, kind: CellKind) -> bool:
+    """Tell whether all that is not of a kind is one and the same word, which marks the missing."""
+    if kind not in ("number", "moment"):
+        return False
+    cells = [row[place].strip() for row in rows if len(row) == width]
+    other = {cell for cell in cells if kind_of(cell) not in (kind, "blank", "mark")}
+    return len(other) == 1 and sum(cell in other for cell in cells) > 1
 
 
 def count_filled(row: Sequence[str]) -> int:

@@ -1,11 +1,11 @@
 """Where in a text the table stands: what comes before it, its header, its units and its end."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fullcircle.ingestion.cells import CellKind, kind_of
+from fullcircle.ingestion.footers import count_footer
 from fullcircle.ingestion.headers import (
     count_filled,
     holds_no_values,
@@ -21,15 +21,6 @@ from fullcircle.ingestion.lines import Record
 
 _HEADER_ROWS = 60  # so deep a header is looked for
 _MOST_LEVELS = 4  # rows of one header
-_TOTAL = re.compile(
-    r"(?i)\W*(?:grand |sub)?(?:total|totals|sum|summe|gesamt|insgesamt|zwischensumme|average|mean|"
-    r"mittelwert|somme|totale|suma|итого|всего|合計|总计|合计)\b.*"
-)
-_END = re.compile(
-    r"(?i)\W*(?:end of (?:report|file|data)|\(?\d+ rows?(?: affected| selected)?\)?|source|quelle|"
-    r"notes?|fu(?:ß|ss)note|generated|created|printed|exported|report|stand|copyright|©)\b.*"
-)
-_CODE = re.compile(r"0\d+")
 _MOSTLY = 0.8
 
 
@@ -84,7 +75,7 @@ def find_layout(
     """
     rows = [each.fields for each in records]
     width = _usual_width(rows)
-    footer = _count_footer(tail, width, rows)
+    footer = count_footer(tail, width, rows)
     body_end = len(rows) - footer if complete else len(rows)
     if skip is not None:
         start = next((n for n, each in enumerate(records) if each.line > skip), 0)
@@ -277,30 +268,3 @@ def _is_units(row: Sequence[str], kinds: Sequence[CellKind], width: int) -> bool
 def _ends_blank(rows: Sequence[list[str]], width: int) -> bool:
     full = [row for row in rows if len(row) == width]
     return width > 2 and len(full) > 1 and all(not row[-1].strip() for row in full)
-
-
-def _count_footer(tail: Sequence[Record], width: int, rows: Sequence[list[str]]) -> int:
-    """Count the records at the end that are no rows: totals, notes and lines of nothing."""
-    if width < 2 or len(rows) < 4:
-        return 0
-    body = sorted(count_filled(row) for row in rows[1:] if len(row) == width) or [0]
-    full = body[len(body) // 2]
-    said = 0
-    for count, record in enumerate(reversed(tail[max(len(tail) - 200, 1) :]), start=1):
-        if not _ends_table(record.fields, width, full):
-            break
-        if count_filled(record.fields):
-            said = count
-    return said  # what holds nothing at all is passed over anyway
-
-
-def _ends_table(row: Sequence[str], width: int, full: int) -> bool:
-    fill = count_filled(row)
-    first = next((cell.strip() for cell in row if cell.strip()), "")
-    if not fill:
-        return True
-    if _TOTAL.fullmatch(first) and fill < full and width > 2:
-        return True
-    if fill == 1 and full >= 3:
-        return len(row) < width or bool(_END.fullmatch(first))
-    return len(row) < width and fill < 0.5 * full and bool(_END.fullmatch(first))

@@ -246,5 +246,5 @@ def _settle_open(sign: str, bodies: Sequence[str], hint: str) -> NumberColumn:
     if hint == sign or any(len(body) > 3 for body in bare):
         return NumberColumn(decimal)
     if sign == ".":
-        return NumberColumn(decimal, sure=hint == "", other=thousands)
+        return NumberColumn(decimal, sure=False, other=thousands)
     return NumberColumn(thousands, sure=hint == ".", other=decimal)
