@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from fullcircle.core.errors import ConfigurationError
 from fullcircle.ingestion import ReadOptions, Source, open_source
+from fullcircle.ingestion.decisions import Decider
 from fullcircle.ingestion.inference import Issue
 
 BODY = "".join(f"{n},{n + 0.5},{'abc'[n % 3]}\n" for n in range(20))
@@ -60,6 +62,33 @@ def test_quoted_line_break_at_the_end_is_no_name_of_a_row(tmp_path: Path) -> Non
     source = open_text(tmp_path, text)
     assert source.schema.names == ["id", "size", "column_3"]
     assert rows_of(source)[1] == ["1", "1.5", "\n"]
+
+
+EQUAL = "a;b|c\n" + "red;blue|green\n" * 9
+
+
+def test_separator_that_may_be_another_is_asked_about(tmp_path: Path) -> None:
+    """Two separators that cut alike are a question with both previews; an option answers it."""
+    [question] = open_text(tmp_path, EQUAL).questions
+    assert question.strength == "weak"
+    assert {choice.option for choice in question.choices} == {
+        ("--separator", ";"), ("--separator", "|"),
+    }  # fmt: skip
+    assert "2 columns: a | b|c" in question.describe()
+    with pytest.raises(ConfigurationError, match="Say which: --separator"):
+        Decider().open(str(tmp_path / "t.csv"), ReadOptions())
+    assert open_text(tmp_path, EQUAL, separator="|").questions == ()
+    assert not open_text(tmp_path, "id,size,kind\n" + BODY).questions
+
+
+def test_answer_on_the_separator_is_what_is_read(tmp_path: Path) -> None:
+    """A person who chooses the second separator gets the table that it cuts."""
+    source = open_text(tmp_path, EQUAL)
+    [question] = source.questions
+    decider = Decider(lambda asked: asked.choices[1])
+    chosen = decider.open(str(tmp_path / "t.csv"), ReadOptions())
+    assert chosen.schema.names != source.schema.names
+    assert decider.options.separator == question.choices[1].settings["separator"]
 
 
 def test_letters_saved_as_controls_are_letters(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from fullcircle.ingestion.layout import Layout, find_layout, tell_other_headers
 from fullcircle.ingestion.lines import Record, read_records
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import open_bytes
+from fullcircle.ingestion.separators import ask_about_separator
 from fullcircle.ingestion.source import MAX_COLUMNS, Source, of_rows
 from fullcircle.ingestion.tally import RowCounts
-from fullcircle.ingestion.writing import NAMES, Dialect
+from fullcircle.ingestion.writing import Dialect
 
 _HEAD_LINES = 1_000
-_CLOSE = 0.03
 _LONGEST_LINE = 1 << 22
 _PAGE = re.compile(r"(?is)\s*(?:<!doctype html|<html|<head|<table|<\?xml)")
 
@@ -47,7 +47,8 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
             f"{path} has a line of more than {_LONGEST_LINE:,} letters: it is no table of lines. "
             "Write one row a line."
         )
-    dialect, margin = find_dialect(lines, options.separator)
+    found = find_dialect(lines, options.separator)
+    dialect = found.best
     records = list(read_records(lines, dialect))
     if not complete and len(records) > 1:
         records.pop()
@@ -63,13 +64,13 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
     if options.header is None:
         _refuse_no_header(path, records, layout, options.named)
     _refuse_wide(path, layout.width)
-    findings = [*_tell(text, dialect, margin, layout), *text.findings]
-    findings += tell_other_headers(records, layout)
+    findings = [*_tell(text, dialect, layout), *text.findings, *tell_other_headers(records, layout)]
+    asked = ask_about_separator(path.name, lines, found)
     tally = RowCounts(str(path))
     names = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
     fast = find_fast_reader(text, dialect, layout, tally, records)
     read = partial(_read_rows, text, dialect, layout, tally)
-    return of_rows("CSV", names, read, findings, tally, fast)
+    return of_rows("CSV", names, read, findings, tally, fast, asked)
 
 
 def _with_encoding(path: Path, encoding: str) -> TextFile:
@@ -144,12 +145,9 @@ def _refuse_no_header(
     )
 
 
-def _tell(text: TextFile, dialect: Dialect, margin: float, layout: Layout) -> list[Issue]:
+def _tell(text: TextFile, dialect: Dialect, layout: Layout) -> list[Issue]:
     told = f"{text.encoding} text, {dialect.tell()}"
     found = [Issue("assumed", "file", told, "--separator, --encoding")]
-    if margin < _CLOSE and layout.width > 1:
-        told = f"another separator fits nearly as well as {NAMES.get(dialect.separator)}"
-        found.append(Issue("danger", "file", told, "--separator SIGN if columns look wrong"))
     if layout.skipped:
         shown = "; ".join(layout.skipped[:3])
         told = f"{len(layout.skipped)} lines before the table were passed over: {shown}"
