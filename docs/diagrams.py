@@ -14,12 +14,12 @@ from fullcircle.log_config import quiet_libraries
 quiet_libraries()
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
-# The order of the circle; a room that is not here yet comes last.
+# The order of the lifecycle; a room that is not here yet comes last.
 ORDER = ["data_processing", "feature_store", "training", "registry", "scoring", "monitoring"]
 
 
 def read_rooms() -> dict[str, Pipeline]:
-    """Give each room's pipeline, in the order of the circle."""
+    """Give each room's pipeline, in the order of the lifecycle."""
     [folder] = package.__path__
     names = sorted(path.parent.name for path in Path(folder).glob("*/pipeline.py"))
     names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))

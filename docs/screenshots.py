@@ -1,4 +1,4 @@
-"""Photograph what a run leaves, for the README: monitoring page, circle, and champion in MLflow.
+"""Photograph what a run leaves, for the README: monitoring page, pipelines, and champion in MLflow.
 
     kedro run --params as_of=2025-04-01 && python docs/screenshots.py
 

@@ -41,7 +41,9 @@ def read_source(variable: str, problem: str) -> str:
 
 def list_sources(problem: str) -> list[str]:
     """Name a problem's sources of data, the default first."""
-    simulated = any((Path(room) / problem / "simulator.py").is_file() for room in problems.__path__)
+    simulated = any(
+        (Path(folder) / problem / "simulator.py").is_file() for folder in problems.__path__
+    )
     return ["simulated", "real"] if simulated else ["real"]
 
 

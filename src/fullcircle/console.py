@@ -100,9 +100,9 @@ class Facts:
         """Give lines; a text is continued below its beginning."""
         names = [name for name, _ in self.pairs]
         width = max(map(len, names), default=0)
-        room = max(options.max_width - width - len(_GAP), _READABLE)
+        free = max(options.max_width - width - len(_GAP), _READABLE)
         for name, (_, value) in zip(names, self.pairs, strict=True):
-            lines = [piece for line in as_text(value).splitlines() for piece in wrap(line, room)]
+            lines = [piece for line in as_text(value).splitlines() for piece in wrap(line, free)]
             for number, line in enumerate(lines or [""]):
                 head = (f"{name:<{width}}{_GAP}", "bold") if not number else " " * (width + 2)
                 yield Text.assemble(head, line, no_wrap=True, overflow="ignore")
@@ -156,9 +156,9 @@ class Rows:
             spans.append((max(word, min(natural, _READABLE)) if wraps else natural, natural))
         return spans
 
-    def _as_table(self, room: int) -> Table:
+    def _as_table(self, free: int) -> Table:
         spans = self._measure()
-        left = room - sum(least for least, _ in spans) - len(_GAP) * len(spans)
+        left = free - sum(least for least, _ in spans) - len(_GAP) * len(spans)
         table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
         for name, (least, natural) in zip(self.rows[0], spans, strict=True):
             width = min(natural, least + left)
@@ -194,9 +194,9 @@ class Sections:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Give each section."""
         width = max((len(title) for title, _ in self.parts), default=0)
-        room = options.max_width - width - len(_GAP)
+        free = options.max_width - width - len(_GAP)
         for title, part in self.parts:
-            if Measurement.get(console, options, part).minimum <= room:
+            if Measurement.get(console, options, part).minimum <= free:
                 beside = Table.grid(padding=(0, len(_GAP), 0, 0), pad_edge=False)
                 beside.add_column(style="bold", width=width)
                 beside.add_column()

@@ -20,7 +20,7 @@ def explain_error(error: BaseException) -> str:
             return str(cause)
         if isinstance(cause, ParameterValidationError):
             named = " ".join(str(cause).partition("\n")[2].split())
-            return f"A parameter cannot be meant. {named}"
+            return f"A parameter is not valid. {named}"
     for cause in reversed(chain):
         if type(cause).__module__.startswith(("sqlite3", "sqlalchemy")):
             return _explain_database(cause)

@@ -1,4 +1,4 @@
-"""The project's pipelines: the six rooms of the circle and the circle itself."""
+"""The project's pipelines: the six, and all of them together."""
 
 import pkgutil
 import re
@@ -11,7 +11,7 @@ from fullcircle.core.errors import ConfigurationError, name_missing
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Name each pipeline; ``__default__`` turns the whole circle.
+    """Name each pipeline; ``__default__`` runs all pipelines.
 
     Raises:
         ConfigurationError: A pipeline was asked for that does not exist.
@@ -26,7 +26,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 def _explain_unknown_pipeline(error: ImportError) -> None:
-    """Raise a clearer error where the import failed because there is no such room."""
+    """Raise a clearer error where the import failed because there is no such package."""
     known = sorted(module.name for module in pkgutil.iter_modules(rooms.__path__))
     asked = re.search(rf"'{re.escape(rooms.__name__)}\.(\w+)'", str(error))
     if asked and asked[1] not in known:

@@ -196,8 +196,8 @@ def _train(
 ) -> Model:
     """Train as the pipeline does, with the recorded recipe or with a search of its own."""
     plan = nodes.diagnose_train_set(train, problem, training)
-    workshop = TrainingContext(train, problem, training, plan)
-    recipe = ModelConfig.from_dict(recorded.settings["recipe"])
+    training_context = TrainingContext(train, problem, training, plan)
+    model_config = ModelConfig.from_dict(recorded.settings["recipe"])
     if search:
         found = nodes.search_candidates(train, plan, NoTrialStore(), problem, training)
         fitted = nodes.fit_finalists(train, plan, found, problem, training)
@@ -206,9 +206,11 @@ def _train(
             fitted, board, found, plan, train, selection, problem, training
         )
     else:
-        winner = complete_challenger(workshop, recipe, workshop.fit(recipe), selection)
+        winner = complete_challenger(
+            training_context, model_config, training_context.fit(model_config), selection
+        )
     clock = str(Clock.model_validate(recorded.trained_on["as_of"]))
-    return make_model(workshop, winner, selection, clock, None, profiled=True)
+    return make_model(training_context, winner, selection, clock, None, profiled=True)
 
 
 def _find_difference(

@@ -134,7 +134,7 @@ def test_later_rows_judge_earlier_ones() -> None:
 
 
 def test_rows_of_one_entity_stay_together_without_a_word_of_the_user() -> None:
-    """A column that repeats and fixes the target is the key: its score is that of strangers."""
+    """A column that repeats and fixes the target is the key: its score is that of unseen ones."""
     rng = np.random.default_rng(5)
     person = rng.integers(0, 80, 800)
     traits = rng.normal(size=(80, 3))[person] + 0.02 * rng.normal(size=(800, 3))
@@ -178,7 +178,7 @@ def test_the_same_search_gives_the_same_model() -> None:
     ],
 )
 def test_what_cannot_be_learnt_is_said_in_one_line(change: Any, said: str) -> None:
-    """A frame that cannot be meant is refused in one line that names the reason."""
+    """A frame that is not valid is refused in one line that names the reason."""
     with pytest.raises(DataError, match=said) as refused:
         automl.classify(change(shop()), "returned", **QUICK)
     assert "\n" not in str(refused.value)

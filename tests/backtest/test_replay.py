@@ -168,24 +168,26 @@ def test_a_killed_replay_goes_on_with_the_first_missing_window(
     assert report["gains"] == whole["gains"]
 
 
-def poison(world: HistoricalData, moment: str) -> HistoricalData:
+def poison(history: HistoricalData, moment: str) -> HistoricalData:
     """Spoil all that happened or became known from a moment on."""
-    problem, spoilt = world.problem, pd.Timestamp(moment, tz="UTC")
-    events = world.events.to_pandas()
+    problem, spoilt = history.problem, pd.Timestamp(moment, tz="UTC")
+    events = history.events.to_pandas()
     later = events[str(problem.event_time)] >= spoilt
     unknown = events[str(problem.label_time)] > spoilt
     assert (unknown & ~later).any(), "labels of earlier rows must be among what is spoilt"
     events.loc[unknown, problem.label] = 1 - events.loc[unknown, problem.label]
     events.loc[later, "tenure_months"] = 999
     tables = {}
-    for name, table in world.tables.items():
+    for name, table in history.tables.items():
         rows = table.rows.to_pandas()
         after = rows[str(table.declared.event_time)] >= spoilt
         keys = {*table.declared.keys, table.declared.event_time}
         for column in rows.columns.difference(list(keys)):
             rows.loc[after, column] = None
         tables[name] = replace(table, rows=ibis.memtable(rows, schema=table.rows.schema()))
-    return replace(world, events=ibis.memtable(events, schema=world.events.schema()), tables=tables)
+    return replace(
+        history, events=ibis.memtable(events, schema=history.events.schema()), tables=tables
+    )
 
 
 @pytest.mark.untraced
@@ -200,10 +202,10 @@ def test_nothing_of_the_future_reaches_an_earlier_window(project: Any, tmp_path:
     bootstrap_project(project.path)
     catalog = project.catalog()
     windows = make_windows("2025-02-01", "2025-04-26", "28d")
-    world = gather_world(catalog, pipelines, tmp_path / "data")
+    history = gather_world(catalog, pipelines, tmp_path / "data")
     declared = _declare(catalog, BacktestRequest("", "", "", trials=0), windows[0])
     replays = {}
-    for name, seen in {"true": world, "spoilt": poison(world, "2025-04-26")}.items():
+    for name, seen in {"true": history, "spoilt": poison(history, "2025-04-26")}.items():
         folder = BacktestFolder(tmp_path / name / "same")
         replays[name] = assemble(seen, windows, folder, catalog, pipelines, declared)
     lines = {name: each.run(lambda done, what: None) for name, each in replays.items()}
@@ -212,15 +214,15 @@ def test_nothing_of_the_future_reaches_an_earlier_window(project: Any, tmp_path:
     assert expected[2]["drifted_columns"] == ["monthly_charges", "payment_method"]
     for window in windows:
         rows = [
-            each.scorer.read([window]).order_by(world.problem.row_id).to_pandas()
+            each.scorer.read([window]).order_by(history.problem.row_id).to_pandas()
             for each in replays.values()
         ]
         pd.testing.assert_frame_equal(*rows)
     clock = windows[-1].end
-    trained = [each.trainer.train(each.world.at(clock), clock, 9) for each in replays.values()]
+    trained = [each.trainer.train(each.history.at(clock), clock, 9) for each in replays.values()]
     assert trained[0].model.expected == trained[1].model.expected
     pd.testing.assert_frame_equal(trained[0].gate_set, trained[1].gate_set)
-    assert trained[0].gate_set[world.problem.label_time].max() <= pd.Timestamp(clock)
+    assert trained[0].gate_set[history.problem.label_time].max() <= pd.Timestamp(clock)
 
 
 @pytest.mark.parametrize(

@@ -44,13 +44,15 @@ def fit_all(train: pd.DataFrame, options: Options, features: list[str]) -> Any:
     """Fit the families as they come, and the forest that a search by F1 finds best."""
     problem, training = declare_problem("binary", features, options), options.settle()
     plan = nodes.diagnose_train_set(train, problem, training)
-    workshop = TrainingContext(train, problem, training, plan)
+    training_context = TrainingContext(train, problem, training, plan)
     report = nodes.search_candidates(train, plan, NoTrialStore(), problem, training)
     best = ModelConfig.from_dict(
         max(report["finalists"], key=lambda one: np.mean(one["fold_scores"]))
     )
-    recipes = {**{name: ModelConfig(name, name) for name in UNTUNED}, TUNED: best}
-    return problem, {name: workshop.fit(recipe) for name, recipe in recipes.items()}
+    model_configs = {**{name: ModelConfig(name, name) for name in UNTUNED}, TUNED: best}
+    return problem, {
+        name: training_context.fit(model_config) for name, model_config in model_configs.items()
+    }
 
 
 def score_seed(rows: pd.DataFrame, seed: int, trials: int) -> list[dict[str, Any]]:

@@ -13,13 +13,13 @@ from fullcircle.ingestion.inference import ProblemOptions, Proposal, propose_pro
 
 
 def look(
-    case: str, file: str, target: str, *, header: bool | None = None, **wishes: Any
+    case: str, file: str, target: str, *, header: bool | None = None, **problem_options: Any
 ) -> tuple[Proposal, pd.DataFrame]:
     """Return the problem proposed for a file, and its rows as a run would read them."""
-    asked = [target, *wishes.get("keys", ()), *filter(None, [wishes.get("time")])]
+    asked = [target, *problem_options.get("keys", ()), *filter(None, [problem_options.get("time")])]
     frame, _ = read_case(case, file, *asked, header=header)
     raw = ibis.memtable(frame.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
-    said = {"name": "shop", "target": target, "today": date(2026, 1, 1), **wishes}
+    said = {"name": "shop", "target": target, "today": date(2026, 1, 1), **problem_options}
     proposal = propose_problem(raw, ProblemOptions.model_validate(said))
     read = proposal.reading
     table = raw.select(

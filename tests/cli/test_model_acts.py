@@ -242,7 +242,7 @@ def test_history_verifies_and_shows_a_change(ask: Any) -> None:
 
 
 def test_alias_tags_and_texts_are_one_command_each(ask: Any) -> None:
-    """Each act prints what it did; what cannot be meant is one line."""
+    """Each act prints what it did; what is not valid is one line."""
     assert facts(ask("alias", "shadow", "1", "--json"))["roles"]["shadow"] == "v1"
     assert "shadow" not in facts(ask("alias", "shadow", "--delete", "--json"))["roles"]
     assert "moves by the gate alone" in said(ask("alias", "champion", "1"))
@@ -300,10 +300,10 @@ def test_reproduce_tells_the_first_difference(ask: Any, monkeypatch: pytest.Monk
     """Where the rebuilt model predicts otherwise, the first row that differs is shown."""
     import fullcircle.reproduction as rebuilding
 
-    recipe = rebuilding.ModelConfig.from_dict
+    model_config = rebuilding.ModelConfig.from_dict
 
     def other(values: dict[str, Any]) -> Any:
-        return recipe({**values, "candidate": "baseline", "parameters": {}, "dropped": []})
+        return model_config({**values, "candidate": "baseline", "parameters": {}, "dropped": []})
 
     monkeypatch.setattr(rebuilding.ModelConfig, "from_dict", staticmethod(other))
     result = ask("reproduce", "champion", "--any-code")

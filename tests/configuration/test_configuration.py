@@ -114,7 +114,7 @@ def test_each_misspelt_parameter_is_refused_with_the_nearest(resolved: Any) -> N
     ],
 )
 def test_what_a_run_is_given_is_refused_by_name(resolved: Any, given: Any, wanted: str) -> None:
-    """A parameter of a run that nothing takes, or that cannot be meant, is named."""
+    """A parameter of a run that nothing takes, or that is not valid, is named."""
     loader, read = resolved
     loader.runtime_params = given
     with pytest.raises(ConfigurationError) as caught:

@@ -112,7 +112,7 @@ def test_it_is_over_after_the_declared_number_of_quiet_windows() -> None:
 
 
 def test_a_quiet_start_and_mild_findings_say_nothing() -> None:
-    """By default neither a world at rest nor what is only worth knowing sends anything."""
+    """By default neither data without drift nor what is only worth knowing sends anything."""
     world = World()
     assert world.see(0) == []
     assert world.see(1, wrong(severity="info")) == []

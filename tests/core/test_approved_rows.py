@@ -207,12 +207,14 @@ def open_workshop(make_problem: Make, task: str) -> tuple[TrainingContext, pd.Da
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_what_a_model_knows_of_itself(make_problem: Make, task: str) -> None:
     """Settings, scores, threshold, interval, profile, example and rows of a fitted model."""
-    workshop, more = open_workshop(make_problem, task)
-    recipe = ModelConfig("simple", "ridge" if task == "regression" else "logistic_regression")
-    winner = complete_challenger(workshop, recipe, workshop.fit(recipe), more)
+    training_context, more = open_workshop(make_problem, task)
+    model_config = ModelConfig("simple", "ridge" if task == "regression" else "logistic_regression")
+    winner = complete_challenger(
+        training_context, model_config, training_context.fit(model_config), more
+    )
     report = {"metric": "m", "rows": 9, "sample": ["private"], "gaps": []}
-    model = make_model(workshop, winner, more, "2024-06-01", report, profiled=True)
-    bare = make_model(workshop, winner, more, "2024-06-01", None, profiled=False)
+    model = make_model(training_context, winner, more, "2024-06-01", report, profiled=True)
+    bare = make_model(training_context, winner, more, "2024-06-01", None, profiled=False)
     facts = {
         name: value
         for name, value in vars(model).items()
@@ -232,8 +234,8 @@ def trial(candidate: str, number: int, scores: list[float], **parameters: Any) -
 
 def test_who_competes_and_who_wins(make_problem: Make) -> None:
     """Finalists by family, with and without fewer columns and a blend; ties go to the simpler."""
-    workshop, rows = open_workshop(make_problem, "binary")
-    validation = workshop.cross_validate()
+    training_context, rows = open_workshop(make_problem, "binary")
+    validation = training_context.cross_validate()
     trials = [
         trial("baseline", 0, [0.5, 0.5, 0.5]),
         trial("logistic_regression", 0, [0.8, 0.7, 0.75]),
@@ -247,18 +249,20 @@ def test_who_competes_and_who_wins(make_problem: Make) -> None:
             each.as_dict() for each in choose_finalists(trials, validation, blend)
         ]
     for select in (True, False):
-        training = workshop.training.model_copy(update={"select_features": select})
+        training = training_context.training.model_copy(update={"select_features": select})
         named = name_finalists(trials, validation, training)
         found[f"fewer columns {select}"] = [each.as_dict() for each in named]
     truth = rows["returned"].to_numpy()
     rng = np.random.default_rng(0)
     near = [np.clip(truth * 0.2 + 0.4 + 0.15 * rng.normal(size=len(truth)), 0, 1) for _ in "abc"]
     searched = zip("abc", (0.7, 0.75, 0.7), strict=True)
-    recipes = [ModelConfig(name, "xgboost", fold_scores=[s, s + 0.01]) for name, s in searched]
+    model_configs = [
+        ModelConfig(name, "xgboost", fold_scores=[s, s + 0.01]) for name, s in searched
+    ]
     predicted = dict(zip("abc", near, strict=True))
     for errors in (0.0, 0.5, 3.0):
         found[f"tie of {errors}"] = find_winner(
-            recipes, predicted, truth, "roc_auc", standard_errors=errors,
+            model_configs, predicted, truth, "roc_auc", standard_errors=errors,
             resamples=100, confidence=0.9, seed=1,
         )  # fmt: skip
     hold_value("finalists", found)
@@ -281,11 +285,11 @@ def test_how_rows_are_divided(make_problem: Make, *, history: bool) -> None:
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
 def test_what_a_model_leans_on(make_problem: Make, task: str) -> None:
     """Mean attributions, their swarm, and those of single rows, in the model's own units."""
-    workshop, more = open_workshop(make_problem, task)
+    training_context, more = open_workshop(make_problem, task)
     for family in ("ridge" if task == "regression" else "logistic_regression", "xgboost"):
         parameters = {"n_estimators": 5} if family == "xgboost" else {}
-        estimator = workshop.fit(ModelConfig("m", family, parameters))
-        inputs = as_inputs(more.head(12), workshop.problem.features)
+        estimator = training_context.fit(ModelConfig("m", family, parameters))
+        inputs = as_inputs(more.head(12), training_context.problem.features)
         told = shap_values(estimator, inputs, seed=1)
         single = attribute_rows(estimator, inputs.head(2), inputs, seed=1)
         hold_value(f"shap_{task}_{family}", [told, single])

@@ -33,7 +33,7 @@ CARD = write_card(MODEL, decision(promote=True, incumbent="full.shop.model v2"))
         "shop · xgboost_tuned · as of 2024-06-01",
         "- **The gate**: promoted (2 of 2 checks passed)",
         "- **roc_auc**: 0.7957 (0.7757 to 0.8157, gate rows)",
-        "- **Slices**: none surely worse (2 of 2 could be judged)",
+        "- **Slices**: none significantly worse (2 of 2 could be judged)",
         "- **Probabilities**: mean what they say (error 0.0215, 0.0312 by chance)",
         "| What it predicts | Whether an order comes back. |",
         "| What it is for | To choose parcels to check. |",
@@ -152,8 +152,8 @@ def test_slices_come_the_worst_first_and_the_unjudged_last() -> None:
         "| colour: good",
         "| colour: few",
     ]
-    assert "| surely worse |" in rows[0]
-    assert "| not surely worse |" in rows[1]
+    assert "| significantly worse |" in rows[0]
+    assert "| not significantly worse |" in rows[1]
     assert "not judged: 9 rows are fewer than 50" in rows[2]
 
 
@@ -188,7 +188,8 @@ ENDLESS = FeatureLookup(table="bills", keys=["buyer"], columns=["billed"])
     [
         (
             model_with({"slices": [slice_of("red", -0.1)]}),
-            "It surely serves colour: red worse than the other rows: its roc_auc is worse there by "
+            "Performance is significantly worse for colour = red than for the other rows: "
+            "its roc_auc is worse there by "
             "0.1000 (0.0900 to 0.1100).",
         ),
         (
@@ -318,8 +319,8 @@ def test_no_card_prints_a_hole(model: Model) -> None:
 
 def test_features_left_out_by_selection_are_named() -> None:
     """A column that the recipe does without is said to be left out, at the end of the table."""
-    recipe = {**MODEL.settings["recipe"], "dropped": ["billed"]}
-    card = write_card(model_with(settings={**MODEL.settings, "recipe": recipe}))
+    model_config = {**MODEL.settings["recipe"], "dropped": ["billed"]}
+    card = write_card(model_with(settings={**MODEL.settings, "recipe": model_config}))
     assert "3 features, 2 of which the model leaves out." in card
     assert card.index("| price | request") < card.index("| billed | feature table bills")
     assert "left out: does as well without it" in card

@@ -1,4 +1,4 @@
-"""Tests of the contract: what cannot be meant is refused before anything runs."""
+"""Tests of the contract: what is not valid is refused before anything runs."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime

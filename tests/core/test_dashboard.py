@@ -244,11 +244,11 @@ def test_the_headline_never_calls_quiet_what_was_not_judged(
 
 
 def test_a_decline_is_something_to_look_at() -> None:
-    """A newest period that is surely worse than its own version promised is named."""
+    """A newest period that is significantly worse than its own version promised is named."""
     performance = deepcopy(PERFORMANCE)
     performance["windows"][0]["score"] = {"value": 0.7, "low": 0.65, "high": 0.75}
     reference = {**REFERENCE, "version": "2"}
-    told = "roc_auc of the period from 2024-05-01 is surely worse than promised"
+    told = "roc_auc of the period from 2024-05-01 is significantly worse than promised"
     assert told in draw(QUIET, performance=performance, reference=reference)
     assert told not in draw(QUIET, performance=performance, reference={**REFERENCE, "version": "1"})
 
@@ -319,7 +319,7 @@ def test_alerts_are_shown_up_to_the_clock_newest_first() -> None:
 
 
 def test_models_beside_and_slices_are_compared_in_words() -> None:
-    """A shadow's gain and a slice served worse are told as what they surely are."""
+    """A shadow's gain and a slice served worse are told as what they significantly are."""
     performance = deepcopy(PERFORMANCE)
     gain = {"value": 0.02, "low": 0.01, "high": 0.03}
     performance["windows"][0]["beside"] = [
@@ -328,8 +328,8 @@ def test_models_beside_and_slices_are_compared_in_words() -> None:
     row = {"column": "city", "slice": "Rome", "rows": 10, "score": SCORE, "judged": True}
     performance["slices"] = [{"rows": [{**row, "worse": True}]}]
     page = draw(performance=performance)
-    assert "surely better" in page
-    assert "surely worse" in page
+    assert "significantly better" in page
+    assert "significantly worse" in page
     assert "Rome" in page
 
 

@@ -90,7 +90,7 @@ def test_what_was_rolled_back_does_not_come_back_under_another_number(
 
 
 def test_a_better_model_may_follow_a_rollback() -> None:
-    """A challenger that is surely better, or surely another, is compared and passes."""
+    """A challenger that is significantly better, or another one, is compared and passes."""
     evidence = clear_case()
     again = replace(evidence, rolled_back=[like(evidence.champion), like(evidence.baseline)])
     decision = decide_promotion(again, SETTINGS)
@@ -681,7 +681,7 @@ def test_a_regression_passes_the_same_gate(
 
 @pytest.mark.parametrize(("shift", "fails"), [(0.03, False), (0.2, True), (-0.2, True)])
 def test_a_regression_that_is_always_off_is_not_calibrated(shift: float, *, fails: bool) -> None:
-    """A mean error that is surely beyond what is allowed fails, in either direction."""
+    """A mean error that is significantly beyond what is allowed fails, in either direction."""
     biased = regression_case(0.2, 0.8).challenger + shift
     decision = decide_promotion(regression_case(0.2, 0.8, challenger=biased), SETTINGS)
     assert failed(decision) == ({"calibrated"} if fails else set())

@@ -86,7 +86,9 @@ def declare(task: str, *, by: str) -> ProblemSpec:
     )
 
 
-def train(root: Path, recipe: ModelConfig, problem: ProblemSpec, **training: Any) -> NotebookFacts:
+def train(
+    root: Path, model_config: ModelConfig, problem: ProblemSpec, **training: Any
+) -> NotebookFacts:
     """Train as the pipeline does, its sets in Delta and its decision in a file below the root."""
     settings = TrainingSettings(
         **{
@@ -108,7 +110,7 @@ def train(root: Path, recipe: ModelConfig, problem: ProblemSpec, **training: Any
         places[name] = {"path": name, "version": 0, "rows": len(rows)}
     both = (found["train_set"], found["selection_set"], problem, settings)
     plan = nodes.diagnose_train_set(found["train_set"], problem, settings)
-    report = {"finalists": [recipe.as_dict()]}
+    report = {"finalists": [model_config.as_dict()]}
     fitted = nodes.fit_finalists(found["train_set"], plan, report, problem, settings)
     board = nodes.compare_candidates(fitted, report, *both)
     winner = nodes.choose_winner(fitted, board, report, plan, *both)
@@ -167,8 +169,8 @@ def test_notebook_arrives_at_the_score_of_the_gate(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its scores, threshold and predictions are the pipeline's, whatever task, split and recipe."""
-    recipe, task, by, training = CASES[case]
-    facts = train(tmp_path, recipe, declare(task, by=by), **training)
+    model_config, task, by, training = CASES[case]
+    facts = train(tmp_path, model_config, declare(task, by=by), **training)
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
     names = run_cells(write_notebook(facts))
@@ -239,10 +241,10 @@ def test_written_model_is_the_one_that_the_family_builds(name: str) -> None:
     family = CANDIDATES[name]
     for task in family.tasks:
         for parameters in family.variants:
-            recipe = ModelConfig(name, name, parameters)
+            model_config = ModelConfig(name, name, parameters)
             names: dict[str, Any] = {"SEED": 9}
-            exec(code.write_imports(recipe, task, 9, calibrated=False), names)  # noqa: S102
-            [member] = code.write_members(recipe, task, 9)
+            exec(code.write_imports(model_config, task, 9, calibrated=False), names)  # noqa: S102
+            [member] = code.write_members(model_config, task, 9)
             made = eval(member["model"], names)  # noqa: S307 - the code under test
             built = family.build(task, 9, parameters)
             assert type(made) is type(built)

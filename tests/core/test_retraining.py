@@ -122,7 +122,7 @@ def test_drift_asks_past_the_declared_number(drift: dict[str, Any], reason: str 
         ([], False),
     ],
     ids=[
-        "surely worse",
+        "significantly worse",
         "intervals touch",
         "better",
         "bad once, fine now",
@@ -133,10 +133,10 @@ def test_drift_asks_past_the_declared_number(drift: dict[str, Any], reason: str 
     ],
 )
 def test_the_newest_labelled_period_counts(ends: list[Any], *, asks: bool) -> None:
-    """A model that is surely worse than promised in the newest labelled period asks."""
+    """A model that is significantly worse than promised in the newest labelled period asks."""
     decision = decide(performance=scored(*ends))
     assert decision["retrain"] is asks
-    assert ("surely worse than promised" in decision["reasons"][0]) is asks
+    assert ("significantly worse than promised" in decision["reasons"][0]) is asks
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_nothing_done_after_the_clock_changes_a_decision(
 
 
 def test_what_no_windows_can_reach_is_refused() -> None:
-    """Three drifted windows of the last two cannot be meant."""
+    """Three drifted windows of the last two is not valid."""
     with pytest.raises(ValueError, match="3 is more than of_last_windows 2"):
         RetrainingSettings(max_drifted_columns=0, drifted_windows=3, of_last_windows=2)
 
@@ -350,7 +350,10 @@ def test_any_metric_may_have_a_limit(limits: dict[str, Any], *, asks: bool) -> N
     rules = RetrainingSettings(max_drifted_columns=1, score_limit=limits)
     decision = decide(performance=performance, rules=rules)
     assert decision["retrain"] is asks
-    assert any("is surely worse than its limit" in reason for reason in decision["reasons"]) is asks
+    assert (
+        any("is significantly worse than its limit" in reason for reason in decision["reasons"])
+        is asks
+    )
 
 
 def test_a_limit_that_cannot_be_held_is_refused() -> None:

@@ -141,7 +141,7 @@ def test_all_trials_shown_leave_nothing_out() -> None:
 
 
 def test_negative_limit_is_refused() -> None:
-    """A negative number of trials cannot be meant."""
+    """A negative number of trials is not valid."""
     with pytest.raises(ConfigurationError, match="max_trials is -1"):
         CandidateRunsDataset(max_trials=-1)
 

@@ -151,7 +151,7 @@ def test_bad_batch_is_refused_before_a_byte_is_written(
     ("options", "wanted"), [({"mode": "upsert"}, "upsert"), ({"name": "habits"}, "three-level")]
 )
 def test_wrong_declaration_is_refused(tmp_path: Path, options: Any, wanted: str) -> None:
-    """A mode or a name that cannot be meant is refused when the catalog is made."""
+    """A mode or a name that is not valid is refused when the catalog is made."""
     given_options = {"name": "c.s.t", "filepath": str(tmp_path), "keys": ["a"], **options}
     with pytest.raises(ConfigurationError, match=wanted):
         FeatureTableDataset(**given_options)

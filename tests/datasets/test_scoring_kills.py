@@ -37,7 +37,7 @@ def run(folder: Path, ready: Any = None) -> list[str]:
     model = pickle.loads((folder.parent / "model.pkl").read_bytes())  # noqa: S301 - our own
     table = requests.load()
     plan = plan_days(table.days, {"champion": str(model)}, ledger.load())
-    settings = ScoringSettings(slab_rows=1000, batch_rows=100, threads=2)
+    settings = ScoringSettings(chunk_rows=1000, batch_rows=100, threads=2)
     scoring = Scoring.prepare({"champion": model}, tables(DAYS), SPEC, STAMPS, settings)
     if ready is not None:
         ready.set()

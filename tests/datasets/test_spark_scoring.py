@@ -45,7 +45,7 @@ def score(folder: Path, models: dict[str, Any]) -> tuple[pd.DataFrame, dict[str,
     champion, others = models["champion"], {k: m for k, m in models.items() if k != "champion"}
     shared = (tables, champion, others)
     plan = nodes.plan_scoring(requests.load(), ledger.load(), *shared, SPEC, AS_OF)
-    settings = ScoringSettings(slab_rows=40, batch_rows=7)
+    settings = ScoringSettings(chunk_rows=40, batch_rows=7)
     for day, _ in nodes.score_requests(requests.load(), *shared, plan, SPEC, AS_OF, settings):
         predictions.save(day)
         ledger.save(day)

@@ -148,7 +148,7 @@ def test_an_address_where_nobody_answers_is_refused_at_once(
 def test_a_wrong_setting_is_named(
     refuse: Callable[..., str], other: dict[str, Any], named: str
 ) -> None:
-    """A key of spark.yml that cannot be meant is named."""
+    """A key of spark.yml that is not valid is named."""
     assert named in refuse(**other)
 
 

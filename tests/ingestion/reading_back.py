@@ -32,7 +32,7 @@ def read_back(written: Written, path: Path) -> Outcome:
     guess, or a class of words that it left open.
     """
     path.write_bytes(written.content)
-    wishes = ProblemOptions(
+    problem_options = ProblemOptions(
         name="table",
         target=written.target,
         no_key=True,
@@ -40,7 +40,7 @@ def read_back(written: Written, path: Path) -> Outcome:
         today=date(2025, 1, 1),
     )
     try:
-        read = read_typed_rows(str(path), wishes, ReadOptions(), Decider())
+        read = read_typed_rows(str(path), problem_options, ReadOptions(), Decider())
     except FullCircleError as error:
         return Outcome("asked" if "Say which: " in str(error) else "refused", str(error))
     wrong = _compare(written, read)

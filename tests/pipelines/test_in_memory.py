@@ -118,9 +118,9 @@ def values() -> dict[str, Any]:
         "params:retraining": RetrainingSettings(max_drifted_columns=0),
         "params:alerts": AlertSettings(),
         "scoring_report": None,
-        "watched_before": [],
+        "previous_watched_window": [],
         "retrainings": [],
-        "alerts_before": None,
+        "previous_alerts": None,
     }
 
 
@@ -296,7 +296,7 @@ def test_challenger_knows_its_features_and_threshold(trained: dict[str, Any]) ->
 
 
 def test_registry_promotes_a_good_model_and_says_why(trained: dict[str, Any]) -> None:
-    """Without a champion, a challenger that surely beats the baseline is promoted."""
+    """Without a champion, a challenger that significantly beats the baseline is promoted."""
     decision, champion, card = judge(
         {**trained, "incumbent": None}, "promotion_decision", "champion", "model_card"
     )
@@ -364,11 +364,11 @@ def test_registry_without_champion_refuses_a_hopeless_challenger(trained: dict[s
 def scored(trained: dict[str, Any], **more: Any) -> Any:
     champion = trained["challenger"].registered_as(Registration("a.b.c", "1", "run"))
     given = {
-        "scored_before": {},
-        "companions": {},
+        "previous_scored_days": {},
+        "shadow_models": {},
         "params:since": None,
         "params:until": None,
-        "params:scoring": ScoringSettings(batch_rows=7, slab_rows=50, threads=2),
+        "params:scoring": ScoringSettings(batch_rows=7, chunk_rows=50, threads=2),
     }
     return turn("scoring", {**trained, "champion": champion, **given, **more}, "predictions")
 
@@ -395,7 +395,7 @@ def test_a_back_fill_covers_its_span_and_says_so(trained: dict[str, Any]) -> Non
 def test_since_last_goes_on_from_the_last_day(trained: dict[str, Any]) -> None:
     """What is new begins with the last day scored so far, whose rows may have become more."""
     before = {"2024-04-06": {"fingerprint": "f"}, "2024-04-07": {"fingerprint": "g"}}
-    rows = scored(trained, **{"params:since": "last", "scored_before": before}).to_pandas()
+    rows = scored(trained, **{"params:since": "last", "previous_scored_days": before}).to_pandas()
     assert sorted(set(rows["scored_on"])) == ["2024-04-07", "2024-04-08", "2024-04-09"]
 
 
@@ -404,7 +404,7 @@ def test_a_shadow_predicts_in_the_same_rows(trained: dict[str, Any]) -> None:
     other = replace(
         trained["challenger"], threshold=0.9, registration=Registration("a.b.c", "7", "run")
     )
-    rows = scored(trained, companions={"shadow": other}).to_pandas()
+    rows = scored(trained, shadow_models={"shadow": other}).to_pandas()
     assert (rows["shadow_predicted"] == rows["predicted"]).all()
     assert (rows["shadow_decision"] == (rows["predicted"] >= 0.9)).all()
     assert set(rows["shadow_model_version"]) == {"7"}
@@ -574,7 +574,7 @@ def test_other_tasks_are_trained_assessed_and_gated(values: dict[str, Any], task
     found = {"challenger": challenger, "gate_set": gate_set, "incumbent": None}
     wanted = ("promotion_decision", "model_card", "model_card_page")
     decision, card, page = judge({**given, **found}, *wanted)
-    assert "surely worse" in card
+    assert "significantly worse" in card
     assert "The gate promoted it" in page
     assert decision["promote"] is True
 

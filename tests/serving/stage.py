@@ -152,12 +152,12 @@ class Client:
     prefix = ""
 
     def __init__(self, endpoint: Endpoint, *beside: Endpoint, private: bool = True) -> None:
-        endpoints, shared = (endpoint, *beside), endpoint.room.folder
+        endpoints, shared = (endpoint, *beside), endpoint.state.folder
         self.endpoint, self._app = endpoint, build_app(endpoints, shared, private=private)
         self.endpoints = {one.problem: one for one in endpoints}
         self._runner = asyncio.Runner()
         for one in self.endpoints.values():
-            self._runner.run(one.room.load())
+            self._runner.run(one.state.load())
 
     def ask(self, method: str, path: str, **how: Any) -> httpx.Response:
         """Send one request."""
@@ -197,15 +197,15 @@ class Client:
 
     def reload(self, problem: str | None = None) -> None:
         """Let the room look at its files now."""
-        room = (self.endpoints[problem] if problem else self.endpoint).room
-        room._roles.changed()
-        room._tokens.changed()
-        self._runner.run(room.load())
+        state = (self.endpoints[problem] if problem else self.endpoint).state
+        state._roles.changed()
+        state._tokens.changed()
+        self._runner.run(state.load())
 
     def follow(self, problem: str | None = None) -> None:
         """Let the worker look at its files as its watch does."""
-        room = (self.endpoints[problem] if problem else self.endpoint).room
-        self._runner.run(room._look())
+        state = (self.endpoints[problem] if problem else self.endpoint).state
+        self._runner.run(state._look())
 
     def close(self) -> None:
         """End in order."""
@@ -275,9 +275,9 @@ def wait_until(what: Any, seconds: float = 60) -> Any:
 
 def free_port() -> int:
     """Find a port that nobody listens at."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port: int = door.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
         return port
 
 

@@ -49,11 +49,11 @@ def test_a_socket_is_private_by_what_it_is_bound_to(
     family: Any, address: Any, private: bool, tmp_path: Path
 ) -> None:
     """Loopback and UNIX sockets are this machine's alone; a socket for all addresses is not."""
-    with socket.socket(family) as door:
+    with socket.socket(family) as listener:
         if family == socket.AF_INET6:
-            door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        door.bind(str(tmp_path / address) if isinstance(address, str) else address)
-        assert is_private(door) is private
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(str(tmp_path / address) if isinstance(address, str) else address)
+        assert is_private(listener) is private
 
 
 @pytest.mark.usefixtures("everywhere")
@@ -74,9 +74,9 @@ def test_without_tokens_a_network_socket_answers_nobody(ready: Stage) -> None:
 
 
 @contextmanager
-def handed(stage: Stage, door: socket.socket) -> Any:
+def handed(stage: Stage, listener: socket.socket) -> Any:
     """Serve at a socket that the system hands over, by the module that a unit runs."""
-    door.listen()
+    listener.listen()
     wake = (
         "import os, sys\n"
         "os.dup2(int(sys.argv[1]), 3)\n"
@@ -84,8 +84,8 @@ def handed(stage: Stage, door: socket.socket) -> Any:
         "os.execv(sys.executable, [sys.executable, '-m', 'fullcircle.serving', sys.argv[2]])"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", wake, str(door.fileno()), str(stage.folder.path)],
-        pass_fds=[door.fileno()],
+        [sys.executable, "-c", wake, str(listener.fileno()), str(stage.folder.path)],
+        pass_fds=[listener.fileno()],
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -99,11 +99,11 @@ def handed(stage: Stage, door: socket.socket) -> Any:
 def test_a_socket_that_was_handed_over_is_looked_at(ready: Stage) -> None:
     """A network's socket from the service manager gets 401 for all, a UNIX socket is answered."""
     name = str(ready.path / "door.sock")
-    with socket.socket() as door, socket.socket(socket.AF_UNIX) as local:
-        door.bind(("0.0.0.0", 0))  # noqa: S104 - what is attacked; nobody is let in
+    with socket.socket() as listener, socket.socket(socket.AF_UNIX) as local:
+        listener.bind(("0.0.0.0", 0))  # noqa: S104 - what is attacked; nobody is let in
         local.bind(name)
-        with handed(ready, door), httpx.Client(timeout=60) as client:
-            url = f"http://127.0.0.1:{door.getsockname()[1]}"
+        with handed(ready, listener), httpx.Client(timeout=60) as client:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             assert client.get(f"{url}/ping").status_code == 200
             refused = client.get(f"{url}/version", headers=LOCAL)
             assert refused.status_code == 401
@@ -162,11 +162,11 @@ BROKEN = [
 
 def follow(client: Client) -> None:
     """Let the worker look at its files as its watch does."""
-    client._runner.run(client.endpoint.room._look())
+    client._runner.run(client.endpoint.state._look())
 
 
 def test_whatever_a_file_holds_the_watch_goes_on(ready: Stage) -> None:
-    """With any of its files broken, a worker answers on, says so, and takes up what is mended."""
+    """With any of its files broken, a worker answers on, says so, and takes up what is fixed."""
     folder = ready.folder
     with opened(ready) as client:
         for content, path in itertools.product(
@@ -358,7 +358,7 @@ def count_refused(client: Client) -> float:
 
 @pytest.mark.usefixtures("everywhere")
 def test_strangers_fill_no_log(ready: Stage) -> None:
-    """A thousand refusals of strangers are counted, and leave the journal as it was."""
+    """A thousand refusals of unknown callers are counted, and leave the journal as it was."""
     _, token = issue_token(ready.folder, "app", ["predict"], None, NOW)
     with opened(ready) as client:
         client.ask("GET", "/version")

@@ -84,7 +84,7 @@ def _newest_known(moment: pd.Timestamp) -> list[int]:
 
 
 def test_requests_together_are_answered_as_each_alone(client: Client) -> None:
-    """Whoever comes at the same time, with whatever in it, changes nobody's answer."""
+    """Anyone who comes at the same time, with whatever in it, changes nobody's answer."""
     alone = [client.predict(row)["predictions"] for row in (*ROWS, KEYED)]
     bodies = [{"dataframe_records": [row]} for row in (*ROWS, KEYED)]
     wrong: list[Any] = [{"dataframe_records": [{**FULL, "size": "tall"}]}, {"nothing": 1}]
@@ -180,7 +180,7 @@ def test_model_that_fails_its_check_never_serves(stage: Stage) -> None:
         file.write_text(file.read_text("utf-8").replace("0.5", "0.7"), encoding="utf-8")
         client.reload()
         assert client.predict(FULL)["model_versions"] == ["1"]
-        assert "not what was registered" in client.endpoint.room.refused["2"]
+        assert "not what was registered" in client.endpoint.state.refused["2"]
         stage.registry.rollback("the new one is broken")
         stage.fetch()
         client.reload()
@@ -254,11 +254,11 @@ def test_features_that_were_never_published_are_told(tracked: Path) -> None:
 
 def look(client: Client, stage: Stage) -> int:
     """Have the worker look at the online store, and give the status of /ready."""
-    client.endpoint.room.store._began = float("-inf")
+    client.endpoint.state.store._began = float("-inf")
 
     async def twice() -> None:
-        await client.endpoint.room._look()
-        while not client.endpoint.room.store._asked.done():  # type: ignore[union-attr]
+        await client.endpoint.state._look()
+        while not client.endpoint.state.store._asked.done():  # type: ignore[union-attr]
             await asyncio.sleep(0.01)
         await asyncio.sleep(0)
 

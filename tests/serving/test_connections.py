@@ -85,9 +85,9 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 async def serving(**bounds: Any) -> AsyncIterator[Server]:
     """Serve on a port of this machine."""
     server = Server(**bounds)
-    door = bind_socket("127.0.0.1", 0)
-    server.port = door.getsockname()[1]  # type: ignore[attr-defined]
-    await server.http.start(door)
+    listener = bind_socket("127.0.0.1", 0)
+    server.port = listener.getsockname()[1]  # type: ignore[attr-defined]
+    await server.http.start(listener)
     try:
         yield server
     finally:

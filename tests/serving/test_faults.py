@@ -124,8 +124,8 @@ def test_the_supervisor_survives_its_own_files(
     ready: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing that its files or folders do ends the supervisor's turn, and each fault is said."""
-    with bind_socket("127.0.0.1", 0) as door:
-        supervisor = Supervisor([ready.folder], door)
+    with bind_socket("127.0.0.1", 0) as listener:
+        supervisor = Supervisor([ready.folder], listener)
         [upkeep] = supervisor.problems
         ready.folder.roles.write_bytes(b"{")
         ready.folder.workers.mkdir(parents=True, exist_ok=True)

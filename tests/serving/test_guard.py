@@ -219,12 +219,12 @@ def test_no_traceback_leaves(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> N
     stage.crown()
     stage.fetch()
     with opened(stage) as client:
-        seat = client.endpoint.room.seats.champion
+        loaded = client.endpoint.state.active_models.champion
 
         def fail(*_: Any) -> None:
             raise RuntimeError("secret place")
 
-        monkeypatch.setattr(seat.predictor, "predict_values", fail)
+        monkeypatch.setattr(loaded.predictor, "predict_values", fail)
         answer = client.ask("POST", "/invocations", **BODY)
         assert answer.status_code == 500
         assert set(answer.json()) == {"error", "request_id"}

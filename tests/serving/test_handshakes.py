@@ -64,9 +64,9 @@ def serve(request: pytest.FixtureRequest, certificate: dict[str, str]) -> Any:
     def serve(act: Callable[[TlsServer], Coroutine[Any, Any, Any]], **bounds: Any) -> Any:
         async def go() -> Any:
             server = TlsServer(certificate, **bounds)
-            door = bind_socket("127.0.0.1", 0)
-            server.port = door.getsockname()[1]  # type: ignore[attr-defined]
-            await server.http.start(door)
+            listener = bind_socket("127.0.0.1", 0)
+            server.port = listener.getsockname()[1]  # type: ignore[attr-defined]
+            await server.http.start(listener)
             try:
                 return await asyncio.wait_for(act(server), 60)
             finally:

@@ -220,5 +220,5 @@ def test_a_log_that_the_supervisor_cannot_write_is_told(stage: Stage) -> None:
     with opened(stage) as client:
         for log, said in (("the table refuses", "degraded"), ("ok", "ok")):
             write_json(stage.folder.status, {"log": log})
-            client.endpoint.room._status.changed()
+            client.endpoint.state._status.changed()
             assert client.ask("GET", "/health").json()["status"] == said

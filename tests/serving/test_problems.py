@@ -86,7 +86,7 @@ def test_each_problem_keeps_its_own_log(pair: tuple[Stage, Stage]) -> None:
 def test_a_token_opens_its_own_problem_alone(
     pair: tuple[Stage, Stage], method: str, path: str
 ) -> None:
-    """Whatever is asked, another problem's token is a stranger's: the same 401 as without any."""
+    """Whatever is asked, another problem's token gives the same 401 as none."""
     shop, store = pair
     _, ours = issue_token(shop.folder, "a", ["admin"], None, NOW)
     _, theirs = issue_token(store.folder, "b", ["admin"], None, NOW)
@@ -118,7 +118,7 @@ def test_a_token_opens_its_own_problem_alone(
     ],
 )
 def test_no_spelling_of_a_path_leads_past_the_guard(pair: tuple[Stage, Stage], path: str) -> None:
-    """A path that names a problem in another way is answered by none, whoever asks."""
+    """A path that names a problem in another way is answered by none, anyone who asks."""
     shop, store = pair
     _, ours = issue_token(shop.folder, "a", ["admin"], None, NOW)
     issue_token(store.folder, "b", ["admin"], None, NOW)
@@ -228,8 +228,8 @@ def test_what_happens_to_one_disturbs_no_other(pair: tuple[Stage, Stage]) -> Non
     """Broken files, a moved share and reloaded models of one leave the other as it was."""
     shop, store = pair
     with opened(shop, store) as client:
-        rooms = {name: endpoint.room for name, endpoint in client.endpoints.items()}
-        before = rooms["shop"].seats
+        rooms = {name: endpoint.state for name, endpoint in client.endpoints.items()}
+        before = rooms["shop"].active_models
         said = client.ask(
             "PUT", "/problems/store/traffic", json={"challenger": 0.5, "why": "x"}, headers=LOCAL
         )
@@ -246,8 +246,8 @@ def test_what_happens_to_one_disturbs_no_other(pair: tuple[Stage, Stage]) -> Non
         store.folder.tokens.unlink()
         write_json(store.folder.roles, {"roles": {}, "versions": {}})
         client.follow("store")
-        assert rooms["store"].seats.champion is not before.champion
-        assert rooms["shop"].seats is before
+        assert rooms["store"].active_models.champion is not before.champion
+        assert rooms["shop"].active_models is before
 
 
 # As they run
@@ -306,13 +306,13 @@ def test_two_problems_run_in_one_group(house: Stage, tmp_path: Path) -> None:
 def test_problems_that_cannot_share_are_refused(pair: tuple[Stage, Stage]) -> None:
     """One problem twice, or two with different registries, is one line before anything begins."""
     shop, store = pair
-    with bind_socket("127.0.0.1", 0) as door:
+    with bind_socket("127.0.0.1", 0) as listener:
         with pytest.raises(ConfigurationError, match="shop was given twice"):
-            Supervisor([shop.folder, shop.folder], door)
+            Supervisor([shop.folder, shop.folder], listener)
         plan = read_json(store.folder.plan)
         write_json(store.folder.plan, {**plan, "tracking_uri": "http://127.0.0.1:1"})
         with pytest.raises(ConfigurationError, match="different tracking servers"):
-            Supervisor([shop.folder, store.folder], door)
+            Supervisor([shop.folder, store.folder], listener)
 
 
 @pytest.mark.parametrize(("rests", "wanted"), [([True, True], True), ([True, False], False)])
@@ -322,8 +322,8 @@ def test_a_group_rests_once_all_do(
     """An endpoint ends for want of requests only where no problem was asked."""
     for stage in pair:
         stage.plan(idle_minutes=1)
-    with bind_socket("127.0.0.1", 0) as door:
-        supervisor = Supervisor([stage.folder for stage in pair], door)
+    with bind_socket("127.0.0.1", 0) as listener:
+        supervisor = Supervisor([stage.folder for stage in pair], listener)
         for problem, idle in zip(supervisor.problems, rests, strict=True):
             monkeypatch.setattr(problem, "count_idle_seconds", lambda idle=idle: 61 * idle)
         assert supervisor._idle() is wanted

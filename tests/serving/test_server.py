@@ -154,7 +154,7 @@ def expect(stage: Stage, role: str) -> list[float]:
 
 
 def trade_places(stage: Stage) -> None:
-    """Crown whoever is not champion now."""
+    """Crown anyone who is not champion now."""
     champion = list_aliases(NAME)["champion"]
     other = "2" if champion == "1" else "1"
     stage.crown(other)
@@ -254,10 +254,10 @@ def test_it_starts_at_the_first_request(stage: Stage) -> None:
     """Handed a listening socket, it answers the request that woke it, and ends when idle."""
     stage.plan(idle_minutes=0.05)
     stage.crown()
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen()
-        port = door.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
         with httpx.Client(base_url=f"http://localhost:{port}", timeout=90) as client:
             wake = (
                 "import os, sys\n"
@@ -267,8 +267,8 @@ def test_it_starts_at_the_first_request(stage: Stage) -> None:
                 "os.execv(sys.executable, words)"
             )
             process = subprocess.Popen(
-                [sys.executable, "-c", wake, str(door.fileno()), str(stage.folder.path)],
-                pass_fds=[door.fileno()],
+                [sys.executable, "-c", wake, str(listener.fileno()), str(stage.folder.path)],
+                pass_fds=[listener.fileno()],
             )
             assert client.get("/ping").status_code == 200
             wait_until(lambda: client.get("/ready").status_code == 200)
@@ -306,10 +306,10 @@ def test_no_plan_is_one_line(tmp_path: Path) -> None:
 
 def test_port_that_is_taken_is_one_line(stage: Stage) -> None:
     """A port that somebody else listens at is named, with what to do."""
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        door.listen()
-        stage.plan(port=door.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        stage.plan(port=listener.getsockname()[1])
         found = subprocess.run(
             [sys.executable, "-m", "fullcircle.serving", str(stage.folder.path)],
             capture_output=True,

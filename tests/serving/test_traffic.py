@@ -69,7 +69,7 @@ def test_entities_stick_and_rows_are_answered_by_their_own(stage: Stage) -> None
             assert alone["model_versions"] == [version]
             assert alone["predictions"] == [pytest.approx(predicted, rel=1e-9)]
         set_traffic(stage.folder, 1.0, "blue-green", "me")
-        client.endpoint.room._refresh_traffic()
+        client.endpoint.state._refresh_traffic()
         assert set(client.predict(*rows)["roles"]) == {CHALLENGER}
     logged = stage.log("predictions")
     roles: dict[str, set[str]] = {}
@@ -87,12 +87,12 @@ def test_challenger_that_fails_costs_nobody_an_answer(
     stage.fetch()
     set_traffic(stage.folder, 1.0, "", "me")
     with opened(stage) as client:
-        seat = client.endpoint.room.seats.by_role[CHALLENGER]
+        loaded = client.endpoint.state.active_models.by_role[CHALLENGER]
 
         def fail(*_: Any) -> None:
             raise MemoryError
 
-        monkeypatch.setattr(seat.predictor, "predict_values", fail)
+        monkeypatch.setattr(loaded.predictor, "predict_values", fail)
         answer = client.predict(FULL)
         assert answer["roles"] == [CHAMPION]
         assert client.endpoint.metrics.count_failures(CHALLENGER, "2")._value.get() >= 1

@@ -157,7 +157,7 @@ FULL = {
 
 @pytest.mark.parametrize("name", FULL)
 def test_full_disk_is_told_from_other_errors(name: str) -> None:
-    """Whoever finds the disk full, one line says so, also below another error."""
+    """Anyone who finds the disk full, one line says so, also below another error."""
     outer = ValueError("Failed while saving data")
     outer.__cause__ = FULL[name]
     said = explain_error(outer)

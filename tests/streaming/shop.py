@@ -160,7 +160,7 @@ def open_stream(
     source = arrivals
     if isinstance(arrivals, Path):
         source = RecordFolderDataset(filepath=str(arrivals), stable_seconds=0)
-    scorer = Scorer(room, PROBLEM, ScoringSettings(batch_rows=4096, slab_rows=20_000, threads=2))
+    scorer = Scorer(room, PROBLEM, ScoringSettings(batch_rows=4096, chunk_rows=20_000, threads=2))
     tables = tables_in(out) if isinstance(out, Path) else out
     return Stream(source, tables, scorer, settings, **options)
 

@@ -221,10 +221,10 @@ def test_a_champion_that_moves_scores_from_the_next_batch(tmp_path: Path, room: 
         write_day(tmp_path / "new", day)
     sales = read_sales([write_day(tmp_path / "past", 2, 200)])
 
-    def change(tally: Any) -> None:
-        if tally.number == 1:
+    def change(row_counts: Any) -> None:
+        if row_counts.number == 1:
             own.keep(train(sales, summarise(sales), version="2"))
-        if tally.number == 2:
+        if row_counts.number == 2:
             own.table().save(summarise(sales))
 
     stream = open_stream(own, tmp_path / "new", tmp_path / "out", GIVEN, tell=change)
@@ -262,10 +262,10 @@ def test_a_stream_goes_on_until_it_is_stopped(tmp_path: Path, room: ShopRoom) ->
     new, stop, seen = tmp_path / "new", Event(), []
     write_day(new, 2)
 
-    def follow(tally: Any) -> None:
-        seen.append(tally.number)
-        if tally.number < 3:
-            write_day(new, 2 + tally.number)
+    def follow(row_counts: Any) -> None:
+        seen.append(row_counts.number)
+        if row_counts.number < 3:
+            write_day(new, 2 + row_counts.number)
         else:
             stop.set()
             write_day(new, 9)
@@ -305,13 +305,13 @@ def test_moments_of_files_are_arrivals(tmp_path: Path, room: ShopRoom) -> None:
     write_day(tmp_path / "new", 2)
     stream = open_stream(room, tmp_path / "new", tmp_path / "out", GIVEN, tell=tallies.append)
     stream.run(Event(), once=True)
-    now, [tally] = datetime.now(UTC).timestamp(), tallies
+    now, [row_counts] = datetime.now(UTC).timestamp(), tallies
     arrived = 1_300_000_002
-    assert tally.since_arrival.max_seconds == pytest.approx(now - arrived, abs=60)
+    assert row_counts.since_arrival.max_seconds == pytest.approx(now - arrived, abs=60)
     first = datetime(2011, 1, 2, 8, tzinfo=UTC).timestamp()
-    assert tally.since_event.max_seconds == pytest.approx(now - first, abs=60)
-    assert tally.since_event.mean_seconds < tally.since_event.max_seconds
-    assert tally.rows_per_second > 0
+    assert row_counts.since_event.max_seconds == pytest.approx(now - first, abs=60)
+    assert row_counts.since_event.mean_seconds < row_counts.since_event.max_seconds
+    assert row_counts.rows_per_second > 0
 
 
 class StubbornFile:
@@ -376,7 +376,7 @@ def test_a_running_stream_plans_it_again(
         folder,
         tmp_path / "out",
         GIVEN.model_copy(update={"poll_seconds": 0.02}),
-        tell=lambda tally: stop.set() if tally.rows else None,
+        tell=lambda row_counts: stop.set() if row_counts.rows else None,
     )
     summary = stream.run(stop, once=False)
     assert (summary.batches, summary.rows, summary.unread, file.left) == (2, 30, set(), 0)

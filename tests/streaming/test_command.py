@@ -208,7 +208,7 @@ def test_without_a_champion_a_line_says_how_to_get_one(
 def test_a_wrong_parameter_is_one_line(
     run: Callable[..., Result], project: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A parameter that cannot be meant is named with what was given."""
+    """A parameter that is not valid is named with what was given."""
     path = project.path / "conf" / "local" / "parameters_stream.yml"
     path.write_text("stream: {row_ids: guessed}\n", encoding="utf-8")
     result = run("--once")

@@ -216,7 +216,7 @@ def test_what_was_decided_once_is_not_decided_otherwise(
 def test_two_streams_at_once_score_nothing_twice(
     tmp_path: Path, small_room: ShopRoom, week: Path, processes: Any
 ) -> None:
-    """Three processes over one folder leave every row once, whoever of them is refused."""
+    """Three processes over one folder leave every row once, anyone who of them is refused."""
     run_once(small_room, week, tmp_path / "quiet", STRICT, as_of=AS_OF)
     arguments = (small_room.folder, week, tmp_path / "out", STRICT)
     children = [processes.Process(target=run_in_child, args=arguments) for _ in range(3)]

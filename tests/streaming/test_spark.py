@@ -61,7 +61,7 @@ def test_spark_leaves_the_rows_that_the_embedded_stream_leaves(
     write_day(new / "_hidden", 7)
     run_once(room, new, tmp_path / "quiet", TWO, as_of=AS_OF)
 
-    def fail(tally: Any) -> None:
+    def fail(row_counts: Any) -> None:
         raise RuntimeError("cut short")
 
     with pytest.raises(RuntimeError, match="cut short"):
@@ -81,8 +81,8 @@ def test_spark_goes_on_until_it_is_stopped(session: Any, room: ShopRoom, tmp_pat
     timer = threading.Timer(20, stop.set)
     timer.start()
 
-    def follow(tally: Any) -> None:
-        if tally.number == 1:
+    def follow(row_counts: Any) -> None:
+        if row_counts.number == 1:
             write_day(new, 3)
         else:
             stop.set()

@@ -70,7 +70,7 @@ def read_options(given: dict[str, Any]) -> Options:
     """Read options by name.
 
     Raises:
-        ConfigurationError: In one line, each option that does not exist or cannot be meant.
+        ConfigurationError: In one line, each option that does not exist or is not valid.
     """
     if unknown := name_missing(list(given), Options.model_fields):
         raise ConfigurationError(f"There is no option {unknown}.")
@@ -82,5 +82,5 @@ def read_options(given: dict[str, Any]) -> Options:
             ": ".join([*map(str, each["loc"]), each["msg"].removeprefix("Value error, ")])
             for each in error.errors()
         ]
-        raise ConfigurationError(f"An option cannot be meant. {'; '.join(said)}.") from error
+        raise ConfigurationError(f"An option is not valid. {'; '.join(said)}.") from error
     return options

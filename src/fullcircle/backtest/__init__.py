@@ -1,4 +1,4 @@
-"""Replay: the circle turned over history, in a place of its own.
+"""Replay: all pipelines over history, in a place of its own.
 
 It runs the nodes of the six pipelines over what was known at each window's clock, in memory; the
 project's own tables, registry and tracking are not touched.

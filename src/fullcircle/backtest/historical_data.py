@@ -88,18 +88,20 @@ class _Computed(AbstractDataset[Mapping[str, ir.Table], dict[str, KeyedTable]]):
         return {"tables": list(self._declared)}
 
 
-def gather_world(room: DatasetSource, pipelines: Mapping[str, Any], folder: Path) -> HistoricalData:
+def gather_world(
+    dataset_source: DatasetSource, pipelines: Mapping[str, Any], folder: Path
+) -> HistoricalData:
     """Make clean events and feature tables of the raw data, in the replay's own folder.
 
     Args:
-        room: The project's catalog; it is read from.
+        dataset_source: The project's catalog; it is read from.
         pipelines: The project's pipelines by name.
         folder: Where the tables are written.
 
     Raises:
         ConfigurationError: The problem is a snapshot.
     """
-    problem = room.get("params:problem").load()
+    problem = dataset_source.get("params:problem").load()
     if problem.event_time is None:
         raise ConfigurationError(
             f"{problem.name} is a snapshot without event_time: it has no history to replay."
@@ -107,9 +109,11 @@ def gather_world(room: DatasetSource, pipelines: Mapping[str, Any], folder: Path
     written: dict[str, Any] = {
         name: DeltaTableDataset(filepath=str(folder / name)) for name in ("judged_rows", "events")
     }
-    written["feature_tables"] = _Computed(room.get("feature_tables").tables, folder)
-    circle = pipelines["data_processing"] + pipelines["feature_store"]
-    made = run_nodes(circle, {}, ("events", "intake_report", "feature_tables"), room, written)
+    written["feature_tables"] = _Computed(dataset_source.get("feature_tables").tables, folder)
+    both = pipelines["data_processing"] + pipelines["feature_store"]
+    made = run_nodes(
+        both, {}, ("events", "intake_report", "feature_tables"), dataset_source, written
+    )
     events = settle(made["events"], folder / "events.parquet")
     return HistoricalData(events, made["feature_tables"], made["intake_report"], problem)
 

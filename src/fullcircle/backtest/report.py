@@ -23,7 +23,7 @@ def report_replay(replay: Backtest, lines: Lines, settings: Any) -> dict[str, An
         lines: Its ledger.
         settings: Resamples, confidence and seed, as PerformanceSettings has them.
     """
-    problem = replay.world.problem
+    problem = replay.history.problem
     judged = compare_policies(
         _gather(replay, lines),
         problem.primary_metric,
@@ -38,7 +38,7 @@ def report_replay(replay: Backtest, lines: Lines, settings: Any) -> dict[str, An
         "name": replay.folder.path.name,
         "from": replay.windows[0].name,
         "to": f"{replay.windows[-1].end:%Y-%m-%d}",
-        "recipe": replay.trainer.recipe,
+        "recipe": replay.trainer.model_config,
         "confidence": settings.confidence,
         **{name: judged[name] for name in ("metric", "rows", "windows_judged", "scores", "gains")},
         "trainings": _count_trainings(lines),
@@ -52,11 +52,11 @@ def report_replay(replay: Backtest, lines: Lines, settings: Any) -> dict[str, An
 
 def _gather(replay: Backtest, lines: Lines) -> list[LabelledPredictions]:
     """Join each window's predictions with the truth, whenever it came."""
-    problem = replay.world.problem
+    problem = replay.history.problem
     decides = problem.task == "binary" and METRICS[problem.primary_metric].decides
     judged = "decision" if decides else PREDICTION
     columns = {"rules": judged} | {name: f"{name}_{judged}" for name in POLICIES[1:]}
-    truth = replay.world.labels().select(problem.row_id, problem.label)
+    truth = replay.history.labels().select(problem.row_id, problem.label)
     found = []
     for line in lines:
         if not line["rows"]:

@@ -65,7 +65,7 @@ class BacktestFolder:
         return lines
 
     def add_line(self, line: Mapping[str, Any]) -> None:
-        """Add the line of a window that is done, surely once this returns."""
+        """Add the line of a window that is done, durable once this returns."""
         with clear_storage_errors(self.path):
             append_lines(self.path / "windows.jsonl", [line])
 

@@ -28,7 +28,7 @@ def run_nodes(
     pipeline: Pipeline,
     given: Mapping[str, Any],
     wanted: tuple[str, ...],
-    room: DatasetSource,
+    dataset_source: DatasetSource,
     written: Mapping[str, AbstractDataset[Any, Any]] | None = None,
 ) -> dict[str, Any]:
     """Run what is needed of a pipeline, and no node all of whose outputs are given.
@@ -37,7 +37,7 @@ def run_nodes(
         pipeline: The nodes.
         given: Values by the name of their dataset.
         wanted: Names of the outputs to give back.
-        room: Where all other inputs are read from; parameters above all.
+        dataset_source: Where all other inputs are read from; parameters above all.
         written: Datasets of outputs that are more than a value.
 
     Returns:
@@ -47,7 +47,7 @@ def run_nodes(
     needed = Pipeline(open_nodes).to_outputs(*wanted)
     places: dict[str, Any] = {name: _keep() for name in needed.all_outputs()} | dict(written or {})
     for name in needed.inputs():
-        places[name] = _keep(given[name]) if name in given else room.get(name)
+        places[name] = _keep(given[name]) if name in given else dataset_source.get(name)
     catalog = DataCatalog(places)
     SequentialRunner().run(needed, catalog)
     return {name: catalog.load(name) for name in wanted}

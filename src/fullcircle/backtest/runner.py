@@ -41,7 +41,7 @@ class Backtest:
     """A replay that is ready to run.
 
     Attributes:
-        world: All that happened.
+        history: All that happened.
         windows: The windows, oldest first.
         folder: Where it is kept.
         shelf: Its models.
@@ -51,7 +51,7 @@ class Backtest:
         min_labels: Labels that a period must have to be judged by.
     """
 
-    world: HistoricalData
+    history: HistoricalData
     windows: Sequence[Window]
     folder: BacktestFolder
     shelf: BacktestModelStore
@@ -62,7 +62,7 @@ class Backtest:
     _models: dict[int, Model] = field(default_factory=dict)
 
     def run(self, tell: Callable[[int, str], None]) -> Lines:
-        """Turn the circle through every window that the ledger does not hold yet.
+        """Run the pipelines over every window that the ledger does not hold yet.
 
         Args:
             tell: Is told how many windows are done, and what comes next.
@@ -96,9 +96,9 @@ class Backtest:
     def _begin(self) -> None:
         """Train the first model, with which all policies begin; the gate must let it through."""
         clock = self.windows[0].start
-        world = self.world.at(clock)
-        trained = self.trainer.train(world, clock, 1)
-        decision = self.trainer.judge(trained, None, world, clock)
+        history = self.history.at(clock)
+        trained = self.trainer.train(history, clock, 1)
+        decision = self.trainer.judge(trained, None, history, clock)
         if not decision["promote"]:
             reasons = "; ".join(decision["reasons"])
             raise GateRefusedError(
@@ -121,9 +121,9 @@ class Backtest:
         if not rows:
             return {**line, **_NOTHING}
         champion = self._take(before["rules"])
-        companions = {name: self._take(before[name]) for name in ("never", "always")}
-        known = self.world.at(window.end)
-        self.scorer.score(known, window, champion, companions)
+        shadow_models = {name: self._take(before[name]) for name in ("never", "always")}
+        known = self.history.at(window.end)
+        self.scorer.score(known, window, champion, shadow_models)
         found = self._look(window, lines, known, champion)
         return {**line, **self._describe_found(found), **self._train(window, known, before, found)}
 
@@ -131,9 +131,9 @@ class Backtest:
         self, window: Window, lines: Lines, known: HistoricalData, champion: Model
     ) -> dict[str, Any]:
         memory = {
-            "watched_before": [line["watched"] for line in lines if line.get("watched")],
+            "previous_watched_window": [line["watched"] for line in lines if line.get("watched")],
             "retrainings": [line["retrained"] for line in lines if line["retrained"]],
-            "alerts_before": lines[-1]["alerts_memory"] if lines else None,
+            "previous_alerts": lines[-1]["alerts_memory"] if lines else None,
         }
         filled = [self.windows[line["number"] - 1] for line in lines if line["rows"]]
         rows = self.scorer.read([*filled, window])
@@ -202,13 +202,13 @@ class Backtest:
 
     def _count_rows(self) -> dict[int, int]:
         """Count the events of each window."""
-        when = self.world.events[str(self.world.problem.event_time)]
+        when = self.history.events[str(self.history.problem.event_time)]
         bounds = [window.start for window in self.windows] + [self.windows[-1].end]
         cases = [
             ((when >= ibis.literal(low)) & (when < ibis.literal(high)), number)
             for number, (low, high) in enumerate(pairwise(bounds), start=1)
         ]
-        marked = self.world.events.select(number=ibis.cases(*cases, else_=0))
+        marked = self.history.events.select(number=ibis.cases(*cases, else_=0))
         counted = marked.group_by("number").aggregate(rows=marked.count()).to_pyarrow().to_pylist()
         return {int(each["number"]): int(each["rows"]) for each in counted if each["number"]}
 
@@ -223,8 +223,8 @@ class Backtest:
         )
 
     def _find_span(self) -> tuple[datetime, datetime]:
-        moments = self.world.events[str(self.world.problem.event_time)]
-        found = self.world.events.aggregate(first=moments.min(), last=moments.max()).execute()
+        moments = self.history.events[str(self.history.problem.event_time)]
+        found = self.history.events.aggregate(first=moments.min(), last=moments.max()).execute()
         first, last = found.iloc[0]
         return first, last
 

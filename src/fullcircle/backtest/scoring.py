@@ -52,7 +52,7 @@ class BacktestScorer:
 
     Args:
         pipelines: The project's pipelines by name.
-        room: The replay's catalog.
+        dataset_source: The replay's catalog.
         folder: Where the rows of each window lie.
         fixed: Parameters and the like that every turn is given.
     """
@@ -60,21 +60,21 @@ class BacktestScorer:
     def __init__(
         self,
         pipelines: Mapping[str, Any],
-        room: DatasetSource,
+        dataset_source: DatasetSource,
         folder: Path,
         fixed: Mapping[str, Any],
     ) -> None:
         self._pipeline = pipelines["scoring"]
-        self._room = room
+        self._room = dataset_source
         self._folder = folder
         self._fixed = fixed
 
     def score(
         self,
-        world: HistoricalData,
+        history: HistoricalData,
         window: Window,
         champion: Model,
-        companions: Mapping[str, Model],
+        shadow_models: Mapping[str, Model],
     ) -> int:
         """Score the requests of a window; give how many rows that were."""
         given = {
@@ -82,11 +82,11 @@ class BacktestScorer:
             "params:as_of": Clock.model_validate(window.start),
             "params:since": window.start.isoformat(),
             "params:until": window.end.isoformat(),
-            "events": world.events,
-            "feature_tables": world.tables,
+            "events": history.events,
+            "feature_tables": history.tables,
             "champion": champion,
-            "companions": companions,
-            "scored_before": {},
+            "shadow_models": shadow_models,
+            "previous_scored_days": {},
         }
         days = _Days()
         written = {"predictions": days, "scored_days": _Told()}
@@ -112,21 +112,21 @@ class Monitor:
 
     Args:
         pipelines: The project's pipelines by name.
-        room: The replay's catalog.
+        dataset_source: The replay's catalog.
         fixed: Parameters and the like that every turn is given.
     """
 
     def __init__(
-        self, pipelines: Mapping[str, Any], room: DatasetSource, fixed: Mapping[str, Any]
+        self, pipelines: Mapping[str, Any], dataset_source: DatasetSource, fixed: Mapping[str, Any]
     ) -> None:
         self._monitoring = pipelines["monitoring"]
         self._registry = pipelines["registry"]
-        self._room = room
+        self._room = dataset_source
         self._fixed = fixed
 
     def look(
         self,
-        world: HistoricalData,
+        history: HistoricalData,
         window: Window,
         champion: Model,
         rows: Any,
@@ -136,13 +136,13 @@ class Monitor:
         """Report on a window that is over, and decide.
 
         Args:
-            world: What is known at the window's end.
+            history: What is known at the window's end.
             window: The window.
             champion: Who scored it.
             rows: Scored rows up to the window's end.
             recent: Those of them that performance is judged by.
-            memory: What earlier windows left: ``watched_before``, ``retrainings`` and
-                ``alerts_before``.
+            memory: What earlier windows left: ``previous_watched_window``, ``retrainings`` and
+                ``previous_alerts``.
 
         Returns:
             ``drift_report``, ``retrain_decision``, ``watched_window`` and ``alerts``.
@@ -153,12 +153,12 @@ class Monitor:
             ("reference_profile",),
             self._room,
         )
-        problem = world.problem.model_copy(update={"period_days": window.days})
+        problem = history.problem.model_copy(update={"period_days": window.days})
         given = {
             **self._fixed,
             **profile,
             **memory,
-            "labels": world.labels(),
+            "labels": history.labels(),
             "scoring_report": None,
             "service_report": None,
             "stream_predictions": None,

@@ -56,7 +56,7 @@ def open_backtest(context: Any, request: BacktestRequest) -> Backtest:
         request: What is asked.
 
     Raises:
-        ConfigurationError: The request cannot be meant, or the replay was begun with other
+        ConfigurationError: The request is not valid, or the replay was begun with other
             settings.
         StorageError: The folder cannot be written to.
     """
@@ -71,12 +71,12 @@ def open_backtest(context: Any, request: BacktestRequest) -> Backtest:
     folder.claim(_describe(request, declared, catalog))
     from kedro.framework.project import pipelines
 
-    world = gather_world(catalog, pipelines, folder.data)
-    return assemble(world, windows, folder, catalog, pipelines, declared)
+    history = gather_world(catalog, pipelines, folder.data)
+    return assemble(history, windows, folder, catalog, pipelines, declared)
 
 
 def assemble(
-    world: HistoricalData,
+    history: HistoricalData,
     windows: list[Window],
     folder: BacktestFolder,
     catalog: Any,
@@ -86,7 +86,7 @@ def assemble(
     """Put a replay together."""
     shelf = BacktestModelStore(folder.path / "models", f"replay.{folder.path.name}")
     return Backtest(
-        world=world,
+        history=history,
         windows=windows,
         folder=folder,
         shelf=shelf,

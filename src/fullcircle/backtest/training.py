@@ -31,7 +31,7 @@ class Trainer:
 
     Args:
         pipelines: The project's pipelines by name.
-        room: The replay's catalog.
+        dataset_source: The replay's catalog.
         folder: The replay's folder; the recipe found by the first search is kept in it.
         shelf: Where models are kept.
         fixed: Parameters and the like that every turn is given.
@@ -40,27 +40,27 @@ class Trainer:
     def __init__(
         self,
         pipelines: Mapping[str, Any],
-        room: DatasetSource,
+        dataset_source: DatasetSource,
         folder: Path,
         shelf: BacktestModelStore,
         fixed: Mapping[str, Any],
     ) -> None:
         self._pipelines = pipelines
-        self._room = room
+        self._room = dataset_source
         self._recipe = folder / "recipe.json"
         self._shelf = shelf
         self._fixed = fixed
 
     @property
-    def recipe(self) -> str:
+    def model_config(self) -> str:
         """Name of the recipe that all models are trained by."""
         return str(self._read_search()["finalists"][0]["name"])
 
-    def train(self, world: HistoricalData, clock: datetime, number: int) -> Trained:
+    def train(self, history: HistoricalData, clock: datetime, number: int) -> Trained:
         """Train on what was known at a clock; the first time families and parameters are searched.
 
         Args:
-            world: What was known.
+            history: What was known.
             clock: The clock.
             number: The model's.
 
@@ -70,8 +70,8 @@ class Trainer:
         given = {
             **self._fixed,
             "params:as_of": Clock.model_validate(clock),
-            "events": world.events,
-            "feature_tables": world.tables,
+            "events": history.events,
+            "feature_tables": history.tables,
             "search_journal": NoTrialStore(),
             # Nobody reads these of a replay, and they take longer than the training itself.
             "evaluation_report": None,
@@ -89,7 +89,7 @@ class Trainer:
         return Trained(self._shelf.add(found["challenger"], number), found["gate_set"])
 
     def judge(
-        self, trained: Trained, incumbent: Model | None, world: HistoricalData, clock: datetime
+        self, trained: Trained, incumbent: Model | None, history: HistoricalData, clock: datetime
     ) -> dict[str, Any]:
         """Let the gate decide between a challenger and the champion."""
         given = {
@@ -101,8 +101,8 @@ class Trainer:
             "challenger_probe": self._shelf.probe(trained.model),
             "rolled_back": [],
             "kept_decision": None,
-            "feature_tables": world.tables,
-            "intake_report": world.intake,
+            "feature_tables": history.tables,
+            "intake_report": history.intake,
         }
         wanted = ("promotion_decision",)
         decision: dict[str, Any] = run_nodes(
@@ -116,7 +116,9 @@ class Trainer:
         found = run_nodes(self._pipelines["training"], given, wanted, self._room)
         [chosen] = [row["candidate"] for row in found["leaderboard"] if row["chosen"]]
         report = found["search_report"]
-        kept = [recipe for recipe in report["finalists"] if recipe["name"] == chosen]
+        kept = [
+            model_config for model_config in report["finalists"] if model_config["name"] == chosen
+        ]
         replace_file(self._recipe, json.dumps({**report, "finalists": kept}, default=str))
 
     def _read_search(self) -> dict[str, Any]:

@@ -97,9 +97,9 @@ def automl(
     from fullcircle.hooks.progress import show_work
     from fullcircle.ingestion.typed_rows import read_typed_rows
 
-    wishes = _resolve_options(target, given)
+    problem_options = _resolve_options(target, given)
     with deciding(yes=as_json or yes) as decider:
-        rows = read_typed_rows(address, wishes, options, decider)
+        rows = read_typed_rows(address, problem_options, options, decider)
     budget = {"seconds": seconds} if trials is None else {"seconds": None, "trials": trials}
     search = {n: v for n, v in given.items() if v is not None and n not in _OF_THE_FILE}
     search["exclude"] = _find_excluded(given["exclude"] or [], rows)

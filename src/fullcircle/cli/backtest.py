@@ -1,4 +1,4 @@
-"""``kedro replay``: the circle turned over history, as it would have happened."""
+"""``kedro replay``: all pipelines over history, as it would have happened."""
 
 import os
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ from fullcircle.console import as_table
 @location_options
 @json_option
 def replay(place: ProjectLocation, params: dict[str, Any], as_json: bool, **asked: Any) -> None:
-    """Turn the circle over history: what the rules would have done, and what it was worth.
+    """Run all pipelines over history: what the rules would have done, and what it was worth.
 
     Each window is scored, watched and followed by a training as it would have been, with the
     labels known by then; beside it, never training again and always doing so. A replay that was

@@ -57,7 +57,7 @@ run = Command(
     name="run",
     callback=_run,
     params=_list_options(),
-    help="Run the whole circle, or the pipelines that you name.",
+    help="Run all pipelines, or the pipelines that you name.",
     example=(
         "kedro run",
         "PROBLEM=my_problem kedro run --params as_of=2025-04-01",

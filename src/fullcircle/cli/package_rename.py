@@ -66,7 +66,7 @@ def rename_package(root: Path, new: str, title: str | None = None) -> list[Path]
         The files that changed.
 
     Raises:
-        ValueError: The name cannot be meant, or the folder is no Kedro project.
+        ValueError: The name is not valid, or the folder is no Kedro project.
     """
     old = find_package(root)
     refuse_bad_name(root, new)

@@ -10,7 +10,7 @@ import click
 
 
 class RefusedOption(click.ClickException):
-    """An option that cannot be meant, said in one line without the command's usage."""
+    """An option that is not valid, said in one line without the command's usage."""
 
     exit_code = click.UsageError.exit_code
 

@@ -80,8 +80,8 @@ def serve(
         click.echo(f"python -m fullcircle.serving {paths}")
         return
     settings = read_json(folders[0].plan)["settings"]
-    door = inherit_socket() or bind_socket(settings["host"], settings["port"])
-    supervisor = Supervisor(folders, door)
+    listener = inherit_socket() or bind_socket(settings["host"], settings["port"])
+    supervisor = Supervisor(folders, listener)
     with stopping() as stop:
         _announce(supervisor, crowned)
         supervisor.run(stop)

@@ -36,7 +36,7 @@ def check_catalog(read: Mapping[str, Any], loader: "CheckedConfigLoader") -> Non
         where = files.find(key) if files else None
         said.append(f"{'.'.join(key)}: {flaw}" + (f" ({where})" if where else ""))
     if said:
-        raise ConfigurationError(f"A catalog entry cannot be meant. {'; '.join(said)}.")
+        raise ConfigurationError(f"A catalog entry is not valid. {'; '.join(said)}.")
 
 
 def _find_wrong_arguments(read: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:

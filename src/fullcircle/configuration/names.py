@@ -110,4 +110,4 @@ def _refuse(what: str, flaws: Iterable[tuple[tuple[str, ...], str]], files: Conf
         where = files.find(key)
         said.append(f"{'.'.join(key)}: {flaw}" + (f" ({where})" if where else ""))
     if said:
-        raise ConfigurationError(f"{what} cannot be meant. {'; '.join(said)}.")
+        raise ConfigurationError(f"{what} is not valid. {'; '.join(said)}.")

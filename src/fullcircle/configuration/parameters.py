@@ -28,7 +28,7 @@ _PROBLEM_KEY = re.compile(r"\$\{globals:problem\}\.(\w+)")
 
 
 def check_parameters(read: Mapping[str, Any], loader: "CheckedConfigLoader") -> None:
-    """Refuse a parameter that nothing takes, or whose value cannot be meant.
+    """Refuse a parameter that nothing takes, or whose value is not valid.
 
     Args:
         read: All parameters, those given to the run among them.
@@ -53,7 +53,7 @@ def check_parameters(read: Mapping[str, Any], loader: "CheckedConfigLoader") -> 
     ]
     if flaws:
         said = dict.fromkeys(_place(flaw, given, files, (problem, source)) for flaw in flaws)
-        raise ConfigurationError(f"A parameter cannot be meant. {'; '.join(said)}.")
+        raise ConfigurationError(f"A parameter is not valid. {'; '.join(said)}.")
 
 
 def find_types() -> tuple[dict[str, Any], set[str]]:

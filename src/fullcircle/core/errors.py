@@ -1,7 +1,7 @@
 """The one family of exceptions, each a clear line in the user's words.
 
 FullCircleError
-├── ConfigurationError   a switch, a parameter or a contract that cannot be meant
+├── ConfigurationError   a switch, a parameter or a contract that is not valid
 ├── DataError            rows, columns or files that are not what the contract says
 ├── StorageError         a file or table that cannot be read or written
 └── ModelError           a model that is absent or unusable
@@ -17,7 +17,7 @@ class FullCircleError(Exception):
 
 
 class ConfigurationError(FullCircleError):
-    """A switch, a parameter or a contract that cannot be meant."""
+    """A switch, a parameter or a contract that is not valid."""
 
 
 class DataError(FullCircleError):

@@ -2,7 +2,6 @@
 
 from fullcircle.datasets.alerts_dataset import AlertsDataset
 from fullcircle.datasets.candidate_runs_dataset import CandidateRunsDataset
-from fullcircle.datasets.companions_dataset import ShadowModelsDataset
 from fullcircle.datasets.data_versions_dataset import DataVersionsDataset
 from fullcircle.datasets.delta_table_dataset import DeltaTableDataset
 from fullcircle.datasets.feature_table_dataset import FeatureTableDataset
@@ -27,6 +26,7 @@ from fullcircle.datasets.role_profiles_dataset import RoleProfilesDataset
 from fullcircle.datasets.rolled_back_dataset import RolledBackDataset
 from fullcircle.datasets.scored_days_dataset import ScoredDaysDataset
 from fullcircle.datasets.search_journal_dataset import SearchJournalDataset
+from fullcircle.datasets.shadow_models_dataset import ShadowModelsDataset
 from fullcircle.datasets.simulated_dataset import SimulatedDataset
 from fullcircle.datasets.stream_table_dataset import StreamTableDataset
 

@@ -55,7 +55,7 @@ class LedgerDataset(AbstractDataset[dict[str, Any], list[dict[str, Any]]]):
         return [newest[value] for value in sorted(newest)]
 
     def save(self, data: dict[str, Any]) -> None:
-        """Add a line, surely once this returns."""
+        """Add a line, durable once this returns."""
         with clear_storage_errors(self._path.parent):
             append_lines(self._path, [{"run_id": active_run_id(), **data}])
 

@@ -63,7 +63,7 @@ class ScoredDaysDataset(AbstractDataset[ScoredDay, dict[str, dict[str, Any]]]):
         return dict(sorted(known.items()))
 
     def save(self, data: ScoredDay) -> None:
-        """Add a line for a day that has been written, surely once this returns."""
+        """Add a line for a day that has been written, durable once this returns."""
         version = DeltaTable(self._predictions).version()
         line = json.dumps({**data.facts(), "version": version}) + "\n"
         with clear_storage_errors(self._path.parent), self._path.open("a+b") as file:

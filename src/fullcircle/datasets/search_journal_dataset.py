@@ -45,7 +45,7 @@ class SearchJournal:
         return self._known.get(key)
 
     def put(self, key: str, record: dict[str, Any]) -> None:
-        """Keep a record, surely once this returns."""
+        """Keep a record, durable once this returns."""
         line = json.dumps([key, record]) + "\n"
         with (
             self._lock,

@@ -38,7 +38,7 @@ class SparkEngine:
         embedded: DuckDB, which reads text.
 
     Raises:
-        ConfigurationError: The options cannot be meant.
+        ConfigurationError: The options is not valid.
     """
 
     def __init__(self, options: Mapping[str, Any], embedded: EmbeddedEngine) -> None:

@@ -1,4 +1,4 @@
-"""Ibis on Spark, mended where it would give other rows than on DuckDB, or hold all of them.
+"""Ibis on Spark, fixed where it would give other rows than on DuckDB, or hold all of them.
 
 Ibis 12 collects every result in memory and takes it through pandas, in which no integer is null;
 it writes blanks of rarer kinds as escapes that Spark takes for letters; and it tells moments in UTC

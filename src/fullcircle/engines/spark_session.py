@@ -66,7 +66,7 @@ def read_options(options: Mapping[str, Any]) -> SparkOptions:
     """Check what the configuration says of Spark.
 
     Raises:
-        ConfigurationError: A key is unknown, missing or cannot be meant.
+        ConfigurationError: A key is unknown, missing or is not valid.
     """
     try:
         return SparkOptions.model_validate(options)

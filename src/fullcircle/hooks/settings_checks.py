@@ -9,7 +9,7 @@ from kedro.pipeline import Pipeline
 
 
 class SettingsHook:
-    """Refuses settings that cannot be meant, and declares the types that the project trusts."""
+    """Refuses settings that is not valid, and declares the types that the project trusts."""
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:

@@ -206,7 +206,7 @@ def next_steps(catalog: DataCatalog, made: set[str], problem: str) -> Facts:
             *steps,
             (f"kedro model list --problem {problem}", "versions and their roles"),
             ("mlflow ui", "runs, models, artifacts"),
-            ("kedro viz run", "the circle as a graph"),
+            ("kedro viz run", "the pipelines as a graph"),
         ]
     )
 

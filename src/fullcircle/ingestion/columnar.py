@@ -59,7 +59,7 @@ def _of_arrow(kind: str, schema: pa.Schema, read: Callable[[], Iterator[pa.Recor
     names, findings = resolve_names([schema.field(place).name for place in plain])
     types = [_settle_type(schema.field(place).type) for place in plain]
     settled = pa.schema(list(zip(names, types, strict=True)))
-    tally = RowCounts()
+    row_counts = RowCounts()
     if left_out:
         told = f"{', '.join(left_out)} hold no plain values"
         findings.append(Issue("danger", "nested", told, "left out; take them apart beforehand"))
@@ -69,10 +69,10 @@ def _of_arrow(kind: str, schema: pa.Schema, read: Callable[[], Iterator[pa.Recor
             arrays = [
                 batch.column(place).cast(kind) for place, kind in zip(plain, types, strict=True)
             ]
-            tally.read += batch.num_rows
+            row_counts.read += batch.num_rows
             yield pa.RecordBatch.from_arrays(arrays, schema=settled)
 
-    return Source(kind, settled, batches, findings, tally)
+    return Source(kind, settled, batches, findings, row_counts)
 
 
 def _is_plain(kind: pa.DataType) -> bool:

@@ -53,7 +53,7 @@ def copy_table(source: Source, path: Path) -> CopiedTable:
             for batch in source.batches():
                 writer.write_batch(batch)
                 rows += batch.num_rows
-        source.tally.raise_if_too_many()
+        source.row_counts.raise_if_too_many()
         if not rows:
             raise DataError("The table has a header but no rows. Give one with rows.")
         os.replace(unfinished, path)
@@ -62,7 +62,12 @@ def copy_table(source: Source, path: Path) -> CopiedTable:
         raise StorageError(f"{path} cannot be written: {reason}") from error
     finally:
         unfinished.unlink(missing_ok=True)
-    tally = source.tally
+    row_counts = source.row_counts
     return CopiedTable(
-        path, rows, source.schema.names, tally.rejections, tally.rejected, tally.findings()
+        path,
+        rows,
+        source.schema.names,
+        row_counts.rejections,
+        row_counts.rejected,
+        row_counts.findings(),
     )

@@ -69,27 +69,27 @@ class Decider:
         return source
 
     def propose(
-        self, wishes: ProblemOptions, propose: Callable[[ProblemOptions], Proposal]
+        self, problem_options: ProblemOptions, propose: Callable[[ProblemOptions], Proposal]
     ) -> Proposal:
         """Make a proposal, and again where an answer changes it.
 
         Args:
-            wishes: What the user says.
+            problem_options: What the user says.
             propose: Makes the proposal.
 
         Raises:
             ConfigurationError: What the table leaves open stays open.
         """
         given: dict[str, Any] = {
-            name: getattr(wishes, name) for name in ProblemOptions.model_fields
+            name: getattr(problem_options, name) for name in ProblemOptions.model_fields
         }
         known = len(self.decisions)
         for _ in range(_MOST_ROUNDS):
-            proposal = propose(wishes)
+            proposal = propose(problem_options)
             if not self._decide_new(proposal.questions):
                 break
             chosen = [each.choice for each in self.decisions[known:]]
-            wishes = ProblemOptions.model_validate(merge_settings(given, chosen))
+            problem_options = ProblemOptions.model_validate(merge_settings(given, chosen))
         return proposal
 
     def _decide_new(self, questions: Sequence[Question]) -> bool:

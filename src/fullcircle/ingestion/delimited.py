@@ -66,11 +66,11 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
     _refuse_wide(path, layout.width)
     findings = [*_tell(text, dialect, layout), *text.findings, *tell_other_headers(records, layout)]
     asked = ask_about_separator(path.name, lines, found)
-    tally = RowCounts(str(path))
+    row_counts = RowCounts(str(path))
     names = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
-    fast = find_fast_reader(text, dialect, layout, tally, records)
-    read = partial(_read_rows, text, dialect, layout, tally)
-    return of_rows("CSV", names, read, findings, tally, fast, asked)
+    fast = find_fast_reader(text, dialect, layout, row_counts, records)
+    read = partial(_read_rows, text, dialect, layout, row_counts)
+    return of_rows("CSV", names, read, findings, row_counts, fast, asked)
 
 
 def _with_encoding(path: Path, encoding: str) -> TextFile:
@@ -172,7 +172,7 @@ def _tell(text: TextFile, dialect: Dialect, layout: Layout) -> list[Issue]:
 
 
 def _read_rows(
-    text: TextFile, dialect: Dialect, layout: Layout, tally: RowCounts, given: int = 0
+    text: TextFile, dialect: Dialect, layout: Layout, row_counts: RowCounts, given: int = 0
 ) -> Iterator[list[str | None]]:
     """Yield the rows, each as long as the header; what is none is counted.
 
@@ -180,50 +180,50 @@ def _read_rows(
         text: The file.
         dialect: How it is written.
         layout: Where the table stands.
-        tally: Counts what becomes of each record.
+        row_counts: Counts what becomes of each record.
         given: Records behind the header that were read already.
     """
     width = layout.width + int(layout.drop_last and layout.names is not None)
     records = read_records(text.lines(), dialect, width)
     head = layout.skip + layout.header_rows + int(layout.units)
     if not given:
-        tally.passed["before the table"] += sum(1 for _ in islice(records, layout.skip))
-        tally.passed["header"] += sum(1 for _ in islice(records, layout.header_rows))
-        tally.passed["units"] += sum(1 for _ in islice(records, int(layout.units)))
+        row_counts.passed["before the table"] += sum(1 for _ in islice(records, layout.skip))
+        row_counts.passed["header"] += sum(1 for _ in islice(records, layout.header_rows))
+        row_counts.passed["units"] += sum(1 for _ in islice(records, int(layout.units)))
     else:
         for _ in islice(records, head + given):
             pass
-    for record in _hold_back(records, layout.footer, tally):
-        row = fit_row(record, layout, tally)
+    for record in _hold_back(records, layout.footer, row_counts):
+        row = fit_row(record, layout, row_counts)
         if row is not None:
             yield row
 
 
-def _hold_back(records: Iterator[Record], footer: int, tally: RowCounts) -> Iterator[Record]:
+def _hold_back(records: Iterator[Record], footer: int, row_counts: RowCounts) -> Iterator[Record]:
     """Yield all records but the last ones, which are no rows."""
     waiting: list[Record] = []
     for record in records:
         waiting.append(record)
         if len(waiting) > footer:
             yield waiting.pop(0)
-    tally.passed["total or note at the end"] += len(waiting)
+    row_counts.passed["total or note at the end"] += len(waiting)
 
 
-def fit_row(record: Record, layout: Layout, tally: RowCounts) -> list[str | None] | None:
+def fit_row(record: Record, layout: Layout, row_counts: RowCounts) -> list[str | None] | None:
     """Return a record as a row of the table's width; None where it is none, and count it."""
     fields, width = record.fields, layout.width
     if not any(cell.strip() for cell in fields):
-        tally.passed["blank"] += 1
+        row_counts.passed["blank"] += 1
         return None
     if layout.names is not None and len(fields) == width and _repeats_header(fields, layout.names):
-        tally.passed["repeated header"] += 1
+        row_counts.passed["repeated header"] += 1
         return None
     if reason := _find_fault(record, layout):
-        tally.reject(record.line, reason, record.text)
+        row_counts.reject(record.line, reason, record.text)
         return None
-    tally.read += 1
+    row_counts.read += 1
     if len(fields) < width:
-        tally.filled += 1
+        row_counts.filled += 1
         return [*fields, *[None] * (width - len(fields))]
     return [*fields[:width]]
 

@@ -21,7 +21,7 @@ _MEMORY = "1GB"
 
 
 def find_fast_reader(
-    text: TextFile, dialect: Dialect, layout: Layout, tally: RowCounts, records: list[Record]
+    text: TextFile, dialect: Dialect, layout: Layout, row_counts: RowCounts, records: list[Record]
 ) -> Callable[[pa.Schema], Iterator[pa.RecordBatch]] | None:
     """Return the fast reader of a text, or None where only the patient one reads it right.
 
@@ -45,16 +45,16 @@ def find_fast_reader(
     skipped = records[first].line - 1
 
     def read(schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        tally.passed["before the table"] += layout.skip
-        tally.passed["header"] += layout.header_rows
-        tally.passed["units"] += int(layout.units)
+        row_counts.passed["before the table"] += layout.skip
+        row_counts.passed["header"] += layout.header_rows
+        row_counts.passed["units"] += int(layout.units)
         extra = int(layout.drop_last and layout.names is not None)
         given = 0
         for batch in _query(text, dialect, layout.width + extra, skipped):
             if batch is None or _is_odd(batch, extra):
                 raise FastError(given)
             given += batch.num_rows
-            yield _fit(batch, schema, layout, tally)
+            yield _fit(batch, schema, layout, row_counts)
 
     return read
 
@@ -104,7 +104,7 @@ def _is_odd(batch: pa.RecordBatch, extra: int) -> bool:
 
 
 def _fit(
-    batch: pa.RecordBatch, schema: pa.Schema, layout: Layout, tally: RowCounts
+    batch: pa.RecordBatch, schema: pa.Schema, layout: Layout, row_counts: RowCounts
 ) -> pa.RecordBatch:
     """Name the columns, and leave out rows of nothing and repeated headers."""
     columns = [column.cast(pa.string()) for column in batch.columns[: len(schema)]]
@@ -127,7 +127,7 @@ def _fit(
     if blanks or headers:
         bad = blank if header is None else pc.or_(blank, header)
         kept = kept.filter(pc.invert(bad))
-    tally.passed["blank"] += blanks
-    tally.passed["repeated header"] += headers
-    tally.read += kept.num_rows
+    row_counts.passed["blank"] += blanks
+    row_counts.passed["repeated header"] += headers
+    row_counts.read += kept.num_rows
     return kept

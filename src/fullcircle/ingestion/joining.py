@@ -51,19 +51,19 @@ def join_sources(sources: Sequence[Source], files: Sequence[Path]) -> Source:
     schema = pa.schema(
         [(spelt[key], _common_type(spelt[key], key, sources, files)) for key in spelt]
     )
-    tally = RowCounts(f"{len(files)} files")
+    row_counts = RowCounts(f"{len(files)} files")
 
     def batches() -> Iterator[pa.RecordBatch]:
         for source, file in zip(sources, files, strict=True):
             own = {name.lower(): name for name in source.schema.names}
             for batch in source.batches():
                 yield _conform(batch, own, schema)
-            _add(tally, source.tally, file)
+            _add(row_counts, source.row_counts, file)
 
     findings = list(dict.fromkeys(each for source in sources for each in source.findings))
     kind = f"{len(files)} files, {sources[0].kind}"
     asked = sources[0].questions  # what is answered for one file holds for all
-    return Source(kind, schema, batches, [*findings, *found], tally, questions=asked)
+    return Source(kind, schema, batches, [*findings, *found], row_counts, questions=asked)
 
 
 def _usual_spelling(sources: Sequence[Source]) -> dict[str, str]:
@@ -107,11 +107,11 @@ def _conform(batch: pa.RecordBatch, own: dict[str, str], schema: pa.Schema) -> p
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _add(tally: RowCounts, other: RowCounts, file: Path) -> None:
+def _add(row_counts: RowCounts, other: RowCounts, file: Path) -> None:
     other.name = str(file)
     other.raise_if_too_many()
-    tally.read += other.read
-    tally.rejected += other.rejected
-    tally.passed.update(other.passed)
-    tally.rejections.extend(other.rejections)
-    tally.filled += other.filled
+    row_counts.read += other.read
+    row_counts.rejected += other.rejected
+    row_counts.passed.update(other.passed)
+    row_counts.rejections.extend(other.rejections)
+    row_counts.filled += other.filled

@@ -23,13 +23,13 @@ _REFERENCE = re.compile(r"(\\*)\$\{")  # with the backslashes before it, which t
 
 def name_files(name: str) -> dict[str, Path]:
     """Give the place of each file of a problem, by its template."""
-    room = Path("src") / _PACKAGE / "problems" / name
+    package = Path("src") / _PACKAGE / "problems" / name
     conf = Path("conf") / "base" / "problems" / name
     return {
-        "package.py.jinja": room / "__init__.py",
-        "cleaning.py.jinja": room / "cleaning.py",
-        "contract.py.jinja": room / "contract.py",
-        "features.py.jinja": room / "features.py",
+        "package.py.jinja": package / "__init__.py",
+        "cleaning.py.jinja": package / "cleaning.py",
+        "contract.py.jinja": package / "contract.py",
+        "features.py.jinja": package / "features.py",
         "catalog.yml.jinja": conf / "catalog.yml",
         "parameters.yml.jinja": conf / "parameters.yml",
         "test.py.jinja": Path("tests") / "problems" / f"test_{name}.py",

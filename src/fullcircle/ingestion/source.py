@@ -41,7 +41,7 @@ class Source:
         schema: Its columns.
         batches: Gives its rows.
         findings: What was noticed when it was opened.
-        tally: Counts what becomes of each record, while it is read.
+        row_counts: Counts what becomes of each record, while it is read.
         stated: Names of the columns as the source states them, where it has names.
         questions: What the source leaves open, with the options that decide it.
     """
@@ -50,7 +50,7 @@ class Source:
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
     findings: list[Issue] = field(default_factory=list)
-    tally: RowCounts = field(default_factory=RowCounts)
+    row_counts: RowCounts = field(default_factory=RowCounts)
     stated: tuple[str, ...] = ()
     questions: tuple[Question, ...] = ()
 
@@ -60,7 +60,7 @@ def of_rows(
     header: Sequence[Any],
     rows: Rows,
     findings: list[Issue],
-    tally: RowCounts,
+    row_counts: RowCounts,
     fast: Any = None,
     questions: Sequence[Question] = (),
 ) -> Source:
@@ -71,7 +71,7 @@ def of_rows(
         header: Names of the columns.
         rows: Yields the rows, and counts them in the tally.
         findings: What was noticed.
-        tally: What becomes of each record.
+        row_counts: What becomes of each record.
         fast: A reader of the same rows that is quicker, where there is one.
         questions: What the source leaves open.
 
@@ -104,7 +104,7 @@ def of_rows(
 
     stated = tuple(map(str, header))
     found = [*findings, *repeated]
-    return Source(kind, schema, batches, found, tally, stated, tuple(questions))
+    return Source(kind, schema, batches, found, row_counts, stated, tuple(questions))
 
 
 def of_texts(
@@ -114,14 +114,14 @@ def of_texts(
     findings: list[Issue],
 ) -> Source:
     """Make a source of rows of which each is read: from a database, or JSON."""
-    tally = RowCounts()
+    row_counts = RowCounts()
 
     def counted() -> Iterator[Sequence[str | None]]:
         for row in rows():
-            tally.read += 1
+            row_counts.read += 1
             yield row
 
-    return of_rows(kind, header, counted, findings, tally)
+    return of_rows(kind, header, counted, findings, row_counts)
 
 
 def resolve_names(header: Sequence[Any]) -> tuple[list[str], list[Issue]]:

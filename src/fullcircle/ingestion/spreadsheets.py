@@ -59,20 +59,20 @@ def open_workbook(path: Path, options: ReadOptions) -> Source:
     if layout.units:
         found.append(Issue("assumed", "layout", "the row below the header holds units: left out"))
     header = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
-    tally = RowCounts(f"the sheet {sheet!r} of {path}")
+    row_counts = RowCounts(f"the sheet {sheet!r} of {path}")
 
     def rows() -> Iterator[list[str | None]]:
         first = layout.skip + layout.header_rows + int(layout.units)
-        tally.passed["before the table"] += layout.skip
-        tally.passed["header"] += layout.header_rows + int(layout.units)
+        row_counts.passed["before the table"] += layout.skip
+        row_counts.passed["header"] += layout.header_rows + int(layout.units)
         last = len(records) - layout.footer
-        tally.passed["total or note at the end"] += layout.footer
+        row_counts.passed["total or note at the end"] += layout.footer
         for record in records[first:last]:
-            row = fit_row(record, layout, tally)
+            row = fit_row(record, layout, row_counts)
             if row is not None:
                 yield [cell or None for cell in row]
 
-    return of_rows(f"Excel, sheet {sheet!r}", header, rows, found, tally)
+    return of_rows(f"Excel, sheet {sheet!r}", header, rows, found, row_counts)
 
 
 def _open_book(path: Path) -> Any:

@@ -41,13 +41,13 @@ class TypedRows:
 
 
 def read_typed_rows(
-    address: str, wishes: ProblemOptions, options: ReadOptions, decider: Decider
+    address: str, problem_options: ProblemOptions, options: ReadOptions, decider: Decider
 ) -> TypedRows:
     """Read a table whole, each column as it is meant.
 
     Args:
         address: Where the table lies.
-        wishes: The target, and what else the user says of the columns.
+        problem_options: The target, and what else the user says of the columns.
         options: What the user says of how the table is written.
         decider: Decides what the table leaves open.
 
@@ -55,12 +55,12 @@ def read_typed_rows(
         DataError: The table cannot be read, or nothing can be learnt from it.
         ConfigurationError: What the user says does not fit the table, or a question stays open.
     """
-    asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
+    asked = [problem_options.target, *problem_options.keys, *filter(None, [problem_options.time])]
     source = decider.open(address, replace(options, named=tuple(asked)))
     if missing := name_missing(asked, source.schema.names):
         raise DataError(f"The file lacks the column {missing}.")
     with _copy(source) as (raw, findings):
-        proposal = decider.propose(wishes, partial(propose_problem, raw))
+        proposal = decider.propose(problem_options, partial(propose_problem, raw))
         frame = _read(raw, proposal)
     told = [each for each in proposal.findings if each.what not in _OF_A_PROBLEM]
     found = [*source.findings, *findings, *told]

@@ -39,7 +39,7 @@ class Channel:
 
 
 def read_channels(credentials: Mapping[str, Any] | None) -> list[Channel]:
-    """Read the declared channels; one that cannot be meant is kept with what is wrong with it.
+    """Read the declared channels; one that is not valid is kept with what is wrong with it.
 
     Args:
         credentials: Per name an address, or a mapping with ``address`` and ``at_least``.

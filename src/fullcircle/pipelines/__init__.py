@@ -1,1 +1,1 @@
-"""The six rooms of the circle; they meet only in the catalog."""
+"""The six pipelines; they meet only in the catalog."""

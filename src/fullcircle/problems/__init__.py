@@ -1,4 +1,4 @@
-"""Problems: one package each, the only room a user has to furnish.
+"""Problems: one package each, the only code that a user must write.
 
 A problem is a package with four names:
 

@@ -43,7 +43,7 @@ class NotebookFacts:
     gate: GateSettings
 
     @property
-    def recipe(self) -> ModelConfig:
+    def model_config(self) -> ModelConfig:
         """What rebuilds the estimator."""
         return ModelConfig.from_dict(self.model.settings["recipe"])
 
@@ -112,8 +112,12 @@ def _fill_template(facts: NotebookFacts) -> str:
 
 def _collect(facts: NotebookFacts) -> dict[str, Any]:
     """Name what the template speaks of."""
-    recipe, task, calibrated = facts.recipe, facts.problem.task, facts.calibration != "none"
-    members = code.write_members(recipe, task, facts.seed)
+    model_config, task, calibrated = (
+        facts.model_config,
+        facts.problem.task,
+        facts.calibration != "none",
+    )
+    members = code.write_members(model_config, task, facts.seed)
     max_rows = facts.training.search.max_rows
     [chosen] = [row for row in facts.leaderboard if row["chosen"]]
     return {
@@ -127,7 +131,7 @@ def _collect(facts: NotebookFacts) -> dict[str, Any]:
         "places": facts.places,
         "leaderboard": facts.leaderboard,
         "chosen": chosen,
-        "recipe": recipe,
+        "recipe": model_config,
         "seed": facts.seed,
         "refit": facts.model.settings["refit"],
         "distributed": facts.model.settings.get("distributed"),
@@ -136,11 +140,11 @@ def _collect(facts: NotebookFacts) -> dict[str, Any]:
         "bounded": facts.places["train_set"]["rows"] > max_rows,
         "max_rows": max_rows,
         "declared": _write_contract(facts.problem),
-        "plan": _write_plan(leave_out(facts.plan, recipe.dropped)),
+        "plan": _write_plan(leave_out(facts.plan, model_config.dropped)),
         "settings": code.write_call("settings = PreparationSettings", _preparation(facts)),
         "members": members,
         "blend": code.blend_class(task).__name__,
-        "imports": code.write_imports(recipe, task, facts.seed, calibrated=calibrated),
+        "imports": code.write_imports(model_config, task, facts.seed, calibrated=calibrated),
         "candidates_module": code.CANDIDATES_MODULE,
     }
 

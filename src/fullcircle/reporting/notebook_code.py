@@ -81,21 +81,21 @@ def write_call(function: str, arguments: dict[str, Any]) -> str:
     return f"{function}(\n" + "".join(f"    {line},\n" for line in written) + ")"
 
 
-def write_members(recipe: ModelConfig, task: str, seed: int) -> list[dict[str, str]]:
+def write_members(model_config: ModelConfig, task: str, seed: int) -> list[dict[str, str]]:
     """Write the models of a recipe: of a blend each member, else the one.
 
     Returns:
         For each its ``name``, the ``variable`` that holds its pipeline, and the code of its
         ``plan``, ``preparation`` and ``model``.
     """
-    members = recipe.members or [recipe]
+    members = model_config.members or [model_config]
     return [
         {
             "name": member.name,
-            "variable": member.name if recipe.members else "estimator",
+            "variable": member.name if model_config.members else "estimator",
             # What the one model does without is dropped in the notebook's plan itself.
             "plan": f"leave_out(plan, {write_flat(member.dropped)})"
-            if recipe.members and member.dropped
+            if model_config.members and member.dropped
             else "plan",
             "preparation": _write_preparation(CANDIDATES[member.candidate].preparation, task),
             "model": _write_model(member, task, seed),
@@ -110,18 +110,20 @@ def _write_preparation(kind: str, task: str) -> str:
     return f'prepare_trees("{task}", settings, impute={kind == "imputed"}, seed=SEED)'
 
 
-def _write_model(recipe: ModelConfig, task: str, seed: int) -> str:
-    model = CANDIDATES[recipe.candidate].build(task, seed, recipe.parameters)
-    return write_call(type(model).__name__, list_parameters(recipe, model))
+def _write_model(model_config: ModelConfig, task: str, seed: int) -> str:
+    model = CANDIDATES[model_config.candidate].build(task, seed, model_config.parameters)
+    return write_call(type(model).__name__, list_parameters(model_config, model))
 
 
-def list_parameters(recipe: ModelConfig, model: Any) -> dict[str, Any]:
+def list_parameters(model_config: ModelConfig, model: Any) -> dict[str, Any]:
     """Give what the search may tune, as it is, and whatever else differs from the defaults."""
     given, defaults = model.get_params(), type(model)().get_params()
-    space = CANDIDATES[recipe.candidate].space
+    space = CANDIDATES[model_config.candidate].space
     tunable = space(_Asked()) if space else {}  # type: ignore[arg-type]  # it is only asked
     changed = {name for name, value in given.items() if repr(value) != repr(defaults.get(name))}
-    shown = {name for name in (*tunable, *recipe.parameters) if given[name] is not None} | changed
+    shown = {
+        name for name in (*tunable, *model_config.parameters) if given[name] is not None
+    } | changed
     order = [*tunable, *(name for name in given if name not in tunable)]
     return {name: given[name] for name in order if name in shown}
 
@@ -144,15 +146,15 @@ def blend_class(task: str) -> Any:
     return VotingRegressor if task == "regression" else VotingClassifier
 
 
-def write_imports(recipe: ModelConfig, task: str, seed: int, *, calibrated: bool) -> str:
+def write_imports(model_config: ModelConfig, task: str, seed: int, *, calibrated: bool) -> str:
     """Write the imports that the notebook of a recipe needs, each from where its name lives."""
     wanted: list[Any] = [*_ALWAYS]
-    for member in recipe.members or [recipe]:
+    for member in model_config.members or [model_config]:
         family = CANDIDATES[member.candidate]
         wanted.append(type(family.build(task, seed, member.parameters)))
         wanted.append(prepare_linear if family.preparation == "linear" else prepare_trees)
-        wanted += [leave_out] if recipe.members and member.dropped else []
-    wanted += [blend_class(task)] if recipe.members else []
+        wanted += [leave_out] if model_config.members and member.dropped else []
+    wanted += [blend_class(task)] if model_config.members else []
     wanted += [calibrate, make_folds] if calibrated else []
     wanted += [choose_threshold] if task == "binary" else []
     homes = {item.__name__: _find_home(item) for item in wanted}

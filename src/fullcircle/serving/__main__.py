@@ -36,13 +36,13 @@ def run_endpoint(folders: Sequence[RuntimeDir]) -> None:
         ConfigurationError: A folder holds no plan.
     """
     settings = read_plan(folders[0])["settings"]
-    door = inherit_socket() or bind_socket(settings["host"], settings["port"])
+    listener = inherit_socket() or bind_socket(settings["host"], settings["port"])
     from fullcircle.serving.supervisor import Supervisor
 
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    supervisor = Supervisor(folders, door)
+    supervisor = Supervisor(folders, listener)
     supervisor.run(stop)
     sys.stderr.write(f"{supervisor.describe_end()}\n")
 

@@ -101,7 +101,7 @@ class ActiveModels:
     @cached_property
     def columns(self) -> frozenset[str]:
         """All columns that a request may bring for any of the models."""
-        return frozenset().union(*(seat.form.columns for seat in self.by_role.values()))
+        return frozenset().union(*(loaded.form.columns for loaded in self.by_role.values()))
 
     @property
     def champion(self) -> LoadedModel | None:
@@ -128,27 +128,27 @@ def load_model(entry: Mapping[str, Any], contract: Contract, remember: int) -> L
         if tampering := find_tampering(folder, entry["digest"]):
             raise ModelError(f"{registration} is not what was registered: {tampering}.")
         model = rebuild_model(folder, registration)
-    seat = LoadedModel(
+    loaded = LoadedModel(
         version=entry["version"],
         predictor=Predictor(model),
         form=declare_form(model, contract),
         remember=remember,
     )
-    _check(seat)
-    return seat
+    _check(loaded)
+    return loaded
 
 
-def _check(seat: LoadedModel) -> None:
+def _check(loaded: LoadedModel) -> None:
     """Let the model predict its own example, row by row and together, by the way requests go."""
-    model = seat.model
+    model = loaded.model
     example = as_inputs(model.example, model.features)
     columns: Columns = {
         name: [None if pd.isna(value) else value for value in example[name].tolist()]
         for name in model.features
     }
-    together = seat._ask(columns)
+    together = loaded._ask(columns)
     apart = [
-        seat._ask({name: [values[row]] for name, values in columns.items()})[0]
+        loaded._ask({name: [values[row]] for name, values in columns.items()})[0]
         for row in range(len(example))
     ]
     wanted = model.predict(model.example) if model.expected is None else model.expected

@@ -37,13 +37,13 @@ def describe_parts(parts: Sequence[Part], rows: int) -> dict[str, Any]:
         ``feature_gaps``: tables whose features were missing or stale, with the rows.
     """
     content: dict[str, Any] = {"predictions": _in_order(parts, rows, _as_served)}
-    if parts[0].seat.model.task != "regression":
+    if parts[0].loaded.model.task != "regression":
         content["decisions"] = _in_order(parts, rows, _decide)
     elif all(part.intervals() is not None for part in parts):
         content["intervals"] = _in_order(parts, rows, lambda part: part.intervals() or [])
     content["roles"] = _in_order(parts, rows, lambda part: [_plain(part.role)] * part.size)
-    content["model_versions"] = _in_order(parts, rows, lambda p: [p.seat.version] * p.size)
-    registration = parts[0].seat.model.registration
+    content["model_versions"] = _in_order(parts, rows, lambda p: [p.loaded.version] * p.size)
+    registration = parts[0].loaded.model.registration
     content["model"] = registration.name if registration else "unregistered"
     if any(part.gaps for part in parts):
         content["feature_gaps"] = _describe_gaps(parts)
@@ -79,13 +79,13 @@ def _in_order(parts: Sequence[Part], rows: int, give: Any) -> list[Any]:
 
 def _as_served(part: Part) -> list[Any]:
     predicted = _known(part)
-    if part.seat.model.task != "binary":
+    if part.loaded.model.task != "binary":
         return list(predicted.tolist())
     return list(np.column_stack([1 - predicted, predicted]).tolist())
 
 
 def _decide(part: Part) -> list[Any]:
-    return list(part.seat.model.decide(_known(part)).tolist())
+    return list(part.loaded.model.decide(_known(part)).tolist())
 
 
 def _known(part: Part) -> Vector:
@@ -113,15 +113,15 @@ def describe_part(
     kept = {name: values for name, values in part.inputs.items() if name not in private}
     known = {key: part.columns[key] for key in keys if key in part.columns and key not in private}
     ids = part.columns.get(row_id) if row_id not in private else None
-    registration = part.seat.model.registration
+    registration = part.loaded.model.registration
     return {
         "role": part.role,
         "model": registration.name if registration else "unregistered",
-        "version": part.seat.version,
+        "version": part.loaded.version,
         "rows": list(range(part.size)) if part.rows is None else part.rows,
         "ids": ids,
         "keys": known,
         "inputs": kept,
         "predicted": _known(part).tolist(),
-        "decisions": None if part.seat.model.task == "regression" else _decide(part),
+        "decisions": None if part.loaded.model.task == "regression" else _decide(part),
     }

@@ -35,18 +35,18 @@ class Endpoint(RoutedApp):
     """Answers the requests of one problem.
 
     Attributes:
-        room: Models, traffic and tokens as they are now.
+        state: Models, traffic and tokens as they are now.
         journal: Where every answer is written down first.
         metrics: Counters.
         guard: Who may ask for what.
     """
 
     def __init__(
-        self, room: WorkerState, guard: Authenticator, journal: RequestLog, metrics: Metrics
+        self, state: WorkerState, guard: Authenticator, journal: RequestLog, metrics: Metrics
     ) -> None:
-        self.room, self.journal, self.metrics = room, journal, metrics
-        self.guard, self._settings = guard, room.settings
-        self._invocations = Invocations(room, journal, metrics)
+        self.state, self.journal, self.metrics = state, journal, metrics
+        self.guard, self._settings = guard, state.settings
+        self._invocations = Invocations(state, journal, metrics)
         self.routes: dict[str, Route] = {
             "/ping": (None, {"GET": self._ping}),
             "/health": (None, {"GET": self._health}),
@@ -62,7 +62,7 @@ class Endpoint(RoutedApp):
     @property
     def problem(self) -> str:
         """The name of the problem that it answers for."""
-        return self.room.contract.name
+        return self.state.contract.name
 
     def _admit(self, scope: Scope, needed: str | None) -> None:
         self.guard.admit(scope, needed)
@@ -74,20 +74,20 @@ class Endpoint(RoutedApp):
         if route not in _PROBES:
             error = orjson.loads(reply.body).get("error")
             said = {"status": reply.status, "error": error, "count": 0, "cpu": 0.0, "parts": []}
-            self.journal.append({**describe_request(name, route, began, self.room.worker), **said})
+            self.journal.append({**describe_request(name, route, began, self.state.worker), **said})
 
     # How the endpoint is
 
     def check_health(self) -> dict[str, bool]:
         """Return whether the log and the endpoint's files work."""
-        works = self.journal.trouble is None and self.room.log_works
-        return {"log": works, "files": not self.room.troubles}
+        works = self.journal.trouble is None and self.state.log_works
+        return {"log": works, "files": not self.state.troubles}
 
     def why_not_ready(self) -> str | None:
         """Return why nobody can be answered; None where they can."""
-        if self.room.seats.champion is None:
-            return self.room.why_not_ready()
-        if self.room.store.trouble is not None:
+        if self.state.active_models.champion is None:
+            return self.state.why_not_ready()
+        if self.state.store.trouble is not None:
             return "The online store does not give the features that requests by key need."
         return None
 
@@ -102,31 +102,33 @@ class Endpoint(RoutedApp):
         return Response.of(200, {"ready": True})
 
     async def _version(self, *_: Any) -> Response:
-        return Response.of(200, self.room.describe())
+        return Response.of(200, self.state.describe())
 
     async def _status(self, *_: Any) -> Response:
         journal = self.journal
         log = {"trouble": journal.trouble, "waiting": journal.waiting, "lost": journal.lost}
-        return Response.of(200, {**self.room.describe(), **self.room.tell(), "log": log})
+        return Response.of(200, {**self.state.describe(), **self.state.tell(), "log": log})
 
     async def _openapi(self, scope: Scope, *_: Any) -> Response:
         server = str(scope.get("root_path") or "/")
-        return Response.of(200, describe_api(self.room.seats.champion, self.room.contract, server))
+        return Response.of(
+            200, describe_api(self.state.active_models.champion, self.state.contract, server)
+        )
 
     async def _metrics(self, *_: Any) -> Response:
-        self.metrics.set_memory(self.room.worker)
+        self.metrics.set_memory(self.state.worker)
         content, kind = self.metrics.show()
         return Response(200, content, kind.encode())
 
     async def _traffic(self, *_: Any) -> Response:
-        return Response.of(200, self.room.traffic.model_dump(mode="json"))
+        return Response.of(200, self.state.traffic.model_dump(mode="json"))
 
     async def _set_traffic(self, scope: Scope, receive: Receive, *_: Any) -> Response:
         require_type(scope, JSON)
         content = await read_all(scope, receive, 4096, self._settings.body_seconds)
         try:
             asked = json.loads(content)
-            said = self.room.set_traffic(asked["challenger"], str(asked.get("why", "")), "http")
+            said = self.state.set_traffic(asked["challenger"], str(asked.get("why", "")), "http")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             wanted = 'Send {"challenger": 0.1, "why": "…"}, the share between 0 and 1.'
             raise HTTPError(400, wanted) from error
@@ -141,7 +143,7 @@ class Endpoint(RoutedApp):
         while not self.journal.flush() and time.monotonic() < last:
             await asyncio.sleep(0.1)
         self.journal.close()
-        self.room.store.close()
+        self.state.store.close()
 
 
 def describe_health(states: Mapping[str, bool]) -> Response:

@@ -1,7 +1,7 @@
 """From the journal to the log: closed segments become Delta commits, each line exactly once.
 
 A batch of segments is named in a file before the first of its two tables is written, and each
-commit carries the batch's number. So whoever comes after a crash writes the same batch again, and
+commit carries the batch's number. So who comes after a crash writes the same batch again, and
 the tables that have its number already refuse it.
 """
 

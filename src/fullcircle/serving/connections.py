@@ -50,9 +50,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._before is not None:  # its handshake is done
             self._limits.leave_place(self._before)
         self.address = str(self.client[0]) if self.client else "local"
-        room = self._limits.make_room(self.address)
+        state = self._limits.make_room(self.address)
         self._limits.by_address[self.address] += 1
-        if not room:
+        if not state:
             self._refuse(503, "Too many connections. Try again in a moment.")
             return
         self._limits.idle[self] = None

@@ -19,7 +19,7 @@ def explain_part(part: Part) -> list[dict[str, Any]]:
     Raises:
         ConfigurationError: The extra ``explain`` is not installed.
     """
-    model = part.seat.model
+    model = part.loaded.model
     frame = pd.DataFrame({name: part.inputs[name] for name in model.features})
     background = as_inputs(model.example, model.features)
     return attribute_rows(model.estimator, as_inputs(frame, model.features), background)

@@ -30,12 +30,12 @@ class TlsServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._door: socket.socket | None = None
 
-    def start(self, door: socket.socket, backlog: int) -> None:
+    def start(self, listener: socket.socket, backlog: int) -> None:
         """Begin to accept."""
-        self._door = door
-        door.setblocking(False)
-        door.listen(backlog)
-        self._begin(self._accept(door))
+        self._door = listener
+        listener.setblocking(False)
+        listener.listen(backlog)
+        self._begin(self._accept(listener))
 
     def close(self) -> None:
         """Accept no more, and end what shakes hands."""
@@ -50,11 +50,11 @@ class TlsServer:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _accept(self, door: socket.socket) -> None:
+    async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, address = await loop.sock_accept(door)
+                connection, address = await loop.sock_accept(listener)
             except OSError:
                 await asyncio.sleep(_WAIT_SECONDS)
                 continue

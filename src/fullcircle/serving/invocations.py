@@ -39,15 +39,17 @@ _MAX_SHADOWS = 64  # requests that wait for the shadow; more are left out and co
 class Invocations:
     """Answers requests for predictions."""
 
-    def __init__(self, room: WorkerState, journal: RequestLog, metrics: Metrics) -> None:
+    def __init__(self, state: WorkerState, journal: RequestLog, metrics: Metrics) -> None:
         """Take the models, the journal that every answer is written to first, and the counters."""
-        self._room, self._journal, self._metrics = room, journal, metrics
+        self._room, self._journal, self._metrics = state, journal, metrics
         self._batcher = Batcher(
-            lambda bodies, ids: room.scorer.score(bodies, ids, room.seats, room.declared),
-            room.settings.max_waiting_rows,
-            inline=not room.scorer.features.remote,
+            lambda bodies, ids: state.scorer.score(
+                bodies, ids, state.active_models, state.declared
+            ),
+            state.settings.max_waiting_rows,
+            inline=not state.scorer.features.remote,
         )
-        settings = room.settings
+        settings = state.settings
         self._limits = BodyLimits(settings.max_rows, settings.max_columns, settings.max_cells)
         self._reads: tuple[Any, BodyReader] = ({}, BodyReader((), frozenset()))
         self._budget = ByteBudget(settings.max_waiting_mb * 2**20)
@@ -65,9 +67,9 @@ class Invocations:
             began: When it came, by ``time.perf_counter``.
 
         Raises:
-            HTTPError: It cannot be meant, or nobody can answer now.
+            HTTPError: It is not valid, or nobody can answer now.
         """
-        champion = self._room.seats.champion
+        champion = self._room.active_models.champion
         if champion is None:
             raise HTTPError(503, self._room.why_not_ready(), retry_after="5")
         settings = self._room.settings
@@ -115,10 +117,13 @@ class Invocations:
 
     def _reader_for(self, champion: LoadedModel) -> BodyReader:
         """Return what reads bodies for the models that answer now."""
-        seats = self._room.seats
-        if self._reads[0] is not seats.by_role:
-            known = seats.columns | self._room.contract.columns
-            self._reads = seats.by_role, BodyReader(champion.model.features, known, self._limits)
+        active_models = self._room.active_models
+        if self._reads[0] is not active_models.by_role:
+            known = active_models.columns | self._room.contract.columns
+            self._reads = (
+                active_models.by_role,
+                BodyReader(champion.model.features, known, self._limits),
+            )
         return self._reads[1]
 
     async def _explain(self, parts: list[Part], rows: int) -> list[Any]:
@@ -162,40 +167,40 @@ class Invocations:
             for gap in part.gaps:
                 self._metrics.count_gaps(gap.table, gap.kind).inc()
             if part.predicted is not None:
-                self._metrics.count_rows(part.role.partition(" ")[0], part.seat.version).inc(
+                self._metrics.count_rows(part.role.partition(" ")[0], part.loaded.version).inc(
                     part.size
                 )
             if part.role.endswith(" instead") or (
                 part.fault is not None and not isinstance(part.fault, DataError)
             ):
-                failed = self._room.seats.by_role.get(CHALLENGER, part.seat)
+                failed = self._room.active_models.by_role.get(CHALLENGER, part.loaded)
                 self._metrics.count_failures(CHALLENGER, failed.version).inc()
 
     def _ask_shadow(self, parts: list[Part], name: str) -> None:
-        seat = self._room.seats.by_role.get(SHADOW)
-        if seat is None:
+        loaded = self._room.active_models.by_role.get(SHADOW)
+        if loaded is None:
             return
         if self._shadows >= _MAX_SHADOWS:
-            self._metrics.count_failures(SHADOW, seat.version).inc()
+            self._metrics.count_failures(SHADOW, loaded.version).inc()
             return
         self._shadows += 1
         at = time.time_ns() // 1000
-        self._aside.submit(self._follow, parts, seat, name, at)
+        self._aside.submit(self._follow, parts, loaded, name, at)
 
-    def _follow(self, parts: list[Part], seat: Any, name: str, at: int) -> None:
+    def _follow(self, parts: list[Part], loaded: Any, name: str, at: int) -> None:
         """Let the shadow predict what was answered; nobody waits for it."""
         try:
             scorer, contract = self._room.scorer, self._room.contract
             told = []
             for part in parts:
-                other = scorer.shadow(part, seat, SHADOW, self._room.declared)
+                other = scorer.shadow(part, loaded, SHADOW, self._room.declared)
                 if other.fault is not None:
-                    self._metrics.count_failures(SHADOW, seat.version).inc()
+                    self._metrics.count_failures(SHADOW, loaded.version).inc()
                     continue
                 private = frozenset(contract.private)
                 kept = describe_part(other, contract.row_id, contract.entity_keys, private)
                 told.append({**kept, "answered": False})
-                self._metrics.count_rows(SHADOW, seat.version).inc(other.size)
+                self._metrics.count_rows(SHADOW, loaded.version).inc(other.size)
             self._room.call_soon(self._journal.append, {"id": name, "at": at, "parts": told})
         finally:
             self._room.call_soon(self._finish_shadow)

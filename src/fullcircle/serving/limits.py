@@ -17,7 +17,7 @@ _SLOT = struct.Struct("dd")  # tokens left, moment of the last look
 class RateLimits:
     """Token buckets by name.
 
-    Two names may share a bucket where the digests of both fall on one slot: a stranger may then
+    Two names may share a bucket where the digests of both fall on one slot: someone else may then
     wait for a neighbour, but nobody gets more than the limit.
     """
 

@@ -13,11 +13,13 @@ _NUMBER = {"type": ["number", "string", "null"]}
 _TEXT = {"type": ["string", "null"]}
 
 
-def describe_api(seat: LoadedModel | None, contract: Contract, server: str = "/") -> dict[str, Any]:
+def describe_api(
+    loaded: LoadedModel | None, contract: Contract, server: str = "/"
+) -> dict[str, Any]:
     """Describe what the endpoint takes and gives now.
 
     Args:
-        seat: The champion; None before there is one.
+        loaded: The champion; None before there is one.
         contract: What is known of the problem.
         server: What all paths begin with.
     """
@@ -33,12 +35,12 @@ def describe_api(seat: LoadedModel | None, contract: Contract, server: str = "/"
         "servers": [{"url": server}],
         "security": [{"token": []}, {}],
         "paths": {
-            "/invocations": {"post": _describe_invocations(seat, contract)},
+            "/invocations": {"post": _describe_invocations(loaded, contract)},
             **{path: {"get": _describe_get(text)} for path, text in _READ.items()},
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": _describe_schemas(seat, contract),
+            "schemas": _describe_schemas(loaded, contract),
         },
     }
 
@@ -58,13 +60,13 @@ def _describe_get(text: str) -> dict[str, Any]:
     return {"summary": text, "responses": {"200": answer, **refusals, **missing}}
 
 
-def _describe_invocations(seat: LoadedModel | None, contract: Contract) -> dict[str, Any]:
+def _describe_invocations(loaded: LoadedModel | None, contract: Contract) -> dict[str, Any]:
     record = "#/components/schemas/Record"
     body: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Request"}}
-    if seat is not None:
-        body["example"] = {"dataframe_records": build_example(seat)[:1]}
+    if loaded is not None:
+        body["example"] = {"dataframe_records": build_example(loaded)[:1]}
     refusals = {
-        "400": "The request cannot be meant; the error says what to mend.",
+        "400": "The request is not valid; the error says what to fix.",
         "401": "No valid token.",
         "403": "The token may not do that.",
         "408": "The body came too slowly.",
@@ -100,10 +102,10 @@ def _refusal(text: str) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
 
 
-def _describe_schemas(seat: LoadedModel | None, contract: Contract) -> dict[str, Any]:
+def _describe_schemas(loaded: LoadedModel | None, contract: Contract) -> dict[str, Any]:
     record: dict[str, Any] = {"type": "object"}
-    if seat is not None:
-        record = _describe_record(seat.form, contract)
+    if loaded is not None:
+        record = _describe_record(loaded.form, contract)
     listed = {"type": "array", "minItems": 1}
     records = {**listed, "items": {"$ref": "#/components/schemas/Record"}}
     split = {
@@ -175,10 +177,10 @@ def _describe_record(form: InputSchema, contract: Contract) -> dict[str, Any]:
     return {"type": "object", "required": form.known, "properties": {**extra, **columns}}
 
 
-def build_example(seat: LoadedModel) -> list[dict[str, Any]]:
+def build_example(loaded: LoadedModel) -> list[dict[str, Any]]:
     """Return rows that can be sent as they are: the model's own, private columns left blank."""
-    rows = seat.model.example[seat.model.features].to_dict("records")
-    private = seat.form.private
+    rows = loaded.model.example[loaded.model.features].to_dict("records")
+    private = loaded.form.private
     return [
         {
             str(name): None

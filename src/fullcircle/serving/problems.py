@@ -112,6 +112,6 @@ class SharedRoot(RoutedApp):
 
     async def _metrics(self, scope: Scope, *_: Any) -> Response:
         """Give the counters of the problems that let the caller in."""
-        self.metrics.set_memory(self._endpoints[0].room.worker)
+        self.metrics.set_memory(self._endpoints[0].state.worker)
         content, kind = self.metrics.show_all([one.problem for one in scope[_ADMITTED]])
         return Response(200, content, kind.encode())

@@ -75,7 +75,7 @@ class RoutedApp:
         return [f"{scope.get('root_path', '')}{path}" for path in self.routes]
 
     def _count_refusal(self, route: str, status: int) -> None:
-        """Count a refusal, a stranger's too."""
+        """Count a refusal, a caller without a token's too."""
         raise NotImplementedError
 
     def _keep_refusal(self, route: str, reply: Response, name: str, began: float) -> None:

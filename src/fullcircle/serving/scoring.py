@@ -31,7 +31,7 @@ class Part:
     Attributes:
         request: Place of the request among those scored together.
         role: Under which the model answers.
-        seat: The model.
+        loaded: The model.
         rows: Places of the rows in the request; None for all.
         columns: The rows' values by column, as they came.
         size: Number of rows.
@@ -44,7 +44,7 @@ class Part:
 
     request: int
     role: str
-    seat: LoadedModel
+    loaded: LoadedModel
     rows: list[int] | None
     columns: Mapping[str, list[Any]]
     size: int
@@ -56,9 +56,9 @@ class Part:
 
     def intervals(self) -> list[list[float]] | None:
         """Lower and upper end per row, where the model gives intervals."""
-        if self.seat.model.interval is None or self.predicted is None:
+        if self.loaded.model.interval is None or self.predicted is None:
             return None
-        low, high = apply_interval(self.seat.model.interval, self.predicted)
+        low, high = apply_interval(self.loaded.model.interval, self.predicted)
         return [[float(one), float(two)] for one, two in zip(low, high, strict=True)]
 
 
@@ -82,7 +82,7 @@ class Scorer:
         self,
         bodies: Sequence[Body],
         ids: Sequence[str],
-        seats: ActiveModels,
+        active_models: ActiveModels,
         declared: Mapping[str, FeatureTable],
     ) -> list[list[Part]]:
         """Score requests; what one of them holds is never a fault of another.
@@ -90,7 +90,7 @@ class Scorer:
         Args:
             bodies: The requests.
             ids: Of the requests: a request without entity keys is dealt by its id.
-            seats: Who answers, a champion among them.
+            active_models: Who answers, a champion among them.
             declared: Keys and times by feature table.
 
         Returns:
@@ -100,14 +100,18 @@ class Scorer:
         parts = [
             part
             for place, (body, name) in enumerate(zip(bodies, ids, strict=True))
-            for part in self._deal(place, body, name, seats)
+            for part in self._deal(place, body, name, active_models)
         ]
         self._answer(parts, declared, now)
         failed = [part for part in parts if part.fault and part.role == CHALLENGER]
         for part in failed:
-            if not isinstance(part.fault, DataError) and seats.champion:
+            if not isinstance(part.fault, DataError) and active_models.champion:
                 _logger.warning("the challenger failed and the champion answers: %s", part.fault)
-                part.seat, part.role, part.fault = seats.champion, f"{CHAMPION} instead", None
+                part.loaded, part.role, part.fault = (
+                    active_models.champion,
+                    f"{CHAMPION} instead",
+                    None,
+                )
                 self._answer([part], declared, now)
         found: list[list[Part]] = [[] for _ in bodies]
         for part in parts:
@@ -115,18 +119,20 @@ class Scorer:
         return found
 
     def shadow(
-        self, part: Part, seat: LoadedModel, role: str, declared: Mapping[str, FeatureTable]
+        self, part: Part, loaded: LoadedModel, role: str, declared: Mapping[str, FeatureTable]
     ) -> Part:
         """Let another model predict what one has answered."""
-        other = Part(part.request, role, seat, part.rows, part.columns, part.size, part.others)
+        other = Part(part.request, role, loaded, part.rows, part.columns, part.size, part.others)
         self._answer([other], declared, datetime.now(UTC))
         return other
 
-    def _deal(self, place: int, body: Body, name: str, seats: ActiveModels) -> Iterator[Part]:
-        champion, challenger = seats.champion, seats.by_role.get(CHALLENGER)
+    def _deal(
+        self, place: int, body: Body, name: str, active_models: ActiveModels
+    ) -> Iterator[Part]:
+        champion, challenger = active_models.champion, active_models.by_role.get(CHALLENGER)
         if champion is None:
             raise ModelError("There is no champion.")
-        if challenger is None or seats.share <= 0:
+        if challenger is None or active_models.share <= 0:
             yield Part(place, CHAMPION, champion, None, body.columns, body.rows, body.others)
             return
         keys = [body.columns.get(key) for key in self.contract.entity_keys]
@@ -134,14 +140,14 @@ class Scorer:
         for row in range(body.rows):
             entity = [None if column is None else column[row] for column in keys]
             known = name if None in entity else orjson.dumps(entity).decode()
-            dealt.setdefault(choose_role(self.salt, known, seats.share), []).append(row)
+            dealt.setdefault(choose_role(self.salt, known, active_models.share), []).append(row)
         for role, rows in dealt.items():
-            seat = challenger if role == CHALLENGER else champion
+            loaded = challenger if role == CHALLENGER else champion
             if len(rows) == body.rows:
-                yield Part(place, role, seat, None, body.columns, body.rows, body.others)
+                yield Part(place, role, loaded, None, body.columns, body.rows, body.others)
             else:
                 columns = {n: [v[row] for row in rows] for n, v in body.columns.items()}
-                yield Part(place, role, seat, rows, columns, len(rows), body.others)
+                yield Part(place, role, loaded, rows, columns, len(rows), body.others)
 
     def _answer(
         self, parts: Sequence[Part], declared: Mapping[str, FeatureTable], now: datetime
@@ -150,15 +156,15 @@ class Scorer:
         groups: dict[Any, list[Part]] = {}
         for part in parts:
             try:
-                lookups = part.seat.form.needed_lookups(part.columns, part.others)
+                lookups = part.loaded.form.needed_lookups(part.columns, part.others)
             except DataError as fault:
                 part.fault = fault
                 continue
             timed = self.contract.event_time in part.columns
-            alike = (part.seat.version, tuple(lookup.table for lookup in lookups), timed)
+            alike = (part.loaded.version, tuple(lookup.table for lookup in lookups), timed)
             groups.setdefault(alike, []).append(part)
         for group in groups.values():
-            lookups = group[0].seat.form.needed_lookups(group[0].columns)
+            lookups = group[0].loaded.form.needed_lookups(group[0].columns)
             self._answer_alike(group, lookups, declared, now)
 
     def _answer_alike(
@@ -184,18 +190,18 @@ class Scorer:
         declared: Mapping[str, FeatureTable],
         now: datetime,
     ) -> None:
-        seat = parts[0].seat
+        loaded = parts[0].loaded
         keys = self.features.key_types(lookups) if lookups else {}
         gaps: list[FeatureGap] = []
-        inputs = seat.form.read(_stack(parts, [*seat.form.features, *keys]), keys)
+        inputs = loaded.form.read(_stack(parts, [*loaded.form.features, *keys]), keys)
         rows = sum(part.size for part in parts)
         if lookups:
             moments = self._read_moments(inputs, rows, now)
             found, gaps = self.features.find(inputs, lookups, declared, moments)
             inputs |= found
             gaps.sort(key=_row_of)
-        inputs = {name: inputs[name] for name in seat.form.features}
-        predicted = seat.predict(inputs)
+        inputs = {name: inputs[name] for name in loaded.form.features}
+        predicted = loaded.predict(inputs)
         start = 0
         for part in parts:
             end = start + part.size
@@ -224,7 +230,7 @@ def _stack(parts: list[Part], names: list[str]) -> Mapping[str, list[Any]]:
     """Give the columns that matter of parts alike, one below the other."""
     if len(parts) == 1:
         return parts[0].columns
-    event_time = parts[0].seat.form.event_time
+    event_time = parts[0].loaded.form.event_time
     names = [*names, *filter(None, [event_time])]
     stacked: dict[str, list[Any]] = {}
     for name in names:

@@ -47,7 +47,7 @@ class HttpServer:
         self._state = ServerState()
         self._server: asyncio.AbstractServer | TlsServer | None = None
 
-    async def start(self, door: socket.socket) -> None:
+    async def start(self, listener: socket.socket) -> None:
         """Begin to accept connections."""
         loop = asyncio.get_running_loop()
         make = partial(
@@ -62,10 +62,12 @@ class HttpServer:
             self._server = TlsServer(
                 lambda waiting: make(before=waiting), self.limits, self._config.ssl
             )
-            self._server.start(door, _BACKLOG)
+            self._server.start(listener, _BACKLOG)
             return
-        create = loop.create_unix_server if door.family == socket.AF_UNIX else loop.create_server
-        self._server = await create(make, sock=door, backlog=_BACKLOG)
+        create = (
+            loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+        )
+        self._server = await create(make, sock=listener, backlog=_BACKLOG)
 
     async def stop(self, seconds: float) -> None:
         """Accept no more, answer what was begun, and close what waits for a next request."""

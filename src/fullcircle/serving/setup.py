@@ -32,7 +32,7 @@ def set_up(context: Any, changes: dict[str, Any], tls: Sequence[Path]) -> Runtim
         tls: Certificate and key files; empty for none.
 
     Raises:
-        ConfigurationError: A setting cannot be meant, or the address would let strangers in.
+        ConfigurationError: A setting is not valid, or the address would let anyone in.
     """
     folder = find_folder(context)
     settings = _read_settings({**context.params.get("serving", {}), **changes})
@@ -56,7 +56,7 @@ def _read_settings(given: dict[str, Any]) -> ServingSettings:
             f"serving.{'.'.join(map(str, one['loc']))}: {one['msg']}, given {one['input']!r}"
             for one in error.errors()
         )
-        raise ConfigurationError(f"A parameter cannot be meant. {said}.") from error
+        raise ConfigurationError(f"A parameter is not valid. {said}.") from error
 
 
 def _describe(context: Any, settings: ServingSettings, tls: Sequence[Path]) -> dict[str, Any]:

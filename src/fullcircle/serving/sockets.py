@@ -17,18 +17,18 @@ def bind_socket(host: str, port: int) -> socket.socket:
         ConfigurationError: The address is none of this machine's, or is taken.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family, socket.SOCK_STREAM)
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        door.bind((host, port))
+        listener.bind((host, port))
     except OSError as error:
-        door.close()
+        listener.close()
         raise ConfigurationError(
             f"The endpoint cannot listen at {host} port {port}: {error.strerror}. "
             "Choose another with --port or --host."
         ) from error
-    door.listen(_BACKLOG)
-    return door
+    listener.listen(_BACKLOG)
+    return listener
 
 
 def inherit_socket() -> socket.socket | None:
@@ -47,22 +47,22 @@ def inherit_socket() -> socket.socket | None:
             f"{number} sockets were handed over; the endpoint answers at one. Leave one "
             "ListenStream= in its socket unit."
         )
-    door = socket.socket(fileno=_FIRST_HANDED)
-    if not door.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+    listener = socket.socket(fileno=_FIRST_HANDED)
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise ConfigurationError(
             "The socket that was handed over takes no connections. Its unit needs ListenStream= "
             "with an address and port, and Accept=no."
         )
-    return door
+    return listener
 
 
-def is_private(door: socket.socket) -> bool:
+def is_private(listener: socket.socket) -> bool:
     """Whether a listening socket is reached from this machine alone, by what it is bound to."""
-    if door.family == socket.AF_UNIX:
+    if listener.family == socket.AF_UNIX:
         return True
-    if door.family not in (socket.AF_INET, socket.AF_INET6):
+    if listener.family not in (socket.AF_INET, socket.AF_INET6):
         return False
-    return is_loopback(str(door.getsockname()[0]))
+    return is_loopback(str(listener.getsockname()[0]))
 
 
 def is_loopback(host: str) -> bool:
@@ -76,9 +76,9 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback
 
 
-def describe_address(door: socket.socket, scheme: str) -> str:
+def describe_address(listener: socket.socket, scheme: str) -> str:
     """Return where a listening socket is reached."""
-    if door.family == socket.AF_UNIX:
-        return f"unix:{door.getsockname()}"
-    host, port = door.getsockname()[:2]
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
+    host, port = listener.getsockname()[:2]
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

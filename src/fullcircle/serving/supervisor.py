@@ -27,28 +27,28 @@ class Supervisor:
     the first problem's settings hold.
 
     Attributes:
-        door: The socket that the workers share.
+        listener: The socket that the workers share.
         address: Where it is reached.
         problems: The upkeep of each.
         workers: What answers.
     """
 
-    def __init__(self, folders: Sequence[RuntimeDir], door: socket.socket) -> None:
+    def __init__(self, folders: Sequence[RuntimeDir], listener: socket.socket) -> None:
         """Read the plans.
 
         Raises:
             ConfigurationError: A folder holds no plan, or the problems cannot be served together.
         """
-        self.door = door
+        self.listener = listener
         self.problems = [ModelUpdater(folder) for folder in folders]
         _check_together(self.problems)
         self._first, self._attempts = self.problems[0], Attempts()
-        self.address = describe_address(door, "https" if self._first.tls else "http")
+        self.address = describe_address(listener, "https" if self._first.tls else "http")
         names = [one.problem for one in self.problems]
         for one in self.problems:
             one.beside = [name for name in names if name != one.problem]
             one.address = f"{self.address}/problems/{one.problem}" if one.beside else self.address
-        self.workers = Workers(self._first.settings.workers, self._command, door.fileno())
+        self.workers = Workers(self._first.settings.workers, self._command, listener.fileno())
 
     def run(self, stop: Event) -> None:
         """Serve until the event is set or nobody has asked for long; then end in order.
@@ -73,7 +73,7 @@ class Supervisor:
 
     def _serve(self, stop: Event) -> None:
         for one in self.problems:
-            if not is_private(self.door):
+            if not is_private(self.listener):
                 one.warn_of_strangers()
             one.clear_counters()
         for one in self.problems:
@@ -88,7 +88,7 @@ class Supervisor:
 
     def _command(self, number: int) -> list[str]:
         folders = [str(one.folder.path) for one in self.problems]
-        arguments = [str(number), str(self.door.fileno()), *folders]
+        arguments = [str(number), str(self.listener.fileno()), *folders]
         return [sys.executable, "-m", "fullcircle.serving.worker", *arguments]
 
     def _report(self) -> None:
@@ -105,7 +105,7 @@ class Supervisor:
         """Let workers finish, and put all that they said into the logs."""
         self.workers.ask_to_stop()
         # Ours too: with any descriptor open, new connections would wait for an answer in vain.
-        self.door.close()
+        self.listener.close()
         self.workers.wait(_STOP_SECONDS)
         for one in self.problems:
             one.stop()

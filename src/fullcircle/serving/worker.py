@@ -61,10 +61,10 @@ def build_endpoint(
         private: Whether its socket is bound to this machine alone; others need tokens.
         shared: Where problems that share processes keep their counters; by default the folder.
     """
-    room = WorkerState(folder, read_plan(folder), worker)
-    settings = room.settings
+    state = WorkerState(folder, read_plan(folder), worker)
+    settings = state.settings
     guard = Authenticator(
-        room.tokens,
+        state.tokens,
         private=private,
         by_token=_open_limits(folder, "token", settings.requests_per_second, settings.burst),
         by_address=_open_limits(
@@ -72,7 +72,7 @@ def build_endpoint(
         ),
         origins=settings.allowed_origins,
     )
-    metrics = _open_metrics(shared or folder, room.contract.name)
+    metrics = _open_metrics(shared or folder, state.contract.name)
     journal = RequestLog(
         folder.journal,
         settings.log.segment_seconds,
@@ -80,7 +80,7 @@ def build_endpoint(
         folder.reserve,
         metrics.count_waiting_lines,
     )
-    return Endpoint(room, guard, journal, metrics)
+    return Endpoint(state, guard, journal, metrics)
 
 
 def build_app(endpoints: Sequence[Endpoint], shared: RuntimeDir, *, private: bool) -> ProblemRouter:
@@ -113,7 +113,7 @@ def _open_limits(
 
 
 async def serve(
-    endpoints: Sequence[Endpoint], app: ProblemRouter, door: socket.socket, **tls: Any
+    endpoints: Sequence[Endpoint], app: ProblemRouter, listener: socket.socket, **tls: Any
 ) -> None:
     """Answer until SIGTERM or SIGINT, or until the supervisor is gone; then end in order.
 
@@ -126,7 +126,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     server = HttpServer(app, _bound_connections(endpoints), **tls)
     tasks = [
-        *(asyncio.create_task(endpoint.room.watch()) for endpoint in endpoints),
+        *(asyncio.create_task(endpoint.state.watch()) for endpoint in endpoints),
         asyncio.create_task(_keep_house(endpoints, stop)),
     ]
     try:
@@ -134,13 +134,13 @@ async def serve(
         if not stop.is_set():
             gc.collect()
             gc.freeze()  # modules and models stay: no later collection walks over them
-            await server.start(door)
+            await server.start(listener)
             for endpoint in endpoints:
-                endpoint.room.report_serving()
+                endpoint.state.report_serving()
             await stop.wait()
     finally:
         await server.stop(_GRACE_SECONDS)
-        door.close()
+        listener.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -148,7 +148,7 @@ async def serve(
 
 
 async def _wait_until_loaded(endpoints: Sequence[Endpoint]) -> None:
-    await asyncio.gather(*(endpoint.room.wait_until_loaded() for endpoint in endpoints))
+    await asyncio.gather(*(endpoint.state.wait_until_loaded() for endpoint in endpoints))
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
@@ -163,9 +163,9 @@ async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
 
 def _bound_connections(endpoints: Sequence[Endpoint]) -> ConnectionLimits:
     """Return the bounds of the process: the first problem's; of bodies, the largest."""
-    settings, metrics = endpoints[0].room.settings, endpoints[0].metrics
+    settings, metrics = endpoints[0].state.settings, endpoints[0].metrics
     allowed = bound_files(settings.max_connections)
-    largest_mb = max(endpoint.room.settings.max_body_mb for endpoint in endpoints)
+    largest_mb = max(endpoint.state.settings.max_body_mb for endpoint in endpoints)
     return ConnectionLimits(
         max_connections=allowed,
         max_per_address=min(settings.max_connections_per_address, allowed),
@@ -183,7 +183,7 @@ async def _keep_house(endpoints: Sequence[Endpoint], stop: asyncio.Event) -> Non
     while os.getppid() == parent:
         for endpoint in endpoints:
             endpoint.journal.turn()
-        endpoints[0].metrics.set_memory(endpoints[0].room.worker)
+        endpoints[0].metrics.set_memory(endpoints[0].state.worker)
         await asyncio.sleep(_TURN_SECONDS)
     stop.set()
 
@@ -194,11 +194,11 @@ def main() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # What strangers send is counted; a line for each would let them fill the disk.
+    # What callers without a token send is counted; a line for each would let them fill the disk.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    door = socket.socket(fileno=int(descriptor))
+    listener = socket.socket(fileno=int(descriptor))
     os.umask(OWNER_ONLY_UMASK)
-    private = is_private(door)
+    private = is_private(listener)
     folders = [RuntimeDir(Path(path)) for path in paths]
     shared = folders[0]
     plans = map(read_plan, folders)
@@ -209,7 +209,7 @@ def main() -> None:
     app = build_app(endpoints, shared, private=private)
     tls = dict(zip(("ssl_certfile", "ssl_keyfile"), read_plan(shared)["tls"], strict=False))
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(endpoints, app, door, **tls))
+        runner.run(serve(endpoints, app, listener, **tls))
 
 
 def _loop_factory() -> Any:

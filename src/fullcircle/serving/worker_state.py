@@ -44,7 +44,7 @@ class WorkerState:
         contract: What is known of the problem.
         settings: Of the endpoint.
         worker: The worker's number.
-        seats: Who answers now; replaced as a whole.
+        active_models: Who answers now; replaced as a whole.
         declared: Keys and times by feature table.
         scorer: Scores by them.
         refused: Why a version got no seat, by version.
@@ -55,7 +55,7 @@ class WorkerState:
         self.folder, self.worker = folder, worker
         self.contract = Contract(**plan["contract"])
         self.settings = ServingSettings.model_validate(plan["settings"])
-        self.seats = ActiveModels()
+        self.active_models = ActiveModels()
         self.declared = {
             name: FeatureTable.model_validate(entry) for name, entry in plan["tables"].items()
         }
@@ -110,7 +110,7 @@ class WorkerState:
     async def wait_until_loaded(self) -> None:
         """Wait for the champion, or for the registry's word that there is none to be had."""
         last = time.monotonic() + _PATIENCE_SECONDS
-        while self.seats.champion is None:
+        while self.active_models.champion is None:
             number = self._roles.value["roles"].get(CHAMPION)
             asked = self._status.value.get("registry_asked", True) or time.monotonic() > last
             if number in self.refused or (asked and number is None):
@@ -138,7 +138,7 @@ class WorkerState:
         self._tokens.changed()
         self._status.changed()
         self._refresh_traffic()
-        champion = self.seats.champion
+        champion = self.active_models.champion
         self.store.look([one.table for one in champion.form.lookups] if champion else [])
         # Without a readable file the models that are loaded answer on.
         if self._roles.changed() and self._roles.trouble is None and self._roles.present:
@@ -165,18 +165,18 @@ class WorkerState:
         """Say who answers, for anybody who may ask for predictions."""
         from fullcircle import __version__
 
-        versions = {role: seat.version for role, seat in self.seats.by_role.items()}
+        versions = {role: loaded.version for role, loaded in self.active_models.by_role.items()}
         return {
             "fullcircle": __version__,
             "problem": self.contract.name,
             "model_versions": versions,
-            "challenger_share": self.seats.share,
+            "challenger_share": self.active_models.share,
         }
 
     def tell(self) -> dict[str, Any]:
         """Say more, for those who run the endpoint."""
-        asked = sum(seat.asked for seat in self._known.values())
-        found = sum(seat.found for seat in self._known.values())
+        asked = sum(loaded.asked for loaded in self._known.values())
+        found = sum(loaded.found for loaded in self._known.values())
         return {
             "worker": self.worker,
             "serving": self._serving,
@@ -191,15 +191,15 @@ class WorkerState:
         """Load new versions beside the old ones, which answer until then, and change over."""
         content = self._roles.value
         self._loop = asyncio.get_running_loop()
-        seats: dict[str, LoadedModel] = {}
+        active_models: dict[str, LoadedModel] = {}
         for role, number in content.get("roles", {}).items():
             entry = content["versions"][number]
-            seat = await self._loop.run_in_executor(self._loader, self._take, entry)
-            former = self.seats.by_role.get(role)
-            if seat is not None or (former is not None and role == CHAMPION):
-                seats[role] = seat or former  # type: ignore[assignment]
-        self._known = {seat.version: seat for seat in seats.values()}
-        self.seats = replace(self.seats, by_role=seats)
+            loaded = await self._loop.run_in_executor(self._loader, self._take, entry)
+            former = self.active_models.by_role.get(role)
+            if loaded is not None or (former is not None and role == CHAMPION):
+                active_models[role] = loaded or former  # type: ignore[assignment]
+        self._known = {loaded.version: loaded for loaded in active_models.values()}
+        self.active_models = replace(self.active_models, by_role=active_models)
         self._refresh_traffic()
         self._report()
 
@@ -208,22 +208,25 @@ class WorkerState:
         if number in self._known:
             return self._known[number]
         try:
-            seat = load_model(entry, self.contract, self.settings.cache_rows)
+            loaded = load_model(entry, self.contract, self.settings.cache_rows)
         except Exception as error:
             self.refused[number] = str(error)
             _logger.error("version %s gets no seat: %s", number, error)
             return None
         self.refused.pop(number, None)
-        self._known[number] = seat
-        return seat
+        self._known[number] = loaded
+        return loaded
 
     def _refresh_traffic(self) -> None:
         self._traffic.changed()
-        champion, challenger = self.seats.champion, self.seats.by_role.get(CHALLENGER)
+        champion, challenger = (
+            self.active_models.champion,
+            self.active_models.by_role.get(CHALLENGER),
+        )
         other = challenger.version if challenger and challenger != champion else None
         share = self.traffic.share_of(other)
-        if share != self.seats.share:
-            self.seats = replace(self.seats, share=share)
+        if share != self.active_models.share:
+            self.active_models = replace(self.active_models, share=share)
 
     def _report(self) -> None:
         said = {**self.describe(), **self.tell(), "at": datetime.now(UTC).isoformat()}

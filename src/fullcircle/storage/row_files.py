@@ -8,7 +8,7 @@ from typing import Any
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a text beside its place and move it there, surely once this returns."""
+    """Write a text beside its place and move it there, durable once this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.unfinished")
     with beside.open("w", encoding="utf-8") as file:

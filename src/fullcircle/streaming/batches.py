@@ -86,7 +86,7 @@ class BatchProcessor:
     """One batch under way: reads, judges, scores and writes.
 
     Attributes:
-        tally: What became of it.
+        row_counts: What became of it.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class BatchProcessor:
         self._arrivals: list[tuple[float, float, int]] = []
         self._failure: BaseException | None = None
         self._now = datetime.now(UTC)
-        self.tally = BatchStats(batch.number, len(batch.pieces))
+        self.row_counts = BatchStats(batch.number, len(batch.pieces))
 
     def finish(self, ledger: CommitLog, tables: Tables) -> BatchStats:
         """Write the batch where it is missing."""
@@ -126,10 +126,10 @@ class BatchProcessor:
             aside = self._judge.rejected_records(self._stamps()).to_reader()
             tables.rejected.append(aside, self._stream, self._batch.number, facts)
         ledger.finish(self._batch, self._judge.newest)
-        self.tally.reasons = self._judge.reasons
-        self.tally.seconds = perf_counter() - started
+        self.row_counts.reasons = self._judge.reasons
+        self.row_counts.seconds = perf_counter() - started
         self._measure_lags()
-        return self.tally
+        return self.row_counts
 
     def _as_reader(self) -> pa.RecordBatchReader:
         """Give the scored rows as a stream that remembers why it failed."""
@@ -152,8 +152,8 @@ class BatchProcessor:
         stamps["scored_at"] = pa.scalar(self._now, MOMENT)
         kept = [*self._scoring.kept, SOURCE, SOURCE_ROW, ARRIVED]
         with ThreadPoolExecutor(settings.threads or os.cpu_count() or 1) as pool:
-            for slab in _gather(self._judge.read(self._source), settings.slab_rows):
-                rows = self._add_features(self._add_day(slab)).select(kept)
+            for chunk in _gather(self._judge.read(self._source), settings.chunk_rows):
+                rows = self._add_features(self._add_day(chunk)).select(kept)
                 self._count(rows)
                 for batch, _ in pool.map(self._scoring.score, _split(rows, settings.batch_rows)):
                     yield _stamp(batch, stamps)
@@ -174,27 +174,27 @@ class BatchProcessor:
         }
 
     def _count(self, rows: pa.Table) -> None:
-        self.tally.rows += len(rows)
-        self.tally.stale_rows += int(pc.sum(pc.greater(rows[STALE], 0)).as_py() or 0)
+        self.row_counts.rows += len(rows)
+        self.row_counts.stale_rows += int(pc.sum(pc.greater(rows[STALE], 0)).as_py() or 0)
         self._arrivals.append(_sum_up(rows[ARRIVED]))
         if self._judge.form.event_time is not None:
             self._moments.append(_sum_up(rows[self._judge.form.event_time]))
 
     def _measure_lags(self) -> None:
         now = datetime.now(UTC).timestamp()
-        self.tally.since_event = _lag(self._moments, now)
-        self.tally.since_arrival = _lag(self._arrivals, now)
+        self.row_counts.since_event = _lag(self._moments, now)
+        self.row_counts.since_arrival = _lag(self._arrivals, now)
 
 
-def _gather(tables: Iterator[pa.Table], slab_rows: int) -> Iterator[pa.Table]:
+def _gather(tables: Iterator[pa.Table], chunk_rows: int) -> Iterator[pa.Table]:
     """Gather small tables until they are a slab, and cut large ones."""
     held: list[pa.Table] = []
     for table in tables:
         held.append(table)
-        while sum(map(len, held)) >= slab_rows:
+        while sum(map(len, held)) >= chunk_rows:
             whole = pa.concat_tables(held)
-            yield whole.slice(0, slab_rows)
-            held = [whole.slice(slab_rows)]
+            yield whole.slice(0, chunk_rows)
+            held = [whole.slice(chunk_rows)]
     if any(len(table) for table in held):
         yield pa.concat_tables(held)
 

@@ -48,15 +48,15 @@ class StreamSummary:
     unsettled: list[str] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
 
-    def add(self, tally: BatchStats) -> None:
+    def add(self, row_counts: BatchStats) -> None:
         """Add a batch."""
         self.batches += 1
-        self.pieces += tally.pieces
-        self.rows += tally.rows
-        self.reasons += tally.reasons
-        self.seconds += tally.seconds
-        if tally.since_arrival is not None:
-            self.max_lag_seconds = max(self.max_lag_seconds, tally.since_arrival.max_seconds)
+        self.pieces += row_counts.pieces
+        self.rows += row_counts.rows
+        self.reasons += row_counts.reasons
+        self.seconds += row_counts.seconds
+        if row_counts.since_arrival is not None:
+            self.max_lag_seconds = max(self.max_lag_seconds, row_counts.since_arrival.max_seconds)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -186,13 +186,13 @@ class Stream:
         now = self._as_of or datetime.now(UTC)
         judge = RecordValidator(batch, self._scorer.form, self.settings, now, self._seen)
         work = BatchProcessor(batch, judge, self._source, self._scorer, self.settings.name)
-        tally = work.finish(self._ledger, self._tables)
+        row_counts = work.finish(self._ledger, self._tables)
         self._remember(judge.fresh)
         self.summary.unread -= {piece.name for piece in batch.pieces}
         self._note_unread(judge.unread)
-        self.summary.add(tally)
+        self.summary.add(row_counts)
         if self._tell is not None:
-            self._tell(tally)
+            self._tell(row_counts)
 
     def _note_unread(self, names: set[str]) -> None:
         """Have pieces that could not be opened planned again, each time after a longer pause."""

@@ -42,17 +42,17 @@ class CatalogModelSource:
         self._catalog = catalog
 
     def versions(self) -> dict[str, str | None]:
-        """Versions of champion, companions and feature tables."""
-        names = (CHAMPION, "companions", "feature_tables")
+        """Versions of champion, shadow_models and feature tables."""
+        names = (CHAMPION, "shadow_models", "feature_tables")
         return {name: self._catalog.get(name).data_version() for name in names}
 
     def models(self) -> dict[str, Model]:
-        """The champion and whoever predicts beside it.
+        """The champion and anyone who predicts beside it.
 
         Raises:
             ModelError: There is no champion.
         """
-        return {CHAMPION: self._catalog.load(CHAMPION), **self._catalog.load("companions")}
+        return {CHAMPION: self._catalog.load(CHAMPION), **self._catalog.load("shadow_models")}
 
     def tables(self) -> Mapping[str, KeyedTable]:
         """The newest version of each feature table."""
@@ -71,7 +71,7 @@ class Scorer:
 
     def __init__(
         self,
-        room: ModelSource,
+        model_source: ModelSource,
         problem: ProblemSpec,
         settings: ScoringSettings,
         known: Mapping[str, pa.DataType] | None = None,
@@ -79,7 +79,7 @@ class Scorer:
         """Read models and tables.
 
         Args:
-            room: Where they are kept.
+            model_source: Where they are kept.
             problem: The contract.
             settings: How the machine is used.
             known: Types of ids and keys that no feature table declares.
@@ -88,8 +88,8 @@ class Scorer:
             ModelError: There is no champion, or its features no longer exist.
         """
         self.problem, self.settings = problem, settings
-        self._room, self._known = room, known
-        self._versions = room.versions()
+        self._room, self._known = model_source, known
+        self._versions = model_source.versions()
         self.moved = 0
         self._read()
 

@@ -45,5 +45,5 @@ def read_settings(given: Any) -> StreamSettings:
         first = error.errors()[0]
         name = ".".join(["stream", *map(str, first["loc"])])
         raise ConfigurationError(
-            f"A parameter cannot be meant. {name}: {first['msg']}, given {first['input']!r}."
+            f"A parameter is not valid. {name}: {first['msg']}, given {first['input']!r}."
         ) from error

@@ -86,7 +86,7 @@ def open_stream(
         spark: Whether Spark brings the records.
 
     Raises:
-        ConfigurationError: A parameter cannot be meant.
+        ConfigurationError: A parameter is not valid.
         ModelError: There is no champion, or it cannot score.
         StorageError: There is no such source, or the tables do not belong together.
     """

@@ -47,32 +47,34 @@ def track_stream(
         yield run.info.run_id
 
 
-def log_batch(tally: BatchStats) -> None:
+def log_batch(row_counts: BatchStats) -> None:
     """Log a batch's metrics, and say in a line how it went."""
     import mlflow
 
     metrics = {
-        "rows": tally.rows,
-        "rejected": tally.rejected,
-        "pieces": tally.pieces,
-        "stale_rows": tally.stale_rows,
-        "seconds": tally.seconds,
-        "rows_per_second": tally.rows_per_second,
+        "rows": row_counts.rows,
+        "rejected": row_counts.rejected,
+        "pieces": row_counts.pieces,
+        "stale_rows": row_counts.stale_rows,
+        "seconds": row_counts.seconds,
+        "rows_per_second": row_counts.rows_per_second,
     }
-    for name, lag in (("event", tally.since_event), ("arrival", tally.since_arrival)):
+    for name, lag in (("event", row_counts.since_event), ("arrival", row_counts.since_arrival)):
         if lag is not None:
             metrics[f"{name}_lag_seconds.mean"] = lag.mean_seconds
             metrics[f"{name}_lag_seconds.max"] = lag.max_seconds
-    mlflow.log_metrics({k: float(v) for k, v in metrics.items()}, step=tally.number)
+    mlflow.log_metrics({k: float(v) for k, v in metrics.items()}, step=row_counts.number)
     waited = (
-        "" if tally.since_arrival is None else f", {tally.since_arrival.max_seconds:,.1f} s old"
+        ""
+        if row_counts.since_arrival is None
+        else f", {row_counts.since_arrival.max_seconds:,.1f} s old"
     )
     _progress.info(
         "batch %s: %s rows, %s set aside, %s rows/s%s",
-        tally.number,
-        f"{tally.rows:,}",
-        f"{tally.rejected:,}",
-        f"{tally.rows_per_second:,.0f}",
+        row_counts.number,
+        f"{row_counts.rows:,}",
+        f"{row_counts.rejected:,}",
+        f"{row_counts.rows_per_second:,.0f}",
         waited,
     )
 

@@ -1,4 +1,4 @@
-"""Tests of calibrated probabilities: better, in the same order, and only where it surely helps."""
+"""Tests of calibrated probabilities: better, in the same order, where it helps significantly."""
 
 from typing import Any
 
@@ -167,7 +167,7 @@ def choose(boldness: float, rows: int, *, seed: int = 0, **changes: Any) -> dict
 
 
 def test_a_distorted_model_is_calibrated() -> None:
-    """Where the probabilities are off, a method wins whose gain is surely positive."""
+    """Where the probabilities are off, a method wins whose gain is significantly positive."""
     choice = choose(3.0, 2000)
     [won] = [row for row in choice["methods"] if row["method"] == choice["method"]]
     assert choice["method"] == "sigmoid"

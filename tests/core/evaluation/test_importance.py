@@ -38,7 +38,7 @@ def explain(seed: int = 0, metric: str = "rmse", **changes: Any) -> list[dict[st
 
 
 def test_columns_are_ranked_by_what_they_bring() -> None:
-    """The column with the larger weight surely leads; one that the model ignores is worth 0."""
+    """The column with the larger weight leads; one that the model ignores is worth 0."""
     rows = explain()
     assert [row["column"] for row in rows[:2]] == ["strong", "weak"]
     assert rows[0]["low"] > rows[1]["high"] > rows[1]["low"] > 0

@@ -46,12 +46,12 @@ def plan(frame: pd.DataFrame, *kept: str) -> list[dict[str, Any]]:
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 3), st.integers(1, 31))
 def test_rows_do_not_depend_on_how_the_work_is_cut(
-    slab_rows: int, batch_rows: int, threads: int, per_day: int
+    chunk_rows: int, batch_rows: int, threads: int, per_day: int
 ) -> None:
     """Whatever the slabs, batches and threads, each row is scored once, as in one frame."""
     model, frame = make_model(), draw_requests(DAYS, per_day)
     ready = prepare(
-        {"champion": model}, DAYS, slab_rows=slab_rows, batch_rows=batch_rows, threads=threads
+        {"champion": model}, DAYS, chunk_rows=chunk_rows, batch_rows=batch_rows, threads=threads
     )
     days = score_days(request_table(frame), plan(frame), ready)
     scored = read_all(days).to_pandas()
@@ -65,7 +65,7 @@ def test_rows_do_not_depend_on_how_the_work_is_cut(
 def test_each_day_comes_alone_and_tells_of_itself(model: Model) -> None:
     """Days come in order, each with its own rows and a tally that is full when they are taken."""
     frame = draw_requests(DAYS, 30)
-    ready = prepare({"champion": model}, DAYS, slab_rows=70, batch_rows=9)
+    ready = prepare({"champion": model}, DAYS, chunk_rows=70, batch_rows=9)
     told = []
     for day in score_days(request_table(frame), plan(frame), ready):
         rows = day.read().read_all()
@@ -143,8 +143,8 @@ def test_an_error_in_the_middle_keeps_its_words(model: Model) -> None:
             raise ModelError("the third batch is bad")
         return np.full(batch.num_rows, 0.5)
 
-    voice = replace(ready.voices[0], predictor=Stub(model, fail_late))
-    days = score_days(request_table(frame), plan(frame), replace(ready, voices=[voice]))
+    role_model = replace(ready.role_models[0], predictor=Stub(model, fail_late))
+    days = score_days(request_table(frame), plan(frame), replace(ready, role_models=[role_model]))
     day = next(days)
     with pytest.raises(Exception, match="third batch"):
         day.read().read_all()
@@ -153,11 +153,11 @@ def test_an_error_in_the_middle_keeps_its_words(model: Model) -> None:
 
 def test_a_prediction_that_is_no_number_is_refused(model: Model) -> None:
     """NaN and infinity are errors that count the rows, never predictions."""
-    [voice] = prepare({"champion": model}, 1).voices
+    [role_model] = prepare({"champion": model}, 1).role_models
     rows = pa.RecordBatch.from_pandas(
         draw_requests(1, 3).assign(colour="red", visits=1.0), preserve_index=False
     )
-    bad = replace(voice, predictor=Stub(model, lambda _: np.array([0.5, np.nan, np.inf])))
+    bad = replace(role_model, predictor=Stub(model, lambda _: np.array([0.5, np.nan, np.inf])))
     with pytest.raises(ModelError, match="v1 gives no finite number for 2 rows"):
         bad.predict(rows)
 
@@ -166,8 +166,8 @@ def test_values_carry_their_interval(model: Model) -> None:
     """A regression's rows hold the ends of the interval that the model gives."""
     interval = {"coverage": 0.9, "edges": [0.0], "half_widths": [1.0, 3.0]}
     values = replace(model, task="regression", threshold=None, interval=interval)
-    [voice] = prepare({"champion": model}, 1).voices
-    told = replace(voice, predictor=Stub(values, lambda _: np.array([-2.0, 5.0])))
+    [role_model] = prepare({"champion": model}, 1).role_models
+    told = replace(role_model, predictor=Stub(values, lambda _: np.array([-2.0, 5.0])))
     rows = pa.RecordBatch.from_pandas(
         draw_requests(1, 2).assign(colour="red", visits=1.0), preserve_index=False
     )

@@ -83,11 +83,13 @@ def settle(
         plan = diagnose_columns(inputs, rows["returned"], problem.task, TRAINING.preparation)
         method = "temperature" if task == "multiclass" else "sigmoid"
         training = TRAINING.model_copy(update={"calibration": method})
-        workshop = TrainingContext(rows, problem, training, plan)
-        recipe = ModelConfig("simple", family)
+        training_context = TrainingContext(rows, problem, training, plan)
+        model_config = ModelConfig("simple", family)
         return (
-            workshop,
-            complete_challenger(workshop, recipe, workshop.fit(recipe), selection),
+            training_context,
+            complete_challenger(
+                training_context, model_config, training_context.fit(model_config), selection
+            ),
             selection,
         )
 
@@ -100,8 +102,10 @@ def judge(settle: Any) -> Callable[..., dict[str, Any]]:
     return cache(lambda task, history=False: assess(*settle(task, history=history)))
 
 
-def predict_all(workshop: TrainingContext, winner: SelectedModel, rows: pd.DataFrame) -> np.ndarray:
-    problem = workshop.problem
+def predict_all(
+    training_context: TrainingContext, winner: SelectedModel, rows: pd.DataFrame
+) -> np.ndarray:
+    problem = training_context.problem
     return predict(winner.estimator, problem.task, as_inputs(rows, problem.features))
 
 
@@ -110,9 +114,9 @@ def test_each_part_is_of_the_winner_on_the_selection_rows(
     settle: Any, judge: Any, task: str
 ) -> None:
     """Scores, importance, calibration, slices and gaps are those of its predictions there."""
-    workshop, winner, rows = settle(task)
-    metric, truth = workshop.problem.primary_metric, rows["returned"].to_numpy()
-    predicted = predict_all(workshop, winner, rows)
+    training_context, winner, rows = settle(task)
+    metric, truth = training_context.problem.primary_metric, rows["returned"].to_numpy()
+    predicted = predict_all(training_context, winner, rows)
     report = judge(task)
 
     assert (report["metric"], report["rows"], report["threshold"]) == (
@@ -124,7 +128,7 @@ def test_each_part_is_of_the_winner_on_the_selection_rows(
     assert report["scores"][metric] == bootstrap_metric(metric, truth, predicted, **DRAWS).as_dict()
     ranks = permutation_importance(
         lambda inputs: predict(winner.estimator, task, inputs),
-        as_inputs(rows, workshop.problem.features),
+        as_inputs(rows, training_context.problem.features),
         truth,
         metric,
         repeats=5,
@@ -137,7 +141,7 @@ def test_each_part_is_of_the_winner_on_the_selection_rows(
         rows,
         ["colour"],
         metric,
-        workshop.problem.task,
+        training_context.problem.task,
         truth,
         predicted,
         (predicted >= 0.4).astype("int64") if task == "binary" else None,
@@ -151,18 +155,18 @@ def test_each_part_is_of_the_winner_on_the_selection_rows(
     if task != "regression":
         check = check_calibration(truth, predicted, confidence=0.9)
         assert report["calibration"] == {**check, "method": winner.calibration}
-        declared = workshop.training.calibration
+        declared = training_context.training.calibration
         assert winner.calibration == {"method": declared, "evidence": "declared"}
 
 
 @pytest.mark.parametrize("task", list(TASKS))
 def test_the_sample_shows_rows_with_what_was_predicted(settle: Any, judge: Any, task: str) -> None:
     """Ten selection rows, the first, each with its label and the winner's own prediction."""
-    workshop, winner, rows = settle(task)
+    training_context, winner, rows = settle(task)
     sample = judge(task)["sample"]
     assert len(sample) == 10
     assert [row["order_id"] for row in sample] == list(range(10))
-    expected = predict_all(workshop, winner, rows)[:10]
+    expected = predict_all(training_context, winner, rows)[:10]
     for name, values in (("returned", rows["returned"][:10]), ("predicted", expected)):
         np.testing.assert_allclose(np.array([row[name] for row in sample]), values, atol=1e-9)
 
@@ -172,16 +176,16 @@ def test_the_learning_curve_grows_by_the_newest_rows(
     settle: Any, judge: Any, *, history: bool
 ) -> None:
     """An eighth, a quarter, half and all of the rows: the newest, of a snapshot a seeded draw."""
-    workshop, winner, rows = settle("binary", history=history)
+    training_context, winner, rows = settle("binary", history=history)
     curve = judge("binary", history)["learning_curve"]
     assert [point["rows"] for point in curve] == [30, 60, 120, 241]
     places = np.arange(240, -1, -1)
     if not history:
         places = np.random.default_rng(3).permutation(places)
     for point in curve:
-        kept = workshop.rows.iloc[np.sort(places[: point["rows"]])]
-        model = replace(workshop, rows=kept).fit(winner.recipe)
-        inputs = as_inputs(rows, workshop.problem.features)
+        kept = training_context.rows.iloc[np.sort(places[: point["rows"]])]
+        model = replace(training_context, rows=kept).fit(winner.model_config)
+        inputs = as_inputs(rows, training_context.problem.features)
         score = bootstrap_metric(
             "roc_auc", rows["returned"].to_numpy(), predict(model, "binary", inputs), **DRAWS
         )
@@ -190,19 +194,21 @@ def test_the_learning_curve_grows_by_the_newest_rows(
 
 def test_what_nobody_asked_for_is_absent(settle: Any) -> None:
     """Without slices in the contract there are none, nor gaps, and no figure of them."""
-    workshop, winner, rows = settle("binary")
-    bare = replace(workshop, problem=workshop.problem.model_copy(update={"slices": []}))
+    training_context, winner, rows = settle("binary")
+    bare = replace(
+        training_context, problem=training_context.problem.model_copy(update={"slices": []})
+    )
     report = assess(bare, winner, rows)
     assert not {"slices", "gaps", "shap"} & set(report)
 
 
 def test_a_very_wide_table_is_not_ranked(settle: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """More columns than can be permuted in fair time are not ranked; as many as that still are."""
-    workshop, winner, rows = settle("regression")
+    training_context, winner, rows = settle("regression")
     monkeypatch.setattr(assessment, "_MOST_COLUMNS", 2)
-    assert len(assess(workshop, winner, rows)["importance"]) == 2
+    assert len(assess(training_context, winner, rows)["importance"]) == 2
     monkeypatch.setattr(assessment, "_MOST_COLUMNS", 1)
-    assert assess(workshop, winner, rows)["importance"] == []
+    assert assess(training_context, winner, rows)["importance"] == []
 
 
 def test_probabilities_become_classes_at_the_threshold() -> None:
@@ -233,11 +239,11 @@ def make_trials(count: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("task", list(TASKS))
 def test_every_part_that_can_be_drawn_is_drawn(settle: Any, judge: Any, task: str) -> None:
     """Each part of the report has its figure under its name, by its own rows; no other is there."""
-    workshop, winner, rows = settle(task)
+    training_context, winner, rows = settle(task)
     report = judge(task)
     score = {"metric": report["metric"], **report["scores"][report["metric"]]}
     board = [{"candidate": name, "chosen": name == "b", **score} for name in "abc"]
-    predicted, truth = predict_all(workshop, winner, rows), rows["returned"].to_numpy()
+    predicted, truth = predict_all(training_context, winner, rows), rows["returned"].to_numpy()
     drawn = draw_figures(report, task, truth, predicted, board, make_trials(12))
     classes = {"roc", "precision_recall", "calibration", "confusion", "predictions"}
     values = {"residuals", "residual_quantiles", "predictions"}

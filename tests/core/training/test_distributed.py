@@ -147,8 +147,8 @@ def learn(spec: ProblemSpec, **preparation: Any) -> tuple[TrainingContext, dict[
 
 def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
     """One worker gives the same bits; two stay within 0.03 on average; and the model says so."""
-    workshop, sets = learn(SPEC)
-    local = workshop.fit(RECIPE)
+    training_context, sets = learn(SPEC)
+    local = training_context.fit(RECIPE)
     winner = SelectedModel(RECIPE, local, {"method": "none"}, None, 0.5, {}, {})
     rows = all_rows.select_all_train_rows(
         lake["events"], lake["tables"], sets["selection"], sets["gate"], SPEC, DECLARED, AS_OF
@@ -157,10 +157,18 @@ def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
     with open_sockets():
         [full_fit] = all_rows.fit_on_all_rows(*given, DECLARED)
     model = make_model(
-        workshop, winner, sets["selection"], "2025-03-18", None, profiled=False, full_fit=full_fit
+        training_context,
+        winner,
+        sets["selection"],
+        "2025-03-18",
+        None,
+        profiled=False,
+        full_fit=full_fit,
     )
-    wanted = predict(local, "binary", workshop.inputs)
-    np.testing.assert_array_equal(predict(model.estimator, "binary", workshop.inputs), wanted)
+    wanted = predict(local, "binary", training_context.inputs)
+    np.testing.assert_array_equal(
+        predict(model.estimator, "binary", training_context.inputs), wanted
+    )
     train = sets["train"]
     facts = {"rows": len(train), "last": train["at"].max().isoformat()}
     assert facts.items() <= model.trained_on.items()
@@ -173,7 +181,7 @@ def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
         [two] = all_rows.fit_on_all_rows(
             *given, DECLARED.model_copy(update={"distributed_workers": 2})
         )
-    other = predict(two.estimator, "binary", workshop.inputs)
+    other = predict(two.estimator, "binary", training_context.inputs)
     assert 0 < np.abs(other - wanted).mean() < 0.03
     with (
         open_sockets(),
@@ -184,8 +192,8 @@ def test_spark_grows_the_trees_of_a_fit_in_memory(lake: dict[str, Any]) -> None:
 
 def test_rows_that_taught_the_encoder_do_not_teach_the_trees(lake: dict[str, Any]) -> None:
     """Where labels encode a column, the trees learn what the sample left out, or nothing."""
-    workshop, sets = learn(SPEC, high_cardinality=2)
-    local = workshop.fit(RECIPE)
+    training_context, sets = learn(SPEC, high_cardinality=2)
+    local = training_context.fit(RECIPE)
     assert learns_from_labels(local)
     winner = SelectedModel(RECIPE, local, {"method": "none"}, None, 0.5, {}, {})
     rows = keep_train_rows(

@@ -206,7 +206,7 @@ def test_what_cannot_be_fitted_is_reported(
 def test_finalists_are_untuned_and_tuned(validation: CrossValidation, trials: list[Trial]) -> None:
     """Each family stands on the board as it came and at its best, then the blend of the best."""
     finalists = choose_finalists(trials, validation, blend=2)
-    names = [recipe.name for recipe in finalists]
+    names = [model_config.name for model_config in finalists]
     assert names[:2] == ["baseline", "logistic_regression"]
     assert {"xgboost", "blend"} <= set(names)
     best = max(t.score or 0 for t in trials if t.candidate == "xgboost")
@@ -249,9 +249,9 @@ def test_the_simplest_that_ties_wins(errors: float) -> None:
         "middle": truth + rng.normal(scale=1.06, size=400),
         "complex": truth + rng.normal(scale=1.0, size=400),
     }
-    recipes = [ModelConfig(name, "any") for name in predicted]
+    model_configs = [ModelConfig(name, "any") for name in predicted]
     winner, standing = find_winner(
-        recipes,
+        model_configs,
         predicted,
         truth,
         "rmse",
@@ -274,10 +274,10 @@ def test_a_blend_averages_its_members() -> None:
     members = [ModelConfig(name, name) for name in FAMILIES[1:]]
     blend = ModelConfig("blend", "blend", members=members)
     whole, *parts = (
-        build(recipe, "binary", 1, plan, settings)
+        build(model_config, "binary", 1, plan, settings)
         .fit(inputs, rows["returned"])
         .predict_proba(inputs)
-        for recipe in (blend, *members)
+        for model_config in (blend, *members)
     )
     np.testing.assert_allclose(whole, np.mean(parts, axis=0))
     assert ModelConfig.from_dict(blend.as_dict()) == blend
@@ -291,12 +291,12 @@ def test_a_difference_in_the_search_breaks_a_tie(ahead: float, winner: str) -> N
     noise = rng.normal(size=50)
     predicted = {"simple": truth + noise, "complex": truth + rng.permutation(noise) * 0.99}
     folds = rng.normal(1.0, 0.01, size=5)
-    recipes = [
+    model_configs = [
         ModelConfig("simple", "any", fold_scores=(folds + ahead).tolist()),
         ModelConfig("complex", "any", fold_scores=(folds + rng.normal(0, 0.01, size=5)).tolist()),
     ]
     found, _ = find_winner(
-        recipes,
+        model_configs,
         predicted,
         truth,
         "rmse",
@@ -310,17 +310,17 @@ def test_a_difference_in_the_search_breaks_a_tie(ahead: float, winner: str) -> N
 
 @pytest.mark.parametrize(("ahead", "winner"), [(0.001, "lucky"), (0.5, "steady")])
 def test_luck_on_few_rows_does_not_undo_the_search(ahead: float, winner: str) -> None:
-    """What the folds put surely behind does not win by the selection rows; what is close may."""
+    """What is significantly worse in the folds does not win by selection rows; what ties may."""
     rng = np.random.default_rng(1)
     truth, noise = rng.normal(size=50), rng.normal(size=50)
     predicted = {"lucky": truth + 0.8 * noise, "steady": truth + noise}
     folds = rng.normal(1.0, 0.01, size=5)
-    recipes = [
+    model_configs = [
         ModelConfig("lucky", "any", fold_scores=(folds + ahead).tolist()),
         ModelConfig("steady", "any", fold_scores=(folds + rng.normal(0, 0.01, size=5)).tolist()),
     ]
     found, standing = find_winner(
-        recipes,
+        model_configs,
         predicted,
         truth,
         "rmse",

@@ -22,8 +22,8 @@ def propose(columns: dict[str, Any], **said: Any) -> tuple[Proposal, list[dateti
     frame = pd.DataFrame({"y": rng.choice(["a", "b"], ROWS), "x": rng.normal(size=ROWS).round(2)})
     frame = frame.assign(**columns).astype("str").assign(**{SOURCE_ROW: range(1, ROWS + 1)})
     raw = ibis.memtable(frame)
-    wishes = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **said}
-    proposal = propose_problem(raw, ProblemOptions.model_validate(wishes))
+    problem_options = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **said}
+    proposal = propose_problem(raw, ProblemOptions.model_validate(problem_options))
     time = proposal.spec.event_time
     if time is None:
         return proposal, []
@@ -113,7 +113,7 @@ def test_clocks_of_a_place_are_said_and_odd_hours_counted() -> None:
     [
         ("local:Europe/Berlim", "There is no zone 'Europe/Berlim' (nearest: 'Europe/Berlin')"),
         ("%Y-%m-%d + clock", "--read speaks of 'clock'"),
-        ("soon", "cannot be meant. Say text, number"),
+        ("soon", "is not valid. Say text, number"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(how: str, wanted: str) -> None:

@@ -27,10 +27,10 @@ def table(**changed: Any) -> pd.DataFrame:
     return frame.astype("str").where(frame.notna())
 
 
-def propose(frame: pd.DataFrame, **wishes: Any) -> Proposal:
+def propose(frame: pd.DataFrame, **problem_options: Any) -> Proposal:
     """Look at a table as ``kedro problem new`` does."""
     raw = ibis.memtable(frame.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
-    said = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **wishes}
+    said = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **problem_options}
     return propose_problem(raw, ProblemOptions.model_validate(said))
 
 
@@ -164,11 +164,11 @@ def test_rows_without_a_label_are_counted_and_bear_no_class() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_one_clear_line(
-    changed: dict[str, Any], wishes: dict[str, Any], wanted: str
+    changed: dict[str, Any], problem_options: dict[str, Any], wanted: str
 ) -> None:
-    """A target, time or option that cannot be meant is refused in one line that says why."""
+    """A target, time or option that is not valid is refused in one line that says why."""
     with pytest.raises((ConfigurationError, DataError)) as caught:
-        propose(table(**changed), **wishes)
+        propose(table(**changed), **problem_options)
     assert wanted in str(caught.value)
     assert "\n" not in str(caught.value)
 

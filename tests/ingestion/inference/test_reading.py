@@ -60,7 +60,7 @@ def test_days_and_months_that_nothing_decides_are_asked() -> None:
     ("read", "wanted"),
     [
         ({"Sise": "text"}, "'Sise' (nearest: 'Size')"),
-        ({"Size": "fast"}, "cannot be meant. Say text"),
+        ({"Size": "fast"}, "is not valid. Say text"),
         ({"Size": "%d.%m.%Y"}, "does not fit"),
     ],
 )

@@ -15,11 +15,11 @@ from fullcircle.ingestion.inference import ProblemOptions, Proposal, propose_pro
 ROWS = 600
 
 
-def propose(frame: pd.DataFrame, **wishes: Any) -> Proposal:
+def propose(frame: pd.DataFrame, **problem_options: Any) -> Proposal:
     """Look at a table as ``kedro problem new`` does."""
     texts = frame.astype("str").where(frame.notna())
     raw = ibis.memtable(texts.assign(**{SOURCE_ROW: range(1, len(frame) + 1)}))
-    said = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **wishes}
+    said = {"name": "shop", "target": "y", "today": date(2026, 1, 1), **problem_options}
     return propose_problem(raw, ProblemOptions.model_validate(said))
 
 

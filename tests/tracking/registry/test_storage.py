@@ -251,9 +251,10 @@ def test_an_estimator_that_could_read_files_is_refused(planted: Any, said: str) 
 def test_a_rewritten_digest_is_found_at_load() -> None:
     """Files, manifest and digest tag that agree are refused where the log says otherwise."""
     folder = register()
-    papers = folder / "fullcircle.json"
-    papers.write_text(
-        papers.read_text("utf-8").replace('"threshold": 0.4', '"threshold": 0.01'), encoding="utf-8"
+    metadata = folder / "fullcircle.json"
+    metadata.write_text(
+        metadata.read_text("utf-8").replace('"threshold": 0.4', '"threshold": 0.01'),
+        encoding="utf-8",
     )
     seal_again(folder, log_too=False)
     with pytest.raises(DatasetError, match=r"its tag digest says .* the log says"):

@@ -62,7 +62,7 @@ def _differences(one: Model, two: Model) -> dict[str, str]:
 
 
 def describe_version(registry: Any, version: Any, *, html: bool) -> str:
-    """Write the card of a version, by its own papers and by the gate's last decision on it."""
+    """Write the card of a version, by its own metadata and by the gate's last decision on it."""
     from fullcircle.reporting.model_card import write_card, write_card_page
     from fullcircle.tracking.registry.model_files import read_model
 

@@ -91,7 +91,7 @@ def new(
     options: "ReadOptions",
     yes: bool,
     dry_run: bool,
-    **wishes: Any,
+    **problem_options: Any,
 ) -> None:
     """Look at a table, say what it holds, and write a problem for it.
 
@@ -113,7 +113,7 @@ def new(
     from fullcircle.ingestion.inference import of_level
 
     root = find_project()
-    settled = resolve_options(name, wishes)
+    settled = resolve_options(name, problem_options)
     with (
         deciding(yes=yes, dry_run=dry_run) as decider,
         draft_problem(root, address, settled, options, decider) as draft,
@@ -241,7 +241,7 @@ def check(name: str | None, as_json: bool) -> None:
     answer(rows, as_json=as_json, show=as_table)
     faulty = of_level(findings, "fault", "edit")
     if not as_json:
-        again = f"mend that, then kedro problem check{f' {name}' if name else ''}"
+        again = f"fix that, then kedro problem check{f' {name}' if name else ''}"
         click.echo(f"Next: {again if faulty else f'{_switch(name)}kedro run'}")
     if faulty:
         raise click.exceptions.Exit(1)

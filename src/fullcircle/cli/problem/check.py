@@ -20,7 +20,7 @@ def check_problem(name: str | None) -> list[Issue]:
         name: The problem; None means the one that PROBLEM names.
 
     Raises:
-        ConfigurationError: There is no such problem, or its contract cannot be meant.
+        ConfigurationError: There is no such problem, or its contract is not valid.
     """
     from fullcircle.ingestion.inference.checks import ProblemCheck, examine
     from fullcircle.problems import load_problem
@@ -62,7 +62,7 @@ def _read_spec(catalog: Any) -> ProblemSpec:
             ": ".join([*map(str, e["loc"]), e["msg"].removeprefix("Value error, ")])
             for e in error.errors()
         )
-        raise ConfigurationError(f"The contract cannot be meant. {said}.") from error
+        raise ConfigurationError(f"The contract is not valid. {said}.") from error
 
 
 def _find_cause(error: BaseException | None) -> FullCircleError | None:

@@ -87,7 +87,7 @@ def raw_folder(root: Path, name: str) -> Path:
 def draft_problem(
     root: Path,
     address: str,
-    wishes: ProblemOptions,
+    problem_options: ProblemOptions,
     options: ReadOptions,
     decider: Decider,
 ) -> Iterator[Draft]:
@@ -96,7 +96,7 @@ def draft_problem(
     Args:
         root: The project.
         address: Where the table is.
-        wishes: What the user says of the problem.
+        problem_options: What the user says of the problem.
         options: What the user says of how the table is written.
         decider: Decides what the table leaves open.
 
@@ -108,9 +108,9 @@ def draft_problem(
     """
     from fullcircle.datasets import RawParquetDataset
 
-    refuse_bad_name(wishes.name)
-    refuse_overwriting(root, wishes.name)
-    asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
+    refuse_bad_name(problem_options.name)
+    refuse_overwriting(root, problem_options.name)
+    asked = [problem_options.target, *problem_options.keys, *filter(None, [problem_options.time])]
     source = decider.open(address, replace(options, named=tuple(asked)))
     _refuse_missing(source, asked, address)
     shown = describe_address(address, source)
@@ -118,10 +118,10 @@ def draft_problem(
     try:
         copied = copy_table(source, folder / "table.parquet")
         raw = RawParquetDataset(filepath=str(copied.path)).load()
-        proposal = decider.propose(wishes, partial(propose_problem, raw))
+        proposal = decider.propose(problem_options, partial(propose_problem, raw))
         files = write_problem(proposal, shown)
-        files[source_path(wishes.name)] = write_source(
-            wishes.name, decider.options, decider.decisions
+        files[source_path(problem_options.name)] = write_source(
+            problem_options.name, decider.options, decider.decisions
         )
         findings = [*source.findings, *copied.findings, *proposal.findings]
         page = render_first_look(proposal, findings, shown)

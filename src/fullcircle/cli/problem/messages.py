@@ -22,7 +22,7 @@ def _part_reading(text: str) -> tuple[str, str]:
     column, sign, how = text.rpartition("=")
     if not (sign and column and how):
         raise ConfigurationError(
-            f"--read {text!r} cannot be meant. Say COLUMN=HOW, as 'day=%d/%m/%Y' or 'price=text'."
+            f"--read {text!r} is not valid. Say COLUMN=HOW, as 'day=%d/%m/%Y' or 'price=text'."
         )
     return column, how
 
@@ -31,7 +31,7 @@ def resolve_options(name: str, given: dict[str, Any]) -> ProblemOptions:
     """Gather what the user said; a snapshot without a clock is taken today.
 
     Raises:
-        ConfigurationError: An option cannot be meant.
+        ConfigurationError: An option is not valid.
     """
     as_of = given.pop("as_of", None)
     given["read"] = dict(_part_reading(each) for each in given.pop("read", ()))
@@ -43,7 +43,7 @@ def resolve_options(name: str, given: dict[str, Any]) -> ProblemOptions:
         return ProblemOptions(name=name, today=datetime.now(UTC).date(), **settled)
     except ValidationError as error:
         said = [f"--{str(e['loc'][0]).replace('_', '-')}: {e['msg']}" for e in error.errors()]
-        raise ConfigurationError(f"An option cannot be meant. {'; '.join(said)}.") from error
+        raise ConfigurationError(f"An option is not valid. {'; '.join(said)}.") from error
 
 
 def shorten(path: Path, root: Path) -> str:

@@ -90,8 +90,8 @@ def _globals(root: Path) -> Path:
 
 
 def _list_texts(root: Path) -> list[Path]:
-    rooms = [root / room for room in ("src", "conf", "tests", "docs", "notebooks")]
-    files = [path for room in rooms if room.is_dir() for path in sorted(room.rglob("*"))]
+    folders = [root / folder for folder in ("src", "conf", "tests", "docs", "notebooks")]
+    files = [path for folder in folders if folder.is_dir() for path in sorted(folder.rglob("*"))]
     return [path for path in [*root.glob("*.md"), *files] if path.suffix in _TEXTS]
 
 

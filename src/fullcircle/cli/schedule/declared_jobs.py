@@ -34,7 +34,7 @@ def read_jobs(
         clock: A day as ``as_of`` for all of them that run pipelines, instead of their own.
 
     Raises:
-        ConfigurationError: A job cannot be meant, or none of that name is declared.
+        ConfigurationError: A job is not valid, or none of that name is declared.
     """
     from kedro.framework.project import settings
 

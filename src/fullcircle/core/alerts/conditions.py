@@ -161,7 +161,7 @@ def _find_drift(drift: Report) -> Iterable[Condition]:
 
 
 def _find_decay(rule: Report) -> Iterable[Condition]:
-    """Report each source whose newest judged window is surely worse than promised."""
+    """Report each source whose newest judged window is significantly worse than promised."""
     scores = _list_scores(rule)
     for each in scores:
         if each.get("asks"):

@@ -141,15 +141,15 @@ def follow_role(kept: Sequence[Kept], alias: str, back: str) -> list[str]:
         alias: The role.
         back: Act that ends the reign of all that came after the version it returns to.
     """
-    reign: list[str] = []
+    tenure: list[str] = []
     for entry in done_entries(kept):
         after = entry.moves.get(alias, [None, None])[1]
         if after is None:
             continue
-        if entry.act == back and after in reign:
-            reign = reign[: reign.index(after)]
-        reign.append(after)
-    return reign
+        if entry.act == back and after in tenure:
+            tenure = tenure[: tenure.index(after)]
+        tenure.append(after)
+    return tenure
 
 
 def find_rolled_back(history: Sequence[Entry], role: str, challenger: str | None) -> dict[str, str]:

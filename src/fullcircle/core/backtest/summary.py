@@ -78,14 +78,14 @@ def _describe_worth(report: Mapping[str, Any]) -> list[str]:
 
 def _describe_gain(pair: str, gain: Mapping[str, float], metric: str) -> str:
     better, other = (_NAMES[name] for name in pair.split(" over "))
-    surely = (
-        "surely better"
+    wording = (
+        "significantly better"
         if gain["low"] > 0
-        else "surely worse"
+        else "significantly worse"
         if gain["high"] < 0
-        else "no sure difference"
+        else "no significant difference"
     )
     return (
-        f"Retraining {better} instead of {other}: {surely}, {gain['value']:+.4f} of {metric} "
+        f"Retraining {better} instead of {other}: {wording}, {gain['value']:+.4f} of {metric} "
         f"[{gain['low']:+.4f}, {gain['high']:+.4f}]."
     )

@@ -38,7 +38,7 @@ class DriftTest:
     Attributes:
         what: What is judged.
         column: Of which column; None of the window as a whole.
-        p_value: Chance of as much in a world at rest.
+        p_value: Chance of as much without drift.
         effect: Size of the shift.
         at_least: Size from which it is worth an alarm.
         before: Usual value, of a share or a number of rows.

@@ -1,4 +1,4 @@
-"""The decision: which shifts are surely no chance, and worth an alarm."""
+"""The decision: which shifts are significantly no chance, and worth an alarm."""
 
 from collections.abc import Sequence
 

@@ -25,7 +25,7 @@ def classify_window(
 ) -> dict[str, float] | None:
     """Train a classifier to tell window from reference, and ask how well it does on other rows.
 
-    One half of the blocks trains it, the other half is told apart. In a world at rest whole blocks
+    One half of the blocks trains it, the other half is told apart. Without drift whole blocks
     of that half could change sides, so the chance is counted over such exchanges: rows of one day
     may resemble each other. Source: Lopez-Paz and Oquab, Revisiting classifier two-sample tests,
     ICLR (2017).

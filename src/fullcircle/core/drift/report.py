@@ -1,4 +1,4 @@
-"""Has the world moved? An alarm needs an effect worth naming and proof against the past's own."""
+"""Did the data drift? An alarm needs an effect worth naming and proof against the past's own."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

@@ -8,10 +8,10 @@ from fullcircle.core.contract import Settings, Share
 
 
 class DriftSettings(Settings):
-    """When a shift becomes an alarm: it is surely no chance, and large enough to be worth one.
+    """When a shift becomes an alarm: it is significant, and large enough to be worth one.
 
     Attributes:
-        false_alarm_rate: Chance per report that a world at rest raises any alarm, over all columns,
+        false_alarm_rate: Chance per report of any alarm without drift, over all columns,
             sources and roles, and all that is judged of them.
         min_psi: Population stability index below which a shift is not worth an alarm.
         min_share: Change of the share of rows that are missing, unseen or out of range, below which

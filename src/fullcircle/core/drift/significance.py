@@ -85,7 +85,7 @@ def _join_neighbours(expected: Vector) -> Vector:
 
 
 def chance_of(difference: Difference, variation: Variation = INDEPENDENT) -> float:
-    """Give the chance of so great a difference in a world at rest.
+    """Give the chance of so great a difference without drift.
 
     Windows differ by sampling and, beyond it, as the past shows; how much is itself uncertain, by
     the chi-square distribution of its estimate, over which the chance is averaged. With all

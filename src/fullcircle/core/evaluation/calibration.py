@@ -99,7 +99,7 @@ def choose_calibration(
 ) -> dict[str, Any]:
     """Choose the method, fitted out of fold, that has the best log loss on the selection rows.
 
-    "none" wins unless the gain of another over it is surely positive, by the paired bootstrap; the
+    "none" wins unless another is significantly better by the paired bootstrap; the
     confidence is shared among the methods tried (Bonferroni).
 
     Returns:

@@ -32,13 +32,13 @@ def _clears(metric: str, score: Estimate, bar: float | None) -> bool:
 
 
 def better_than_baseline(case: GateContext) -> tuple[bool, str]:
-    """Is the challenger surely better than a model without skill?"""
+    """Is the challenger significantly better than a model without skill?"""
     gain = case.over_baseline.estimate(case.settings.confidence)
     return gain.low > 0, _format_gain(case, gain, 0.0)
 
 
 def better_than_champion(case: GateContext) -> tuple[bool, str]:
-    """Is the challenger surely better than the champion, or surely not worse by the margin?
+    """Is the challenger significantly better than the champion, or not worse by the margin?
 
     The interval is that of the paired bootstrap on the same rows. For superiority it must lie above
     0, where a tie is not; for non-inferiority above minus the margin (Piaggio et al., JAMA 308

@@ -124,13 +124,13 @@ class GateContext:
             raise ValueError("there are no predictions of a champion")
         return self.score.gain(self.resample(self.champion))
 
-    def resample(self, rival: GateModel, metric: str | None = None) -> Resampled:
+    def resample(self, compared: GateModel, metric: str | None = None) -> Resampled:
         """Score predictions on the gate rows and on resamples, the same ones for all models."""
         return resample_metric(
             metric or self.evidence.problem.primary_metric,
             self.truth,
-            _require_finite(rival.predicted, "a rival's predictions"),
-            threshold=rival.threshold,
+            _require_finite(compared.predicted, "a rival's predictions"),
+            threshold=compared.threshold,
             resamples=self.settings.bootstrap_resamples,
             seed=self.settings.seed,
         )
@@ -152,12 +152,12 @@ class GateContext:
             resample_metric(
                 self.evidence.problem.primary_metric,
                 self.truth[member],
-                rival.predicted[member],
-                threshold=rival.threshold,
+                compared.predicted[member],
+                threshold=compared.threshold,
                 resamples=self.settings.bootstrap_resamples,
                 seed=self.settings.seed,
             )
-            for rival in (self.challenger, reference)
+            for compared in (self.challenger, reference)
         )
         gain = scored.gain(other)
         level = 1 - (1 - self.settings.confidence) / judged

@@ -8,7 +8,7 @@ from fullcircle.core.metrics import Vector
 
 
 def no_slice_harmed(case: GateContext) -> tuple[bool, str]:
-    """Is there no slice that the challenger surely serves worse than the champion does?
+    """Is there no slice that the challenger significantly serves worse than the champion does?
 
     A slice is harmed where the whole interval of the difference lies below minus the margin. The
     slices judged share the error rate, so that a challenger that harms nobody is refused at most
@@ -31,10 +31,10 @@ def no_slice_harmed(case: GateContext) -> tuple[bool, str]:
 
 
 def steady_over_time(case: GateContext) -> tuple[bool, str]:
-    """Is there no stretch of time in which the challenger is surely worse?
+    """Is there no stretch of time in which the challenger is significantly worse?
 
     The gate rows, in order of their time, are cut into windows of equally many rows. In none may
-    the challenger be surely worse than no skill, nor surely worse than the champion by more than is
+    the challenger be significantly worse than no skill, nor than the champion by more than is
     tolerated; all these comparisons share the error rate. A window with too few rows of a class is
     not judged; where none can be, the check fails.
     """
@@ -42,15 +42,15 @@ def steady_over_time(case: GateContext) -> tuple[bool, str]:
     judged = [window for window in windows if not case.is_too_small(window, 1)]
     if not judged:
         return False, f"none of {len(windows)} windows has rows enough of each class to be judged"
-    rivals = {"the baseline": case.baseline}
+    all_compared = {"the baseline": case.baseline}
     if case.champion is not None:
-        rivals["the champion"] = case.champion
+        all_compared["the champion"] = case.champion
     faults, worst = [], None
     for number, window in enumerate(judged, start=1):
-        for rival, reference in rivals.items():
-            gain = case.compare_within(window, reference, len(judged) * len(rivals))
+        for compared, reference in all_compared.items():
+            gain = case.compare_within(window, reference, len(judged) * len(all_compared))
             if not gain.high >= -reference.tolerated:  # an undefined interval is a fault too
-                faults.append(f"worse than {rival} in window {number}: {gain}")
+                faults.append(f"worse than {compared} in window {number}: {gain}")
             if worst is None or gain.value < worst.value:
                 worst = gain
     counted = f"{len(judged)} of {len(windows)} windows judged, least gain {worst}"

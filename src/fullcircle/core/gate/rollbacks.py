@@ -34,8 +34,8 @@ def _find_likeness(case: GateContext, former: RolledBack) -> str | None:
         return f"cannot be compared with {named}: {former.error}"
     if np.array_equal(former.predicted, case.challenger.predicted):
         return f"predicts the same as {named}"
-    rival = case.resample(GateModel(former.predicted, former.threshold))
-    gain = case.score.gain(rival).estimate(case.settings.confidence)
+    compared = case.resample(GateModel(former.predicted, former.threshold))
+    gain = case.score.gain(compared).estimate(case.settings.confidence)
     if gain.low > 0 or gain.high < 0:
         return None
     return f"not distinguishable from {named}: better by {gain}"

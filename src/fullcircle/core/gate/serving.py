@@ -95,7 +95,10 @@ def approved_by_a_person(case: GateContext) -> tuple[bool, str]:
     if case.settings.four_eyes:
         trainer = probe["trainer"]
         if not trainer:
-            return False, "nobody knows who trained it, so that no approval is surely another's"
+            return (
+                False,
+                "nobody knows who trained it, so that no approval is known to be another's",
+            )
         approvals = [each for each in approvals if not is_same_person(each, trainer)]
         if not approvals:
             return False, f"approved by nobody but {trainer['who']}, who trained it (four_eyes)"

@@ -54,7 +54,7 @@ class ColumnGroup:
 
     def _divide(self, texts: pd.DataFrame) -> dict[str, str]:
         distinct = {name: texts[name].dropna().unique() for name in texts.columns}
-        room = np.inf if self.max_one_hot is None else self.max_one_hot
+        left = np.inf if self.max_one_hot is None else self.max_one_hot
         groups = {}
         for name in sorted(distinct, key=lambda name: len(distinct[name])):
             width = len(distinct[name]) + 1
@@ -63,8 +63,8 @@ class ColumnGroup:
             elif len(distinct[name]) > self.high_cardinality:
                 groups[name] = "free" if are_sentences(list(distinct[name])) else "many"
             else:
-                groups[name] = "few" if width <= room else "many"
-                room -= width
+                groups[name] = "few" if width <= left else "many"
+                left -= width
         return groups
 
 

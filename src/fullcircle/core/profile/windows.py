@@ -1,4 +1,4 @@
-"""The past cut into windows, so that their differences show how much a quiet world varies."""
+"""The past cut into windows, so that their differences show how much data without drift vary."""
 
 from dataclasses import dataclass
 from typing import Any

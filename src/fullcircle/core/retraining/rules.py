@@ -192,7 +192,7 @@ def newest_judged(
 def _describe_decline(
     window: Mapping[str, Any], evidence: RetrainingInputs, settings: RetrainingSettings
 ) -> list[str]:
-    """Say that a window is surely worse than promised, or than its limit.
+    """Say that a window is significantly worse than promised, or than its limit.
 
     Of several sources the wider bound counts, which shares the chance of a false verdict.
     """
@@ -228,7 +228,7 @@ def list_limits(metric: str, limit: float | Mapping[str, float] | None) -> dict[
 
 
 def _format_worse(metric: str, window: Mapping[str, Any]) -> str:
-    return f"{metric} of the period from {window['as_of']} is surely worse than"
+    return f"{metric} of the period from {window['as_of']} is significantly worse than"
 
 
 def _apply_age_rule(evidence: RetrainingInputs, settings: RetrainingSettings) -> RuleResult:

@@ -16,9 +16,9 @@ class RetrainingSettings(Settings):
             one whose predictions drifted or that lacks an input.
         drifted_windows: So many drifted windows
         of_last_windows: among so many of the newest ask for a retraining.
-        score_limit: A labelled period that is surely worse asks: a number in units of the primary
+        score_limit: A labelled period significantly worse asks: a number in units of the primary
             metric, or a number by metric, as ``{f1: 0.6, accuracy: 0.75}``. None asks only where it
-            is surely worse than what the champion promised.
+            is significantly worse than what the champion promised.
         max_model_age_days: An older model asks for one; None never does.
         min_new_labels: So many labels that the champion did not know ask for one; None never does.
         cool_down_days: For so long after a retraining there is no other.

@@ -57,7 +57,7 @@ class ScoredDay:
         fingerprint: Of all that decided the predictions; None where that is not known.
         schema: Of the batches.
         batches: The rows, once.
-        tally: Counts, complete when the batches have been taken.
+        counts: Counts, complete when the batches have been taken.
         failure: The error that ended the batches early; who writes them may see another one.
     """
 
@@ -65,7 +65,7 @@ class ScoredDay:
     fingerprint: str | None
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
-    tally: DayCounts
+    counts: DayCounts
     failure: BaseException | None = None
 
     def read(self) -> pa.RecordBatchReader:
@@ -74,34 +74,34 @@ class ScoredDay:
 
     def _guard(self) -> Iterator[pa.RecordBatch]:
         try:
-            yield from timed(self.batches, self.tally, "wait")
+            yield from timed(self.batches, self.counts, "wait")
         except BaseException as error:
             self.failure = error
             raise
 
     def facts(self) -> dict[str, Any]:
         """Tell of the day, which has just been written."""
-        tally = self.tally
-        wall = perf_counter() - tally.started
-        seconds = {**tally.seconds, "write": wall - tally.seconds.get("wait", 0.0), "wall": wall}
+        counts = self.counts
+        wall = perf_counter() - counts.started
+        seconds = {**counts.seconds, "write": wall - counts.seconds.get("wait", 0.0), "wall": wall}
         return {
             "day": self.day,
             "fingerprint": self.fingerprint,
-            "rows": tally.rows,
-            "stale_rows": tally.stale_rows,
-            "peak_memory_mb": tally.peak_memory_mb,
+            "rows": counts.rows,
+            "stale_rows": counts.stale_rows,
+            "peak_memory_mb": counts.peak_memory_mb,
             "seconds": {phase: round(spent, 4) for phase, spent in seconds.items()},
         }
 
 
 def timed(
-    batches: Iterator[pa.RecordBatch], tally: DayCounts, phase: str
+    batches: Iterator[pa.RecordBatch], counts: DayCounts, phase: str
 ) -> Iterator[pa.RecordBatch]:
     """Count what the batches take to come."""
     while True:
         started = perf_counter()
         batch = next(batches, None)
-        tally.spend(phase, perf_counter() - started)
+        counts.spend(phase, perf_counter() - started)
         if batch is None:
             return
         yield batch

@@ -22,12 +22,12 @@ class ScoringSettings(Settings):
 
     Attributes:
         batch_rows: Rows that are predicted at once, on one thread.
-        slab_rows: Rows for which features are looked up at once, and that lie in memory.
+        chunk_rows: Rows for which features are looked up at once, and that lie in memory.
         threads: Threads that predict; None takes one per core.
     """
 
     batch_rows: int = Field(default=65_536, ge=1)
-    slab_rows: int = Field(default=500_000, ge=1)
+    chunk_rows: int = Field(default=500_000, ge=1)
     threads: int | None = Field(default=None, ge=1)
 
 

@@ -126,5 +126,5 @@ def _refuse_other_kind(model: Model, name: str, kind: pa.DataType, where: str) -
     learnt, now = ("numbers", "text") if learnt_numbers else ("text", str(kind))
     raise ModelError(
         f"{model} learnt {name!r} as {learnt}, but it is {now} in {where}. "
-        "Mend the source, or train a new model on it."
+        "Fix the source, or train a new model on it."
     )

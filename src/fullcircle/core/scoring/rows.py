@@ -69,13 +69,13 @@ class RoleModel:
 
 
 def stamp_rows(
-    batch: pa.RecordBatch, voices: list[RoleModel], stamps: Mapping[str, str]
+    batch: pa.RecordBatch, role_models: list[RoleModel], stamps: Mapping[str, str]
 ) -> pa.RecordBatch:
     """Add predictions and stamps to rows with their features.
 
     Args:
         batch: Identity, features, ``scored_on``, and whatever else the rows shall keep.
-        voices: The champion first.
+        role_models: The champion first.
         stamps: What is the same for all rows, by column.
 
     Returns:
@@ -85,10 +85,10 @@ def stamp_rows(
         so may have taught it: it says nothing of how good the champion is.
     """
     columns: dict[str, Any] = dict(zip(batch.schema.names, batch.columns, strict=True))
-    for voice in voices:
-        columns |= voice.predict(batch)
+    for role_model in role_models:
+        columns |= role_model.predict(batch)
     columns |= {name: _repeat(value, batch.num_rows) for name, value in stamps.items()}
-    columns[BACKFILLED] = _is_backfilled(batch[DAY], voices[0].model)
+    columns[BACKFILLED] = _is_backfilled(batch[DAY], role_models[0].model)
     return pa.RecordBatch.from_pydict(columns)
 
 

@@ -38,7 +38,7 @@ def score_days_on_spark(
     joined = join_features(
         rows, scoring.tables, scoring.lookups, scoring.event_time, count_stale=STALE
     ).select(scoring.kept)
-    scored = _map(joined, scoring.voices, scoring.stamps)
+    scored = _map(joined, scoring.role_models, scoring.stamps)
     batches = scored.order_by(DAY).to_pyarrow_batches()
     for day, pieces in groupby(_split_by_day(batches), key=lambda piece: piece[0]):
         tally = DayCounts()
@@ -48,17 +48,17 @@ def score_days_on_spark(
         )
 
 
-def _map(rows: ir.Table, voices: list[RoleModel], stamps: Mapping[str, str]) -> ir.Table:
+def _map(rows: ir.Table, role_models: list[RoleModel], stamps: Mapping[str, str]) -> ir.Table:
     """Predict and stamp rows within Spark."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
     backend: Any = ibis.get_backend(rows)
     schema = rows.schema().to_pyarrow()
-    stamped = _plain(stamp_rows(_no_rows(schema), voices, stamps)).schema
+    stamped = _plain(stamp_rows(_no_rows(schema), role_models, stamps)).schema
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            yield _plain(stamp_rows(batch.cast(schema), voices, stamps))
+            yield _plain(stamp_rows(batch.cast(schema), role_models, stamps))
 
     frame = backend._session.sql(backend.compile(rows))
     scored = frame.mapInArrow(score, from_arrow_schema(stamped))

@@ -36,7 +36,7 @@ class Scoring:
     """All that turns requests into scored rows.
 
     Attributes:
-        voices: The champion, then whoever predicts beside it.
+        role_models: The champion, then anyone who predicts beside it.
         lookups: Serve all voices.
         tables: Feature tables by name.
         event_time: Column with the moment of a request; None for a snapshot.
@@ -45,7 +45,7 @@ class Scoring:
         settings: How the machine is used.
     """
 
-    voices: list[RoleModel]
+    role_models: list[RoleModel]
     lookups: list[FeatureLookup]
     tables: Mapping[str, KeyedTable]
     event_time: str | None
@@ -64,10 +64,12 @@ class Scoring:
     ) -> "Scoring":
         """Make models ready: the champion first, by role."""
         lookups, names = merge_lookups(models)
-        voices = [RoleModel(role, Predictor(model), names[role]) for role, model in models.items()]
-        features = dict.fromkeys(name for voice in voices for name in voice.columns)
+        role_models = [
+            RoleModel(role, Predictor(model), names[role]) for role, model in models.items()
+        ]
+        features = dict.fromkeys(name for role_model in role_models for name in role_model.columns)
         kept = dict.fromkeys([*problem.identity, *features, DAY, STALE])
-        return cls(voices, lookups, tables, problem.event_time, list(kept), stamps, settings)
+        return cls(role_models, lookups, tables, problem.event_time, list(kept), stamps, settings)
 
     def add_features(self, requests: pa.Table) -> pa.Table:
         """Look up the features of all voices for requests in memory."""
@@ -76,7 +78,7 @@ class Scoring:
     def score(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, float]:
         """Predict a batch that has its features; give it with the seconds that it took."""
         started = perf_counter()
-        return stamp_rows(batch, self.voices, self.stamps), perf_counter() - started
+        return stamp_rows(batch, self.role_models, self.stamps), perf_counter() - started
 
 
 def score_days(
@@ -88,8 +90,8 @@ def score_days(
     meter = _Meter(sum(entry["rows"] for entry in wanted.values()))
     threads = scoring.settings.threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads + 1, thread_name_prefix="scoring") as pool:
-        slabs = _ahead(pool, _read_slabs(requests, wanted, scoring, tallies))
-        scored = _predict(pool, slabs, scoring, tallies, threads, meter)
+        chunks = _ahead(pool, _read_slabs(requests, wanted, scoring, tallies))
+        scored = _predict(pool, chunks, scoring, tallies, threads, meter)
         done = perf_counter()
         for day, pieces in groupby(scored, key=lambda piece: piece[0]):
             tallies[day].started = done
@@ -113,25 +115,25 @@ def _read_slabs(
     tallies: Mapping[str, DayCounts],
 ) -> Iterator[list[tuple[str, pa.Table]]]:
     """Give slabs with their features, each as the days that it holds."""
-    for days in _group_days(wanted, scoring.settings.slab_rows):
-        for slab in _cut(requests, days, scoring.settings.slab_rows, tallies):
+    for days in _group_days(wanted, scoring.settings.chunk_rows):
+        for chunk in _cut(requests, days, scoring.settings.chunk_rows, tallies):
             started = perf_counter()
-            rows = scoring.add_features(pa.concat_tables([rows for _, rows in slab]))
+            rows = scoring.add_features(pa.concat_tables([rows for _, rows in chunk]))
             rows = rows.select(scoring.kept)
             tallies[days[0]].spend("lookup", perf_counter() - started)
             start, parts = 0, []
-            for day, given in slab:
+            for day, given in chunk:
                 parts.append((day, rows.slice(start, len(given))))
                 start += len(given)
             yield parts
 
 
-def _group_days(wanted: Mapping[str, Any], slab_rows: int) -> Iterator[list[str]]:
+def _group_days(wanted: Mapping[str, Any], chunk_rows: int) -> Iterator[list[str]]:
     """Group neighbouring days that fit into one slab together."""
     group: list[str] = []
     rows = 0
     for day, entry in wanted.items():
-        if group and rows + entry["rows"] > slab_rows:
+        if group and rows + entry["rows"] > chunk_rows:
             yield group
             group, rows = [], 0
         group.append(day)
@@ -141,29 +143,29 @@ def _group_days(wanted: Mapping[str, Any], slab_rows: int) -> Iterator[list[str]
 
 
 def _cut(
-    requests: RequestTable, days: list[str], slab_rows: int, tallies: Mapping[str, DayCounts]
+    requests: RequestTable, days: list[str], chunk_rows: int, tallies: Mapping[str, DayCounts]
 ) -> Iterator[list[tuple[str, pa.Table]]]:
     """Read the days as slabs: several days in one, or one day in several."""
-    slab: list[tuple[str, pa.Table]] = []
+    chunk: list[tuple[str, pa.Table]] = []
     for day in days:
-        for rows in _gather(timed(requests.read(day), tallies[day], "read"), slab_rows):
-            slab.append((day, rows))
-            if len(rows) >= slab_rows:
-                yield slab
-                slab = []
-    if slab:
-        yield slab
+        for rows in _gather(timed(requests.read(day), tallies[day], "read"), chunk_rows):
+            chunk.append((day, rows))
+            if len(rows) >= chunk_rows:
+                yield chunk
+                chunk = []
+    if chunk:
+        yield chunk
 
 
-def _gather(batches: Iterator[pa.RecordBatch], slab_rows: int) -> Iterator[pa.Table]:
+def _gather(batches: Iterator[pa.RecordBatch], chunk_rows: int) -> Iterator[pa.Table]:
     """Gather batches to tables of exactly the rows of a slab; the last one may have fewer."""
     held: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
-        while rows + batch.num_rows >= slab_rows:
-            room = slab_rows - rows
-            yield pa.Table.from_batches([*held, batch.slice(0, room)])
-            held, rows, batch = [], 0, batch.slice(room)  # noqa: PLW2901
+        while rows + batch.num_rows >= chunk_rows:
+            free = chunk_rows - rows
+            yield pa.Table.from_batches([*held, batch.slice(0, free)])
+            held, rows, batch = [], 0, batch.slice(free)  # noqa: PLW2901
         if batch.num_rows:
             held.append(batch)
             rows += batch.num_rows
@@ -182,7 +184,7 @@ def _ahead(pool: ThreadPoolExecutor, items: Iterator[Any]) -> Iterator[Any]:
 
 def _predict(
     pool: ThreadPoolExecutor,
-    slabs: Iterator[list[tuple[str, pa.Table]]],
+    chunks: Iterator[list[tuple[str, pa.Table]]],
     scoring: Scoring,
     tallies: Mapping[str, DayCounts],
     threads: int,
@@ -200,8 +202,8 @@ def _predict(
         meter.advance(batch.num_rows)
         return day, batch
 
-    for slab in slabs:
-        for day, rows in slab:
+    for chunk in chunks:
+        for day, rows in chunk:
             for batch in _split(rows, scoring.settings.batch_rows):
                 waiting.append((day, pool.submit(scoring.score, batch)))
                 if len(waiting) > 2 * threads:

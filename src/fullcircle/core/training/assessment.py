@@ -26,7 +26,7 @@ _MIN_SLICE_ROWS = 50
 
 
 def assess(
-    workshop: TrainingContext, winner: SelectedModel, selection_set: pd.DataFrame
+    training_context: TrainingContext, winner: SelectedModel, selection_set: pd.DataFrame
 ) -> dict[str, Any]:
     """Report on the winner, by the selection rows.
 
@@ -38,7 +38,7 @@ def assess(
         ``learning_curve``; ``shap`` where asked for; and ``sample``, a few rows with prediction
         and label.
     """
-    problem, training = workshop.problem, workshop.training
+    problem, training = training_context.problem, training_context.training
     inputs = as_inputs(selection_set, problem.features)
     truth = selection_set[problem.label].to_numpy()
     estimator = winner.estimator
@@ -48,11 +48,11 @@ def assess(
         "metric": problem.primary_metric,
         "rows": len(truth),
         "scores": winner.scores,
-        "train_rows": len(workshop.rows),
+        "train_rows": len(training_context.rows),
         "train_scores": winner.train_scores,
         "threshold": winner.threshold,
-        "importance": _rank_columns(workshop, winner, inputs, truth),
-        "learning_curve": _trace_learning(workshop, winner.recipe, inputs, truth),
+        "importance": _rank_columns(training_context, winner, inputs, truth),
+        "learning_curve": _trace_learning(training_context, winner.model_config, inputs, truth),
         "sample": describe_head(selection_set.assign(predicted=list(predicted)), 10),
     }
     if problem.task != "regression":
@@ -95,36 +95,43 @@ def decide(task: str, predicted: Vector, threshold: float | None) -> Vector | No
 
 
 def _rank_columns(
-    workshop: TrainingContext, winner: SelectedModel, inputs: pd.DataFrame, truth: Vector
+    training_context: TrainingContext, winner: SelectedModel, inputs: pd.DataFrame, truth: Vector
 ) -> list[dict[str, Any]]:
     """Rank columns by permutation importance; of a very wide table none."""
     if inputs.shape[1] > _MOST_COLUMNS:
         return []
     return permutation_importance(
-        lambda rows: predict(winner.estimator, workshop.problem.task, rows),
+        lambda rows: predict(winner.estimator, training_context.problem.task, rows),
         inputs,
         truth,
-        workshop.problem.primary_metric,
+        training_context.problem.primary_metric,
         threshold=winner.threshold,
         repeats=_REPEATS,
-        seed=workshop.training.seed,
+        seed=training_context.training.seed,
         max_rows=_EXPLAINED_ROWS,
-        confidence=workshop.training.confidence,
+        confidence=training_context.training.confidence,
     )
 
 
 def _trace_learning(
-    workshop: TrainingContext, recipe: ModelConfig, inputs: pd.DataFrame, truth: Vector
+    training_context: TrainingContext,
+    model_config: ModelConfig,
+    inputs: pd.DataFrame,
+    truth: Vector,
 ) -> list[dict[str, Any]]:
     """Fit the recipe on ever more of the newest rows, or of a snapshot's in random order."""
-    problem, training = workshop.problem, workshop.training
-    places = np.arange(len(workshop.rows))[::-1]
+    problem, training = training_context.problem, training_context.training
+    places = np.arange(len(training_context.rows))[::-1]
     if problem.split.by == "key":
         places = np.random.default_rng(training.seed).permutation(places)
 
     def fit_and_score(size: int) -> Estimate:
         rows = np.sort(places[:size])
-        model = fit(workshop.build(recipe), workshop.inputs.iloc[rows], workshop.label.iloc[rows])
+        model = fit(
+            training_context.build(model_config),
+            training_context.inputs.iloc[rows],
+            training_context.label.iloc[rows],
+        )
         predicted = predict(model, problem.task, inputs)
         return bootstrap_metric(
             problem.primary_metric,

@@ -44,7 +44,7 @@ class SelectedModel:
     """The chosen finalist.
 
     Attributes:
-        recipe: What rebuilds it.
+        model_config: What rebuilds it.
         estimator: Fitted on the train set and calibrated.
         calibration: The ``method``, and why it was chosen.
         out_of_fold: Labels and predictions that calibrate it; None for a regression.
@@ -55,7 +55,7 @@ class SelectedModel:
         interval: How far off its values are on the selection rows (regression only).
     """
 
-    recipe: ModelConfig
+    model_config: ModelConfig
     estimator: Any
     calibration: dict[str, Any]
     out_of_fold: tuple[np.ndarray, np.ndarray] | None
@@ -73,15 +73,18 @@ class SelectedModel:
 
 
 def complete_challenger(
-    workshop: TrainingContext, recipe: ModelConfig, estimator: Any, selection_set: pd.DataFrame
+    training_context: TrainingContext,
+    model_config: ModelConfig,
+    estimator: Any,
+    selection_set: pd.DataFrame,
 ) -> SelectedModel:
     """Calibrate a fitted finalist, choose its threshold, and score it on the selection rows."""
-    problem, training = workshop.problem, workshop.training
+    problem, training = training_context.problem, training_context.training
     inputs = as_inputs(selection_set, problem.features)
     truth = selection_set[problem.label].to_numpy()
     calibration, out_of_fold = {"method": "none"}, None
     if problem.task != "regression":
-        out_of_fold = workshop.bounded().predict_out_of_fold(recipe)
+        out_of_fold = training_context.bounded().predict_out_of_fold(model_config)
         raw = predict(estimator, problem.task, inputs)
         calibration = _choose_method(training, *out_of_fold, truth, raw)
         known, held_out = out_of_fold
@@ -89,11 +92,11 @@ def complete_challenger(
     predicted = predict(estimator, problem.task, inputs)
     found = decide_and_score(problem, training, truth, predicted)
     return SelectedModel(
-        recipe=recipe,
+        model_config=model_config,
         estimator=estimator,
         calibration=calibration,
         out_of_fold=out_of_fold,
-        train_scores=workshop.bounded().score(estimator, found["threshold"]),
+        train_scores=training_context.bounded().score(estimator, found["threshold"]),
         **found,
     )
 
@@ -119,7 +122,7 @@ def _choose_method(
 
 
 def make_model(
-    workshop: TrainingContext,
+    training_context: TrainingContext,
     winner: SelectedModel,
     more: pd.DataFrame,
     as_of: str,
@@ -129,19 +132,23 @@ def make_model(
     full_fit: FullFit | None = None,
 ) -> Model:
     """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows."""
-    problem, training, estimator = workshop.problem, workshop.training, winner.estimator
+    problem, training, estimator = (
+        training_context.problem,
+        training_context.training,
+        winner.estimator,
+    )
     refit = training.refit and full_fit is None
     if full_fit is not None:
         estimator = winner.calibrate(full_fit.estimator)
     elif refit:
-        rows = pd.concat([workshop.rows, more], ignore_index=True)
-        workshop = TrainingContext(rows, problem, training, workshop.plan)
-        estimator = winner.calibrate(workshop.fit(winner.recipe))
-    inputs = workshop.inputs
+        rows = pd.concat([training_context.rows, more], ignore_index=True)
+        training_context = TrainingContext(rows, problem, training, training_context.plan)
+        estimator = winner.calibrate(training_context.fit(winner.model_config))
+    inputs = training_context.inputs
     example = select_example(inputs)
     return Model(
         estimator=estimator,
-        candidate=winner.recipe.name,
+        candidate=winner.model_config.name,
         task=problem.task,
         features=problem.features,
         lookups=problem.feature_lookups,
@@ -149,34 +156,34 @@ def make_model(
         threshold=winner.threshold,
         settings={
             "seed": training.seed,
-            "recipe": winner.recipe.as_dict(),
+            "recipe": winner.model_config.as_dict(),
             "calibration": winner.calibration["method"],
             "refit": refit,
             **({} if full_fit is None else {"distributed": full_fit.facts}),
-            "rows_sha256": workshop.digest_rows(),
+            "rows_sha256": training_context.digest_rows(),
             "problem": problem.model_dump(mode="json"),
             "training": training.model_dump(mode="json"),
         },
         scores=winner.scores,
         trained_on={
-            **_describe_rows(workshop.rows, problem, as_of),
+            **_describe_rows(training_context.rows, problem, as_of),
             **({} if full_fit is None else _describe_full(full_fit)),
         },
-        profile=_profile(workshop, winner, more) if profiled else {},
+        profile=_profile(training_context, winner, more) if profiled else {},
         example=example,
         expected=predict(estimator, problem.task, example).tolist(),
-        report=None if report is None else _keep_report(report, workshop.plan),
+        report=None if report is None else _keep_report(report, training_context.plan),
         interval=winner.interval,
     )
 
 
 def _profile(
-    workshop: TrainingContext, winner: SelectedModel, more: pd.DataFrame
+    training_context: TrainingContext, winner: SelectedModel, more: pd.DataFrame
 ) -> dict[str, Any]:
-    problem = workshop.problem
+    problem = training_context.problem
     unseen = as_inputs(more, problem.features)
     predicted = predict(winner.estimator, problem.task, unseen)
-    return profile_model(problem, workshop.inputs, workshop.rows, more, predicted)
+    return profile_model(problem, training_context.inputs, training_context.rows, more, predicted)
 
 
 def _keep_report(report: dict[str, Any], plan: list[dict[str, Any]]) -> dict[str, Any]:

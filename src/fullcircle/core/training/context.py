@@ -53,19 +53,19 @@ class TrainingContext:
         """Cross-validation folds over the rows."""
         return make_folds(self.rows, self.problem, self.training.search.folds, self.training.seed)
 
-    def build(self, recipe: ModelConfig) -> Any:
+    def build(self, model_config: ModelConfig) -> Any:
         """Give a recipe's estimator, unfitted."""
         return build(
-            recipe,
+            model_config,
             self.problem.task,
             self.training.seed,
             self.plan,
             self.training.preparation,
         )
 
-    def fit(self, recipe: ModelConfig) -> Any:
+    def fit(self, model_config: ModelConfig) -> Any:
         """Give a recipe's estimator, fitted on all rows."""
-        return fit(self.build(recipe), self.inputs, self.label)
+        return fit(self.build(model_config), self.inputs, self.label)
 
     def cross_validate(self) -> CrossValidation:
         """Give the folds, ready to score parameters."""
@@ -81,7 +81,7 @@ class TrainingContext:
             seed=self.training.seed,
         )
 
-    def predict_out_of_fold(self, recipe: ModelConfig) -> tuple[np.ndarray, np.ndarray]:
+    def predict_out_of_fold(self, model_config: ModelConfig) -> tuple[np.ndarray, np.ndarray]:
         """Predict each validation row by the model of its fold.
 
         Returns:
@@ -90,7 +90,7 @@ class TrainingContext:
         """
         parts = []
         for train, valid in self.folds:
-            model = fit(self.build(recipe), self.inputs.iloc[train], self.label.iloc[train])
+            model = fit(self.build(model_config), self.inputs.iloc[train], self.label.iloc[train])
             parts.append(predict(model, self.problem.task, self.inputs.iloc[valid]))
         held_out = np.concatenate([valid for _, valid in self.folds])
         return self.label.iloc[held_out].to_numpy(), np.concatenate(parts)
@@ -147,8 +147,8 @@ def name_finalists(
     finalists = choose_finalists(trials, validation, training.blend)
     if training.select_features:
         leader = max(
-            (recipe for recipe in finalists if not recipe.members),
-            key=lambda recipe: metric.gain(recipe.cv_score, 0.0),
+            (model_config for model_config in finalists if not model_config.members),
+            key=lambda model_config: metric.gain(model_config.cv_score, 0.0),
         )
         smaller = drop_needless_columns(validation, leader)
         if smaller is not None:

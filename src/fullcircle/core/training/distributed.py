@@ -57,15 +57,15 @@ def require_spark(rows: ir.Table) -> None:
         )
 
 
-def require_trees(recipe: ModelConfig) -> None:
+def require_trees(model_config: ModelConfig) -> None:
     """Refuse a winner that is not XGBoost.
 
     Raises:
         ConfigurationError: Names the winner.
     """
-    if recipe.candidate != "xgboost":
+    if model_config.candidate != "xgboost":
         raise ConfigurationError(
-            f"training.distributed fits xgboost alone, and the winner is {recipe.name!r}. Set "
+            f"training.distributed fits xgboost alone; the winner is {model_config.name!r}. Set "
             f"training.candidates: [xgboost] and training.blend: 0, {_OFF}."
         )
 

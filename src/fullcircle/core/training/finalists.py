@@ -27,7 +27,7 @@ def choose_finalists(
         tuned, then the blend.
     """
     greater = METRICS[validation.metric].greater_is_better
-    recipes: list[ModelConfig] = []
+    model_configs: list[ModelConfig] = []
     best: list[ModelConfig] = []
     for name in CANDIDATES:
         own = [trial for trial in trials if trial.candidate == name]
@@ -35,16 +35,16 @@ def choose_finalists(
         if leader is None:
             continue
         untuned = next(trial for trial in own if trial.number == 0)
-        recipes += [_as_recipe(name, untuned)] if untuned.state == "complete" else []
+        model_configs += [_as_recipe(name, untuned)] if untuned.state == "complete" else []
         if leader.number:
-            recipes.append(_as_recipe(f"{name}_tuned", leader))
-        best.append(recipes[-1])
+            model_configs.append(_as_recipe(f"{name}_tuned", leader))
+        best.append(model_configs[-1])
     sign = -1.0 if greater else 1.0
-    members = sorted(best, key=lambda recipe: sign * recipe.cv_score)[:blend]
+    members = sorted(best, key=lambda model_config: sign * model_config.cv_score)[:blend]
     if len(members) > 1:
         scores = validation.score_average([(each.candidate, each.parameters) for each in members])
-        recipes.append(ModelConfig("blend", "blend", members=members, fold_scores=scores))
-    return recipes
+        model_configs.append(ModelConfig("blend", "blend", members=members, fold_scores=scores))
+    return model_configs
 
 
 def _as_recipe(name: str, trial: Trial) -> ModelConfig:
@@ -80,7 +80,7 @@ def drop_needless_columns(validation: CrossValidation, leader: ModelConfig) -> M
 
 
 def find_winner(  # noqa: PLR0913 - who competes, by what, and how sure one wants to be
-    recipes: list[ModelConfig],
+    model_configs: list[ModelConfig],
     predicted: dict[str, Vector],
     truth: Vector,
     metric: str,
@@ -98,7 +98,7 @@ def find_winner(  # noqa: PLR0913 - who competes, by what, and how sure one want
     ties with it if neither the selection rows nor the folds of the search tell them apart.
 
     Args:
-        recipes: The finalists, the simplest first.
+        model_configs: The finalists, the simplest first.
         predicted: Predictions for the selection rows by finalist, each of shape (rows,) or
             (rows, classes).
         truth: Shape (rows,).
@@ -128,35 +128,43 @@ def find_winner(  # noqa: PLR0913 - who competes, by what, and how sure one want
         )
         for name, vector in predicted.items()
     }
-    listed = _shortlist(metric, recipes)
-    best = max(listed, key=lambda recipe: METRICS[metric].gain(scored[recipe.name].value, 0.0))
+    listed = _shortlist(metric, model_configs)
+    best = max(
+        listed, key=lambda model_config: METRICS[metric].gain(scored[model_config.name].value, 0.0)
+    )
     standing: dict[str, dict[str, Any]] = {}
-    for recipe in recipes:
-        gain = scored[best.name].gain(scored[recipe.name]).estimate(_ONE_STANDARD_ERROR)
+    for model_config in model_configs:
+        gain = scored[best.name].gain(scored[model_config.name]).estimate(_ONE_STANDARD_ERROR)
         error = (gain.high - gain.low) / 2
-        behind, fold_error = compare_folds(metric, best.fold_scores, recipe.fold_scores)
+        behind, fold_error = compare_folds(metric, best.fold_scores, model_config.fold_scores)
         close = gain.value <= standard_errors * error and behind <= standard_errors * fold_error
-        standing[recipe.name] = {
-            **scored[recipe.name].estimate(confidence).as_dict(),
-            "shortlisted": recipe in listed,
+        standing[model_config.name] = {
+            **scored[model_config.name].estimate(confidence).as_dict(),
+            "shortlisted": model_config in listed,
             "behind": gain.value,
             "standard_error": error,
-            "ties": (bool(close) and recipe in listed) or recipe is best,
+            "ties": (bool(close) and model_config in listed) or model_config is best,
         }
     return next(name for name, facts in standing.items() if facts["ties"]), standing
 
 
-def _shortlist(metric: str, recipes: list[ModelConfig]) -> list[ModelConfig]:
+def _shortlist(metric: str, model_configs: list[ModelConfig]) -> list[ModelConfig]:
     """Give the recipes that the folds do not put a standard error behind the one that leads them.
 
     Without folds to compare, all are on the list.
     """
-    if any(not recipe.fold_scores for recipe in recipes):
-        return recipes
-    leader = max(recipes, key=lambda recipe: METRICS[metric].gain(recipe.cv_score, 0.0))
-    compared = [compare_folds(metric, leader.fold_scores, each.fold_scores) for each in recipes]
+    if any(not model_config.fold_scores for model_config in model_configs):
+        return model_configs
+    leader = max(
+        model_configs, key=lambda model_config: METRICS[metric].gain(model_config.cv_score, 0.0)
+    )
+    compared = [
+        compare_folds(metric, leader.fold_scores, each.fold_scores) for each in model_configs
+    ]
     return [
-        recipe for recipe, (behind, error) in zip(recipes, compared, strict=True) if behind <= error
+        model_config
+        for model_config, (behind, error) in zip(model_configs, compared, strict=True)
+        if behind <= error
     ]
 
 

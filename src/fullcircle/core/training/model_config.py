@@ -48,18 +48,18 @@ class ModelConfig:
 
 
 def build(
-    recipe: ModelConfig,
+    model_config: ModelConfig,
     task: str,
     seed: int,
     plan: list[dict[str, Any]],
     settings: PreparationSettings,
 ) -> Any:
     """Give the unfitted estimator of a recipe; ``plan`` is that of the diagnosed columns."""
-    if not recipe.members:
-        own = leave_out(plan, recipe.dropped)
-        return assemble(recipe.candidate, task, seed, recipe.parameters, own, settings)
+    if not model_config.members:
+        own = leave_out(plan, model_config.dropped)
+        return assemble(model_config.candidate, task, seed, model_config.parameters, own, settings)
     members = [
-        (member.name, build(member, task, seed, plan, settings)) for member in recipe.members
+        (member.name, build(member, task, seed, plan, settings)) for member in model_config.members
     ]
     if task == "regression":
         return VotingRegressor(members)

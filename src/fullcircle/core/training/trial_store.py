@@ -43,7 +43,7 @@ class TrialStore(Protocol):
         """Give what was kept under a key."""
 
     def put(self, key: str, record: dict[str, Any]) -> None:
-        """Keep a record, surely once this returns."""
+        """Keep a record, durable once this returns."""
 
 
 class NoTrialStore:

@@ -82,7 +82,7 @@ def examine(case: ProblemCheck, validate: Callable[[ir.Table], str | None]) -> l
 
 def _check_columns(present: Any, wanted: Any, what: str) -> Issue:
     if missing := name_missing(wanted, present):
-        do = "mend the source, or RAW_COLUMNS and clean in the problem's package"
+        do = "fix the source, or RAW_COLUMNS and clean in the problem's package"
         return Issue("fault", what, f"missing: {missing}", do)
     return Issue("fine", what, f"all {len(tuple(wanted))} are there")
 
@@ -98,7 +98,7 @@ def _check_intake(judged: ir.Table, intake: IntakeSettings) -> Iterator[Issue]:
     share, limit = bad / (good + bad), intake.max_rejected_share
     told = f"{good + bad} rows, {bad} set aside ({share:.1%}; {limit:.1%} are allowed)"
     stops = share > limit or not good
-    do = "mend the rows or clean; or allow more: max_rejected_share in parameters.yml"
+    do = "fix the rows or clean; or allow more: max_rejected_share in parameters.yml"
     yield Issue("fault" if stops else "fine", "rows", told, do if stops else "")
     reasons: dict[str, int] = {}
     for reason, rows in counts.items():
@@ -111,7 +111,7 @@ def _check_intake(judged: ir.Table, intake: IntakeSettings) -> Iterator[Issue]:
 def _check_contract(broken: str | None) -> Issue:
     if broken is None:
         return Issue("fine", "data contract", "kept by every row that is not set aside")
-    return Issue("fault", "data contract", broken, "mend clean, or EVENTS in contract.py")
+    return Issue("fault", "data contract", broken, "fix clean, or EVENTS in contract.py")
 
 
 def _check_nulls(events: ir.Table, problem: ProblemSpec) -> Iterator[Issue]:

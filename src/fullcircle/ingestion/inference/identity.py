@@ -61,7 +61,7 @@ class Identity:
 
 
 def choose_identity(
-    raw: ir.Table, columns: list[Column], reading: ColumnParser, wishes: ProblemOptions
+    raw: ir.Table, columns: list[Column], reading: ColumnParser, problem_options: ProblemOptions
 ) -> Identity:
     """Choose row id, entity keys and event time.
 
@@ -69,30 +69,38 @@ def choose_identity(
         DataError: The time column cannot be read, or spans no time.
         ConfigurationError: The user's words contradict each other.
     """
-    if wishes.snapshot and wishes.time:
+    if problem_options.snapshot and problem_options.time:
         raise ConfigurationError("--snapshot and --time contradict each other. Give one of them.")
-    others = [column for column in columns if column.source != wishes.target]
+    others = [column for column in columns if column.source != problem_options.target]
     found: list[Issue] = []
-    time_column = _choose_time(others, wishes, found)
-    row_source = _choose_row_id(raw, others, reading, wishes, found)
+    time_column = _choose_time(others, problem_options, found)
+    row_source = _choose_row_id(raw, others, reading, problem_options, found)
     named = {column.source: column.name for column in columns}
     row_id = named[row_source] if row_source else ROW_ID
-    key_sources = tuple(key for key in wishes.keys if key != row_source)
-    keys = tuple(named[key] for key in wishes.keys) or (row_id,)
-    period, delay, as_of = None, 0.0, str(wishes.as_of or wishes.today)
+    key_sources = tuple(key for key in problem_options.keys if key != row_source)
+    keys = tuple(named[key] for key in problem_options.keys) or (row_id,)
+    period, delay, as_of = None, 0.0, str(problem_options.as_of or problem_options.today)
     if time_column is not None:
-        delay = LABEL_DELAY_DAYS if wishes.label_delay_days is None else wishes.label_delay_days
+        delay = (
+            LABEL_DELAY_DAYS
+            if problem_options.label_delay_days is None
+            else problem_options.label_delay_days
+        )
         first, last = _find_span(raw, time_column, reading)
-        period = wishes.period_days or _choose_period(first, last)
-        as_of = str(wishes.as_of) if wishes.as_of else _choose_as_of(first, last, period, delay)
-        found += _describe_time(time_column, first, last, period, delay, as_of, wishes)
-    elif not wishes.time:
+        period = problem_options.period_days or _choose_period(first, last)
+        as_of = (
+            str(problem_options.as_of)
+            if problem_options.as_of
+            else _choose_as_of(first, last, period, delay)
+        )
+        found += _describe_time(time_column, first, last, period, delay, as_of, problem_options)
+    elif not problem_options.time:
         found.append(
             Issue(
                 "assumed",
                 "time",
                 "a snapshot: rows are divided by key, and no history is made up",
-                "" if wishes.snapshot else "--time COLUMN if a column says when",
+                "" if problem_options.snapshot else "--time COLUMN if a column says when",
             )
         )
     return Identity(
@@ -111,10 +119,10 @@ def choose_identity(
 
 
 def _choose_time(
-    columns: list[Column], wishes: ProblemOptions, found: list[Issue]
+    columns: list[Column], problem_options: ProblemOptions, found: list[Issue]
 ) -> Column | None:
-    if wishes.time:
-        [column] = [column for column in columns if column.source == wishes.time]
+    if problem_options.time:
+        [column] = [column for column in columns if column.source == problem_options.time]
         if column.kind != "moment":
             raise DataError(_explain_no_time(column))
         return column
@@ -125,7 +133,7 @@ def _choose_time(
         and not column.missing
         and not any(word in column.name for word in _NO_EVENT)
     ]
-    if wishes.snapshot or not dated:
+    if problem_options.snapshot or not dated:
         return None
     if len(dated) > 1:
         names = ", ".join(column.source for column in dated)
@@ -153,27 +161,31 @@ def _choose_row_id(
     raw: ir.Table,
     columns: list[Column],
     reading: ColumnParser,
-    wishes: ProblemOptions,
+    problem_options: ProblemOptions,
     found: list[Issue],
 ) -> str | None:
-    candidates = list(wishes.keys) if len(wishes.keys) == 1 else []
+    candidates = list(problem_options.keys) if len(problem_options.keys) == 1 else []
     candidates += [
         column.source
         for column in columns
         if column.name.rpartition("_")[2] in _ID_NAMES
         and not column.missing
         and column.kind != "moment"
-        and column.source != wishes.time
-        and column.source not in wishes.keys
+        and column.source != problem_options.time
+        and column.source not in problem_options.keys
     ]
     for source in candidates:
         if _is_unique(raw, source, reading):
-            do = "" if source in wishes.keys else "--key COLUMN if a row is about something else"
+            do = (
+                ""
+                if source in problem_options.keys
+                else "--key COLUMN if a row is about something else"
+            )
             found.append(Issue("assumed", "row id", f"{source}: different in every row", do))
             return source
     told = "no column names the rows: they are named by their place in the source"
     found.append(Issue("assumed", "row id", told, "keep the source's order, or add an id"))
-    if not wishes.keys:
+    if not problem_options.keys:
         do = "--key COLUMN if several rows are about one customer, machine or place"
         found.append(Issue("assumed", "key", "each row is about something of its own", do))
     return None
@@ -227,10 +239,10 @@ def _describe_time(
     period: float,
     delay: float,
     as_of: str,
-    wishes: ProblemOptions,
+    problem_options: ProblemOptions,
 ) -> list[Issue]:
     told = f"{column.source}, {first:%Y-%m-%d} to {last:%Y-%m-%d} UTC"
-    asked = [] if wishes.time else ["--snapshot if it is not the moment of the prediction"]
+    asked = [] if problem_options.time else ["--snapshot if it is not the moment of the prediction"]
     delayed = f"known {delay:g} day{'' if delay == 1 else 's'} after the row"
     return [
         Issue("assumed", "time", told, *asked),

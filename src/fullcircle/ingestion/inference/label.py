@@ -113,7 +113,7 @@ def infer_label(values: LabelValues, options: LabelOptions) -> Label:
     Raises:
         DataError: Too few rows have a target, it is constant, it is neither class nor number, or
             a class is too rare and the user does not say what becomes of it.
-        ConfigurationError: The user's task or positive value cannot be meant.
+        ConfigurationError: The user's task or positive value is not valid.
     """
     known = {t: n for t, n in values.counts.items() if t not in values.missing}
     task = options.task or _infer_task(values.source, known, values.decimal)

@@ -75,45 +75,45 @@ class Proposal:
     questions: list[Question]
 
 
-def propose_problem(raw: ir.Table, wishes: ProblemOptions) -> Proposal:
+def propose_problem(raw: ir.Table, problem_options: ProblemOptions) -> Proposal:
     """Look at a table and propose a problem for it.
 
     Args:
         raw: The table as it came, with ``source_row``.
-        wishes: What the user says.
+        problem_options: What the user says.
 
     Raises:
         DataError: Nothing can be learnt from the table.
         ConfigurationError: What the user says does not fit the table.
     """
     sources = [name for name in raw.columns if name not in (SOURCE_ROW, "source_file")]
-    asked = [wishes.target, *wishes.keys, *filter(None, [wishes.time])]
+    asked = [problem_options.target, *problem_options.keys, *filter(None, [problem_options.time])]
     require_columns(sources, asked, "The table")
     if set(sources) <= set(asked):
-        raise DataError(f"The table has no column to predict {wishes.target!r} from.")
+        raise DataError(f"The table has no column to predict {problem_options.target!r} from.")
     rows = int(raw.count().execute())
     sample = sample_rows(raw, sources, rows)
-    columns, reading = recognise_all(sample, sources, wishes)
+    columns, reading = recognise_all(sample, sources, problem_options)
     named = {each.source: each for each in columns}
-    label = _look_at_label(raw, named[wishes.target], wishes)
-    relations = relate_rows(raw, columns, label, reading, wishes)
+    label = _look_at_label(raw, named[problem_options.target], problem_options)
+    relations = relate_rows(raw, columns, label, reading, problem_options)
     identity, states = relations.identity, relations.states
     # A clock says nothing without its date; a month does.
     clocks = {each.clock for each in columns if each.clock and "%Y " not in each.layout}
-    others = {*identity.sources, *clocks, wishes.target}
+    others = {*identity.sources, *clocks, problem_options.target}
     features = [each for each in columns if each.source not in others]
-    dangers = _look_for_dangers(sample, features, label, named[wishes.target])
+    dangers = _look_for_dangers(sample, features, label, named[problem_options.target])
     why = dangers.left_out
     kept = [each for each in features if each.name not in why]
     left_out = {each.source: why[each.name] for each in features if each.name in why}
     rejected = _share_rejected(label, states, rows)
     usable = round(label.rows * (1 - rejected)) if states else label.rows
     split, notes = choose_split(usable, history=identity.time is not None)
-    label_name = named[wishes.target].name
+    label_name = named[problem_options.target].name
     if label.task == "regression":
         reading = replace(reading, missing=tuple(dict.fromkeys([*reading.missing, *label.unknown])))
     spec = ProblemSpec(
-        name=wishes.name,
+        name=problem_options.name,
         description=f"{_say(label, label_name)} One row is one row of the source.",
         task=label.task,
         row_id=identity.row_id,
@@ -129,10 +129,12 @@ def propose_problem(raw: ir.Table, wishes: ProblemOptions) -> Proposal:
         split=split,
     )
     looks = [*describe_columns(columns, reading), *describe_duplicates(raw, sources, rows)]
-    used = {*(each.source for each in kept), *identity.sources, wishes.target}
+    used = {*(each.source for each in kept), *identity.sources, problem_options.target}
     return Proposal(
         spec=spec,
-        reading=_declare([*kept, *_keys_of(columns, identity)], identity, reading, wishes.target),
+        reading=_declare(
+            [*kept, *_keys_of(columns, identity)], identity, reading, problem_options.target
+        ),
         label=label,
         label_name=label_name,
         identity=identity,
@@ -197,15 +199,15 @@ def sample_rows(raw: ir.Table, sources: list[str], rows: int) -> pd.DataFrame:
     return frame.where(frame.notna(), None).set_axis(sources, axis=1)
 
 
-def _look_at_label(raw: ir.Table, column: Column, wishes: ProblemOptions) -> Label:
-    text = as_text(raw[wishes.target])
+def _look_at_label(raw: ir.Table, column: Column, problem_options: ProblemOptions) -> Label:
+    text = as_text(raw[problem_options.target])
     counted = raw.select(value=text).group_by("value").aggregate(rows=lambda t: t.count())
     ordered = counted.order_by(ibis.desc("rows"), "value").limit(SAMPLE_ROWS).to_pandas()
     known = ordered[ordered["value"].notna()]
     counts = dict(zip(known["value"], known["rows"].astype(int), strict=True))
     [facts] = raw.aggregate(rows=raw.count(), known=text.count()).to_pyarrow().to_pylist()
     values = LabelValues(
-        source=wishes.target,
+        source=problem_options.target,
         counts=counts,
         rows=facts["known"],
         blanks=facts["rows"] - facts["known"],
@@ -213,11 +215,11 @@ def _look_at_label(raw: ir.Table, column: Column, wishes: ProblemOptions) -> Lab
         missing=(*MISSING_WORDS, *column.marks),
     )
     options = LabelOptions(
-        task=wishes.task,
-        positive=wishes.positive,
-        missing=wishes.label_missing,
-        keep_spellings=wishes.keep_spellings,
-        rare=wishes.rare,
+        task=problem_options.task,
+        positive=problem_options.positive,
+        missing=problem_options.label_missing,
+        keep_spellings=problem_options.keep_spellings,
+        rare=problem_options.rare,
     )
     return infer_label(values, options)
 

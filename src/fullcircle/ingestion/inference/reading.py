@@ -19,29 +19,31 @@ from fullcircle.ingestion.inference.options import ProblemOptions
 
 
 def recognise_all(
-    sample: pd.DataFrame, sources: list[str], wishes: ProblemOptions
+    sample: pd.DataFrame, sources: list[str], problem_options: ProblemOptions
 ) -> tuple[list[Column], ColumnParser]:
     """Tell how the columns of a table are read.
 
     Args:
         sample: Stripped texts by source column, None where nothing is known.
         sources: The source columns.
-        wishes: What the user says.
+        problem_options: What the user says.
 
     Raises:
         ConfigurationError: The user speaks of a column that is not there, or of a reading that
             does not fit it.
     """
-    told = dict(wishes.read)
+    told = dict(problem_options.read)
     if wrong := name_missing(told, sources):
         raise ConfigurationError(f"--read speaks of {wrong}, which the table lacks.")
     # What means nothing in the target is a question of its own: "None" may be a class.
-    missing = find_missing_words(sample.drop(columns=wishes.target))
+    missing = find_missing_words(sample.drop(columns=problem_options.target))
     known = sample.mask(sample.isin(missing), None) if missing else sample
     hint = find_decimal(known)
     names = name_columns(sources)
     columns = [recognise(names[each], known[each], hint, told.get(each, "")) for each in sources]
-    columns = [_count_time(each) if each.source == wishes.time else each for each in columns]
+    columns = [
+        _count_time(each) if each.source == problem_options.time else each for each in columns
+    ]
     columns = join_months(_join_clocks(columns, told))
     if lost := name_missing([each.clock for each in columns if each.clock], sources):
         raise ConfigurationError(f"--read speaks of {lost}, which the table lacks.")

@@ -36,7 +36,7 @@ def relate_rows(
     columns: list[Column],
     label: Label,
     reading: ColumnParser,
-    wishes: ProblemOptions,
+    problem_options: ProblemOptions,
 ) -> Relations:
     """Return whom rows are about, and which of them are states of one case.
 
@@ -45,25 +45,27 @@ def relate_rows(
         columns: All its columns.
         label: What is predicted.
         reading: How texts are read.
-        wishes: What the user says.
+        problem_options: What the user says.
     """
-    identity = choose_identity(raw, columns, reading, wishes)
+    identity = choose_identity(raw, columns, reading, problem_options)
     target = _as_number(raw, label, reading)
-    others = [each for each in columns if each.source != wishes.target]
+    others = [each for each in columns if each.source != problem_options.target]
     found: list[Issue] = []
-    if not wishes.keys and not wishes.no_key:
+    if not problem_options.keys and not problem_options.no_key:
         free = [each for each in others if each.source not in identity.sources]
         entity = find_entity(raw, free, target, label.task, reading)
         if entity is not None:
             by_time = identity.time is not None
             found.append(describe_entity(entity, taken=not by_time, by_time=by_time))
             if not by_time:
-                wishes = wishes.model_copy(update={"keys": (entity.source,)})
-                identity = choose_identity(raw, columns, reading, wishes)
-    states = _look_for_states(raw, others, identity, reading, wishes, found)
+                problem_options = problem_options.model_copy(update={"keys": (entity.source,)})
+                identity = choose_identity(raw, columns, reading, problem_options)
+    states = _look_for_states(raw, others, identity, reading, problem_options, found)
     if identity.time_column is not None:
         numbers = [each for each in others if each.kind == "number"]
-        found += find_lags(raw, numbers, target, wishes.keys, identity.time_column, reading)
+        found += find_lags(
+            raw, numbers, target, problem_options.keys, identity.time_column, reading
+        )
     return Relations(identity, states, (*identity.findings, *found))
 
 
@@ -79,7 +81,7 @@ def _look_for_states(
     others: Sequence[Column],
     identity: Identity,
     reading: ColumnParser,
-    wishes: ProblemOptions,
+    problem_options: ProblemOptions,
     found: list[Issue],
 ) -> ChangeLog | None:
     """Return the states of cases of which the first is to be kept; a row id has one row each."""
@@ -88,6 +90,6 @@ def _look_for_states(
     states = find_states(raw, identity.key_sources, identity.time_column, others, reading)
     if states is None:
         return None
-    kept = wishes.states != "all"
+    kept = problem_options.states != "all"
     found.append(describe_states(states, kept=kept))
     return states if kept else None

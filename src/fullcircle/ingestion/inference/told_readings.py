@@ -28,7 +28,7 @@ def read_as_told(column: Column, known: pd.Series, counts: Mapping[str, int], ho
         how: What the user says (see ``recognise``).
 
     Raises:
-        ConfigurationError: It cannot be meant, or does not fit the texts.
+        ConfigurationError: It is not valid, or does not fit the texts.
     """
     signs = {"decimal-comma": (",", "."), "decimal-point": (".", ",")}
     if how in (*signs, "number"):
@@ -80,7 +80,7 @@ def _find_told_layout(column: Column, known: pd.Series, how: str) -> str:
         return str(replace(own, zone=said.zone))
     if "%" not in how and any(way not in (ISO, EXCEL, *EPOCHS) for way in said.ways):
         raise ConfigurationError(
-            f"--read {column.source}={how} cannot be meant. Say text, number, decimal-comma, "
+            f"--read {column.source}={how} is not valid. Say text, number, decimal-comma, "
             "decimal-point, ISO, excel, 'epoch s', 'epoch ms', or a layout as %d/%m/%Y; behind "
             "it local:Europe/Berlin for clocks of a place, or ' + COLUMN' to join a column."
         )

@@ -79,7 +79,7 @@ def evaluate_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at
     performance_report: dict[str, Any],
     reference_profile: dict[str, Any],
     labels: ir.Table,
-    watched_before: list[dict[str, Any]],
+    previous_watched_window: list[dict[str, Any]],
     retrainings: list[dict[str, Any]],
     problem: ProblemSpec,
     retraining: RetrainingSettings,
@@ -97,7 +97,7 @@ def evaluate_retraining(  # noqa: PLR0913, PLR0917 - all that the rules look at
         reference=reference_profile,
         trained_at=trained_at,
         as_of=as_of.moment,
-        watched=watched_before,
+        watched=previous_watched_window,
         new_labels=_count_labels(labels, problem, trained_at, as_of),
     )
     window = summarize_window(
@@ -121,7 +121,7 @@ def decide_alerts(
     drift_report: dict[str, Any],
     retrain_decision: dict[str, Any],
     scoring_report: dict[str, Any] | None,
-    alerts_before: dict[str, Any] | None,
+    previous_alerts: dict[str, Any] | None,
     alerts: AlertSettings,
     as_of: Clock,
     service_report: dict[str, Any] | None = None,
@@ -132,7 +132,7 @@ def decide_alerts(
         scoring_report if scoring_report and scoring_report.get("as_of") == str(as_of) else None
     )
     seen = find_conditions(drift_report, retrain_decision, scored, service_report, alerts)
-    decided = decide(seen, alerts_before, as_of.moment, alerts)
+    decided = decide(seen, previous_alerts, as_of.moment, alerts)
     return {"as_of": str(as_of), "dry_run": alerts.dry_run, **decided}
 
 

@@ -1,4 +1,4 @@
-"""challenger + incumbent + gate_set → promotion_decision → champion and its papers."""
+"""challenger + incumbent + gate_set → promotion_decision → champion and its metadata."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.preview_contract import TextPreview

@@ -34,7 +34,7 @@ from fullcircle.core.validation.row_validation import REASON
 
 def select_requests(
     events: ir.Table,
-    scored_before: Mapping[str, Any],
+    previous_scored_days: Mapping[str, Any],
     problem: ProblemSpec,
     as_of: Clock,
     since: str | None,
@@ -51,10 +51,10 @@ def select_requests(
 
     Raises:
         DataError: There is nothing to score.
-        ConfigurationError: The span of days cannot be meant.
+        ConfigurationError: The span of days is not valid.
     """
     require_columns(list(events.columns), problem.event_columns, "events")
-    span = find_span(problem, as_of, since, until, max(scored_before, default=None))
+    span = find_span(problem, as_of, since, until, max(previous_scored_days, default=None))
     wanted = _is_in_span(events, problem, span)
     rows = events.filter(wanted).select(*problem.identity, *problem.request_columns)
     judged = validate_requests(rows, problem, as_of)
@@ -87,10 +87,10 @@ def _explain_nothing(events: ir.Table, problem: ProblemSpec, span: Span | None) 
 
 def plan_scoring(  # noqa: PLR0913, PLR0917 - all that decides which days are scored
     scoring_requests: RequestTable | ir.Table,
-    scored_before: Mapping[str, Any],
+    previous_scored_days: Mapping[str, Any],
     feature_tables: Mapping[str, KeyedTable],
     champion: Model,
-    companions: Mapping[str, Model],
+    shadow_models: Mapping[str, Model],
     problem: ProblemSpec,
     as_of: Clock,
     since: str | None = None,
@@ -103,12 +103,14 @@ def plan_scoring(  # noqa: PLR0913, PLR0917 - all that decides which days are sc
         ModelError: A model cannot score these requests.
     """
     requests = RequestTable.of(scoring_requests)
-    span = find_span(problem, as_of, since, until, max(scored_before, default=None))
+    span = find_span(problem, as_of, since, until, max(previous_scored_days, default=None))
     _refuse_other_span(requests.rows, problem, span, as_of)
-    for model in (champion, *companions.values()):
+    for model in (champion, *shadow_models.values()):
         refuse_bad_requests(requests.rows, feature_tables, model, problem)
-    models = {CHAMPION: champion, **companions}
-    return plan_days(requests.days, _describe_inputs(models, feature_tables, as_of), scored_before)
+    models = {CHAMPION: champion, **shadow_models}
+    return plan_days(
+        requests.days, _describe_inputs(models, feature_tables, as_of), previous_scored_days
+    )
 
 
 def _refuse_other_span(
@@ -153,7 +155,7 @@ def score_requests(
     scoring_requests: RequestTable | ir.Table,
     feature_tables: Mapping[str, KeyedTable],
     champion: Model,
-    companions: Mapping[str, Model],
+    shadow_models: Mapping[str, Model],
     scoring_plan: list[dict[str, Any]],
     problem: ProblemSpec,
     as_of: Clock,
@@ -176,7 +178,7 @@ def score_requests(
         "as_of": str(as_of),
         "feature_versions": _describe_versions(feature_tables, champion),
     }
-    models = {CHAMPION: champion, **companions}
+    models = {CHAMPION: champion, **shadow_models}
     ready = Scoring.prepare(models, feature_tables, problem, stamps, scoring)
     requests = RequestTable.of(scoring_requests)
     _refuse_other_plan(requests, scoring_plan, _describe_inputs(models, feature_tables, as_of))

@@ -62,8 +62,8 @@ def fit_on_all_rows(
     """
     if not training.distributed:
         return []
-    require_trees(winner.recipe)
-    estimator = candidates[winner.recipe.name]
+    require_trees(winner.model_config)
+    estimator = candidates[winner.model_config.name]
     rows = all_train_rows
     if learns_from_labels(estimator):
         rows = leave_sample_out(rows, problem.row_id, training_rows)

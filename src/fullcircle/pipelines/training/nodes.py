@@ -75,23 +75,23 @@ def search_candidates(
     """
     from fullcircle.core.training.search import Search
 
-    workshop = TrainingContext(train_set, problem, training, preparation_report).bounded()
-    validation = workshop.cross_validate()
+    training_context = TrainingContext(train_set, problem, training, preparation_report).bounded()
+    validation = training_context.cross_validate()
     families = training.families(problem.task, ordered=problem.split.by == "time")
-    journal = search_journal.open(workshop.fingerprint())
+    journal = search_journal.open(training_context.fingerprint())
     search = Search(validation, families, training.search, training.seed, journal)
     trials = search.run()
     seconds = search.account_for_time()
     finalists = name_finalists(trials, validation, training)
     failures = find_failures([asdict(trial) for trial in trials])
     return {
-        "rows": len(workshop.rows),
+        "rows": len(training_context.rows),
         "folds": validation.count,
         "metric": problem.primary_metric,
         "trials": [asdict(trial) for trial in trials],
         "failures": failures,
         "families_excluded": len(list_excluded(failures)),
-        "finalists": [recipe.as_dict() for recipe in finalists],
+        "finalists": [model_config.as_dict() for model_config in finalists],
         "seconds": seconds,
     }
 
@@ -104,9 +104,9 @@ def fit_finalists(
     training: TrainingSettings,
 ) -> dict[str, Any]:
     """Fit every finalist on the train set, the simplest first."""
-    workshop = TrainingContext(train_set, problem, training, preparation_report)
-    recipes = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
-    return {recipe.name: workshop.fit(recipe) for recipe in recipes}
+    training_context = TrainingContext(train_set, problem, training, preparation_report)
+    model_configs = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
+    return {model_config.name: training_context.fit(model_config) for model_config in model_configs}
 
 
 def compare_candidates(
@@ -133,9 +133,9 @@ def compare_candidates(
     thresholds = {
         name: find_threshold(problem.threshold, truth, each) for name, each in predicted.items()
     }
-    recipes = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
+    model_configs = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
     winner, standing = find_winner(
-        recipes,
+        model_configs,
         predicted,
         truth,
         problem.primary_metric,
@@ -145,7 +145,7 @@ def compare_candidates(
         confidence=training.confidence,
         seed=training.seed,
     )
-    in_search = {recipe.name: recipe.cv_score for recipe in recipes}
+    in_search = {model_config.name: model_config.cv_score for model_config in model_configs}
     taught = TrainingContext(train_set, problem, training, []).bounded()
     also = [problem.primary_metric]
     rows = [
@@ -175,19 +175,19 @@ def record_candidates(
     rows = {row["candidate"]: row for row in leaderboard}
     records: dict[str, Any] = {}
     families: dict[str, str] = {}
-    for recipe in search_report["finalists"]:
-        row = rows[recipe["name"]]
-        records[recipe["name"]] = {
-            "parameters": {"seed": training.seed, **recipe["parameters"]},
+    for model_config in search_report["finalists"]:
+        row = rows[model_config["name"]]
+        records[model_config["name"]] = {
+            "parameters": {"seed": training.seed, **model_config["parameters"]},
             "metrics": {
                 **row["scores"],
                 **{f"train.{name}": score for name, score in row["train_scores"].items()},
             },
-            "tags": {"family": recipe["candidate"], "chosen": str(row["chosen"]).lower()},
+            "tags": {"family": model_config["candidate"], "chosen": str(row["chosen"]).lower()},
             "metric": search_report["metric"],
         }
-        if not recipe["dropped"]:
-            families[recipe["candidate"]] = recipe["name"]
+        if not model_config["dropped"]:
+            families[model_config["candidate"]] = model_config["name"]
     for family, name in families.items():
         trials = [trial for trial in search_report["trials"] if trial["candidate"] == family]
         records[name]["trials"] = [{**trial, "params": trial["parameters"]} for trial in trials]
@@ -206,10 +206,10 @@ def choose_winner(
 ) -> SelectedModel:
     """Give the chosen finalist with calibrated probabilities and its decision threshold."""
     [name] = [row["candidate"] for row in leaderboard if row["chosen"]]
-    recipes = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
-    [recipe] = [recipe for recipe in recipes if recipe.name == name]
-    workshop = TrainingContext(train_set, problem, training, preparation_report)
-    return complete_challenger(workshop, recipe, candidates[name], selection_set)
+    model_configs = [ModelConfig.from_dict(values) for values in search_report["finalists"]]
+    [model_config] = [model_config for model_config in model_configs if model_config.name == name]
+    training_context = TrainingContext(train_set, problem, training, preparation_report)
+    return complete_challenger(training_context, model_config, candidates[name], selection_set)
 
 
 def assess_winner(
@@ -226,8 +226,8 @@ def assess_winner(
     from fullcircle.core.training.assessment import assess
     from fullcircle.reporting.figures.training import draw_figures
 
-    workshop = TrainingContext(train_set, problem, training, preparation_report).bounded()
-    report = assess(workshop, winner, selection_set)
+    training_context = TrainingContext(train_set, problem, training, preparation_report).bounded()
+    report = assess(training_context, winner, selection_set)
     report["failures"] = search_report.get("failures", [])
     inputs = as_inputs(selection_set, problem.features)
     figures = draw_figures(
@@ -259,9 +259,9 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
     Without a profile of its inputs nobody can monitor it, and it is made faster; without a report
     its card says less.
     """
-    workshop = TrainingContext(train_set, problem, training, preparation_report)
+    training_context = TrainingContext(train_set, problem, training, preparation_report)
     return make_model(
-        workshop,
+        training_context,
         winner,
         selection_set,
         str(as_of),

@@ -1,4 +1,4 @@
-"""training_set → train_set, selection_set, gate_set → leaderboard, challenger and their papers."""
+"""training_set → train_set, selection_set, gate_set → leaderboard, challenger and metadata."""
 
 from kedro.pipeline import Pipeline, node, pipeline
 from kedro.pipeline.preview_contract import MermaidPreview

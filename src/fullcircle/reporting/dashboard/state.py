@@ -102,7 +102,7 @@ def newest_judged(performance: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _describe_declines(reports: Reports) -> list[str]:
-    """Say of each source that its newest judged period is surely worse than promised, if it is."""
+    """Name each source whose newest judged period is significantly worse than promised."""
     several = has_several(reports.performance["windows"])
     return [
         f"{name_source(window, several)}{told}"
@@ -120,7 +120,8 @@ def _describe_decline(window: dict[str, Any], reports: Reports) -> str | None:
     if not metric.is_surely_worse(shown, metric.find_worse_end(promised)):
         return None
     return (
-        f"{reports.performance['metric']} of the period from {window['as_of']} is surely worse "
+        f"{reports.performance['metric']} of the period from {window['as_of']} is "
+        "significantly worse "
         f"than promised: {window['score']['value']:.4f}, promised {promised['value']:.4f}"
     )
 

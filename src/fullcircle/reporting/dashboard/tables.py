@@ -91,8 +91,8 @@ def _compare(gain: dict[str, float] | None) -> str:
     if gain is None:
         return ""
     if gain["low"] > 0:
-        return "surely better"
-    return "surely worse" if gain["high"] < 0 else "no sure difference"
+        return "significantly better"
+    return "significantly worse" if gain["high"] < 0 else "no significant difference"
 
 
 def describe_service(service: dict[str, Any] | None) -> dict[str, Any] | None:

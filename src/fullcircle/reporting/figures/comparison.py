@@ -68,7 +68,7 @@ def slices_figure(slices: list[dict[str, Any]], metric: str) -> go.Figure | None
     title = "Slices" + (f" ({left_out} too small to judge)" if left_out else "")
     figure = forest_figure(title, name_metric(metric), rows, colours)
     if RED in colours:
-        add_legend_entry(figure, "surely worse than the rest", RED)
+        add_legend_entry(figure, "significantly worse than the rest", RED)
     return figure
 
 

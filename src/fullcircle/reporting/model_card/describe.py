@@ -95,8 +95,8 @@ def _glimpse_slices(model: Model) -> Highlight:
     worse = sum(row["worse"] for row in judged)
     remark = f"{len(judged)} of {len(slices)} could be judged"
     if worse:
-        return Highlight("Slices", f"{worse} surely worse", remark, "bad")
-    return Highlight("Slices", "none surely worse", remark, "good")
+        return Highlight("Slices", f"{worse} significantly worse", remark, "bad")
+    return Highlight("Slices", "none significantly worse", remark, "good")
 
 
 def _glimpse_calibration(model: Model) -> Highlight:

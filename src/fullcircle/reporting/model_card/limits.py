@@ -67,7 +67,8 @@ def _find_excluded_families(model: Model) -> list[str]:
 def _find_worse_slices(model: Model) -> list[str]:
     metric = (model.report or {}).get("metric")
     return [
-        f"It surely serves {row['column']}: {row['slice']} worse than the other rows: its {metric} "
+        f"Performance is significantly worse for {row['column']} = {row['slice']} than for the "
+        f"other rows: its {metric} "
         f"is worse there by {format_estimate(_turn(row['difference']))}."
         for row in sort_slices(model)
         if row["worse"]
@@ -162,7 +163,7 @@ def _find_width(model: Model) -> list[str]:
 
 
 def _find_hunger(model: Model) -> list[str]:
-    """Say whether twice the rows surely still helped: the curve's last step, interval and all."""
+    """Return whether twice the rows still helped significantly, by the curve's last step."""
     points = [p for p in (model.report or {}).get("learning_curve", []) if "value" in p]
     metric = (model.report or {}).get("metric")
     if len(points) < 2 or metric not in METRICS:

@@ -152,7 +152,7 @@ def _slice_row(row: dict[str, Any]) -> Row:
 def _describe_slice(row: dict[str, Any]) -> tuple[str, Tone]:
     if not row["judged"]:
         return f"not judged: {row['reason']}", "plain"
-    return ("surely worse", "bad") if row["worse"] else ("not surely worse", "plain")
+    return ("significantly worse", "bad") if row["worse"] else ("not significantly worse", "plain")
 
 
 def _describe_decisions(slices: list[dict[str, Any]]) -> list[Block]:

@@ -72,7 +72,7 @@ def compare_online_offline(
         as_of: Moment until which rows count as known; now by default.
 
     Raises:
-        DataError: The table was never published, or its rows cannot be meant.
+        DataError: The table was never published, or its rows is not valid.
         StorageError: The store cannot be read.
     """
     as_of = as_of or datetime.now(UTC)

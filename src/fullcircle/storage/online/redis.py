@@ -77,7 +77,7 @@ class RedisStore(OnlineStore):
         """Connect to the server.
 
         Raises:
-            ConfigurationError: The redis package is not installed, or the address cannot be meant.
+            ConfigurationError: The redis package is not installed, or the address is not valid.
             StorageError: No server answers.
         """
         try:

@@ -13,7 +13,7 @@ from pathlib import Path
 OWN_PACKAGE = __name__.partition(".")[0]
 _ROOT = Path(__file__).parents[3]
 
-# The carried package stands aside for an installed one: without this, whoever loads a model and
+# The carried package stands aside for an installed one: without this, anyone who loads a model and
 # then imports the library would get the few modules that the model brought.
 _STAND_ASIDE = '''
 

@@ -43,7 +43,7 @@ def find_named(address: str, model: str) -> Any:
         model: Three-level name that is meant where the address holds none.
 
     Raises:
-        ModelError: The address cannot be meant or names nothing; offers what there is.
+        ModelError: The address is not valid or names nothing; offers what there is.
     """
     if address.startswith("models:/"):
         return find_version(address)

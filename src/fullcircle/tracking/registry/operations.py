@@ -123,7 +123,7 @@ class Registry:
         """
 
         def move(aliases: dict[str, str]) -> tuple[Moves, Moves]:
-            reign = follow_role(self.journal.entries(), CHAMPION, "rollback")
+            tenure = follow_role(self.journal.entries(), CHAMPION, "rollback")
             present, target = aliases.get(CHAMPION), aliases.get(PREVIOUS)
             if target is None:
                 raise ModelError(
@@ -131,7 +131,7 @@ class Registry:
                     "kedro model list shows what there is."
                 )
             refuse_retired(self._refuse_forged(target))
-            earlier = reign[: reign.index(target)] if target in reign else []
+            earlier = tenure[: tenure.index(target)] if target in tenure else []
             before = next((v for v in reversed(earlier) if v != target), None)
             return {PREVIOUS: [target, before], CHAMPION: [present, target]}, {}
 

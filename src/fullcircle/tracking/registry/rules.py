@@ -1,4 +1,4 @@
-"""What the registry does not do, whoever asks.
+"""What the registry does not do, anyone who asks.
 
 A role is an alias: ``challenger`` asks for promotion, ``champion`` scores, ``previous`` is what a
 rollback returns to, ``shadow`` predicts without answering.

@@ -15,7 +15,7 @@ class ShadowModelsDataset(AbstractDataset[None, dict[str, Model]]):
 
     Example:
         ```yaml
-        companions:
+        shadow_models:
           type: fullcircle.datasets.ShadowModelsDataset
           model_name: fullcircle.telco_churn.model
           aliases: [shadow]
