@@ -101,7 +101,7 @@ def test_a_class_of_one_row_is_asked_of(
 ) -> None:
     """Class and count are named in one line; left out, all rows count and the run ends well."""
     file = case("c11") / "grades.csv"
-    assert "'11' (3), '9' (1). Say --rare leave-out" in newcomer.new("grades", file, "grade")
+    assert "'11' (3), '9' (1). Say which: --rare leave-out" in newcomer.new("grades", file, "grade")
     assert "4 rows rejected" in newcomer.new("grades", file, "grade", "--rare", "leave-out")
     catalog = run(newcomer, monkeypatch, "grades")
     intake = catalog.load("intake_report")

@@ -175,7 +175,7 @@ def test_labels_are_read_as_problem_new_reads_them(file: Path) -> None:
     frame.loc[100:102, "sold"] = "maybe"
     frame.to_csv(file, index=False)
     words = ["--file", str(file), "--target", "sold", "--trials", "0", "--json"]
-    assert "Say --rare leave-out" in run(*words).output
+    assert "Say which: --rare leave-out" in run(*words).output
     done = run(*words, "--rare", "leave-out", "--candidates", "baseline,logistic_regression")
     found = json.loads(done.stdout)
     assert found["classes"] == ["no", "yes"]

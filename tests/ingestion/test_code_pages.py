@@ -4,7 +4,7 @@
 
 import pytest
 
-from fullcircle.ingestion.code_pages import find_legacy
+from fullcircle.ingestion.code_pages import find_legacies
 
 WORDS = {
     "cp1252": ["Müller\nGröße", "café\noù élève", "señor\nniño", "Ångström\ngård", "ação não",
@@ -31,4 +31,4 @@ def test_words_tell_their_code_page(page: str, words: str) -> None:
 
 
 def find_page(sample: bytes) -> str:
-    return sample.decode(find_legacy(sample))
+    return sample.decode(find_legacies(sample)[0])

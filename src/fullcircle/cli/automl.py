@@ -72,7 +72,11 @@ def split_names(
     help="How a column is read, as in kedro problem new.",
 )
 @click.option("--label-missing", multiple=True, help="Word of the target: it is not known.")
-@click.option("--keep-spellings", is_flag=True, help="'Yes' and 'yes' are two classes.")
+@click.option(
+    "--keep-spellings/--join-spellings",
+    default=None,
+    help="Whether 'Yes' and 'yes' are two classes.",
+)
 @click.option(
     "--rare",
     type=click.Choice(["leave-out", "join"]),

@@ -39,13 +39,16 @@ _LETTER = r"[^\W\d_¹²³ªº]"
 _WORD = re.compile(rf"\d*{_LETTER}+(?:[^\x00-\x7f\s’–—…]{_LETTER}+)*\d*")
 _ENDS = re.compile(r"[a-zß-öø-ÿа-яё][A-ZÀ-ÖØ-ÞА-ЯЁ]")
 _CUT = 1 << 15  # bytes: shorter samples are whole
+_NEAR = 0.04  # a lead that says nothing
 _MOST_HIGH = 0.8  # of a word's letters, in a script that has ASCII letters
 
 
-def find_legacy(sample: bytes) -> str:
-    """Tell the code page of lines with letters beyond ASCII, by how likely its words are."""
+def find_legacies(sample: bytes) -> list[str]:
+    """Return the code pages that lines with letters beyond ASCII may be of, the likeliest first."""
     scored = {page: _score(sample, page) for page in PAGES}
-    return max(PAGES, key=lambda page: scored[page])
+    best = max(scored.values())
+    near = [page for page in PAGES if scored[page] >= best - _NEAR]
+    return sorted(near, key=lambda page: -scored[page]) if best > 0 else [PAGES[0]]
 
 
 def _score(sample: bytes, page: str) -> float:

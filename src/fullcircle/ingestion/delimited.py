@@ -12,6 +12,7 @@ from fullcircle.ingestion.cells import kind_of
 from fullcircle.ingestion.dialect import find_dialect
 from fullcircle.ingestion.encoding import TextFile, open_text
 from fullcircle.ingestion.fast import find_fast_reader
+from fullcircle.ingestion.headers import named_in
 from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.layout import Layout, find_layout, tell_other_headers
 from fullcircle.ingestion.lines import Record, read_records
@@ -23,6 +24,7 @@ from fullcircle.ingestion.tally import RowCounts
 from fullcircle.ingestion.writing import Dialect
 
 _HEAD_LINES = 1_000
+_BY_PLACE = re.compile(r"column_\d+")
 _LONGEST_LINE = 1 << 22
 _PAGE = re.compile(r"(?is)\s*(?:<!doctype html|<html|<head|<table|<\?xml)")
 
@@ -56,7 +58,7 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
     layout = find_layout(
         records,
         tail,
-        header=options.header,
+        header=_settle_header(options, records),
         named=options.named,
         skip=options.skip_lines,
         complete=complete,
@@ -70,7 +72,19 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
     names = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
     fast = find_fast_reader(text, dialect, layout, row_counts, records)
     read = partial(_read_rows, text, dialect, layout, row_counts)
-    return of_rows("CSV", names, read, findings, row_counts, fast, asked)
+    asked = [*asked, *([text.question] if text.question else [])]
+    return of_rows("CSV", names, read, findings, row_counts, fast, questions=asked)
+
+
+def _settle_header(options: ReadOptions, records: list[Record]) -> bool | None:
+    """Return whether there is a header, as the user says it: by option, or by column_7 for a name.
+
+    None leaves it to the records.
+    """
+    by_place = bool(options.named) and all(_BY_PLACE.fullmatch(each) for each in options.named)
+    if options.header is None and by_place and records:
+        return named_in(options.named, records[0].fields) or False
+    return options.header
 
 
 def _with_encoding(path: Path, encoding: str) -> TextFile:
@@ -86,7 +100,9 @@ def _with_encoding(path: Path, encoding: str) -> TextFile:
     with text.open() as file:
         head = file.read(len(text.head.encode("utf-8", "ignore")) or 1 << 20)
     decoded = head.decode(encoding, errors="replace").replace("\0", "")
-    return replace(text, encoding=encoding, clean=False, head=decoded, tail="", findings=())
+    return replace(
+        text, encoding=encoding, clean=False, head=decoded, tail="", findings=(), question=None
+    )
 
 
 def refuse_page(path: Path, head: str) -> None:
@@ -135,7 +151,7 @@ def _refuse_no_header(
     """Refuse a first line that holds values where the user's names should stand."""
     if layout.names is not None or not named or not records:
         return
-    if all(re.fullmatch(r"column_\d+", name) for name in named):
+    if all(_BY_PLACE.fullmatch(name) for name in named):
         return
     fields = records[min(layout.skip, len(records) - 1)].fields
     shown = ", ".join(fields[:6]) + (", …" if len(fields) > 6 else "")

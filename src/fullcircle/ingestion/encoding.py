@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import IO
 
 from fullcircle.core.errors import DataError
-from fullcircle.ingestion.code_pages import find_legacy
+from fullcircle.core.questions import Question
+from fullcircle.ingestion.code_pages import find_legacies
 from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.scanning import CHUNK, HEAD, Scan, scan_bytes
+from fullcircle.ingestion.source_questions import ask_about_encoding
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -46,6 +48,7 @@ class TextFile:
         breaks: Line breaks, as bytes.
         findings: What was assumed of its letters.
         shifted: Whether letters of Windows-1252 were saved as control characters.
+        question: Which letters its bytes are, where several code pages fit.
     """
 
     path: Path
@@ -57,6 +60,7 @@ class TextFile:
     size: int
     breaks: int
     findings: tuple[Issue, ...]
+    question: Question | None = None
     shifted: bool = False
 
     def settle(self, text: str) -> str:
@@ -119,7 +123,8 @@ def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
     scan = scan_bytes(path, opener)
     if not scan.head.strip(b" \t\r\n\xef\xbb\xbf"):
         raise DataError(f"{path} is empty. Give a file with a header and rows.")
-    encoding, findings = _choose(path, scan)
+    encodings, findings = _choose(path, scan)
+    encoding = encodings[0]
     whole = len(scan.head) == scan.size
     head = scan.head.decode(encoding, errors="latin_bytes" if whole else "ignore")
     tail = "" if whole else _decode_tail(scan, encoding)
@@ -139,6 +144,7 @@ def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
         breaks=scan.breaks,
         findings=tuple(findings),
         shifted=shifted,
+        question=ask_about_encoding(path.name, scan.legacy, encodings),
     )
     return replace(text, head=text.settle(head), tail=text.settle(tail))
 
@@ -158,13 +164,14 @@ def _is_little(scan: Scan) -> bool:
     return scan.head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE))
 
 
-def _choose(path: Path, scan: Scan) -> tuple[str, list[Issue]]:
+def _choose(path: Path, scan: Scan) -> tuple[list[str], list[Issue]]:
+    """Return the encodings that fit, the likeliest first, and what was assumed."""
     for mark, encoding in _MARKS:
         if scan.head.startswith(mark):
-            return encoding, []
+            return [encoding], []
     if wide := _find_wide(scan.head):
         told = f"{wide.upper()} without a mark: every second byte is zero"
-        return wide, [Issue("assumed", "encoding", told)]
+        return [wide], [Issue("assumed", "encoding", told)]
     if scan.zeros > max(scan.size / 1000, 8) or scan.head.startswith(_NO_TEXTS):
         raise DataError(f"{path} is no text: it holds zero bytes or other data. {_NO_TEXT}")
     if scan.controls > min(scan.size, HEAD) * _CONTROL_SHARE:
@@ -174,17 +181,17 @@ def _choose(path: Path, scan: Scan) -> tuple[str, list[Issue]]:
         told = f"{scan.zeros} zero bytes were left out"
         findings.append(Issue("danger", "encoding", told, "look at how the file was made"))
     if not scan.bad:
-        return "utf-8", findings
+        return ["utf-8"], findings
     if scan.high and scan.bad <= max(1, scan.high * _BAD_BYTES_SHARE):
         told = (
             f"UTF-8 but for {scan.bad} bytes, the first in line {scan.first_bad_line}: "
             "these were read as Windows-1252"
         )
-        return "utf-8", [*findings, Issue("danger", "encoding", told, "check these letters")]
-    encoding = find_legacy(scan.legacy)
-    told = f"not UTF-8: taken for {_NAMES.get(encoding, encoding)}"
+        return ["utf-8"], [*findings, Issue("danger", "encoding", told, "check these letters")]
+    encodings = find_legacies(scan.legacy)
+    told = f"not UTF-8: taken for {_NAMES.get(encodings[0], encodings[0])}"
     do = "--encoding NAME, or save the file as UTF-8, if letters look wrong"
-    return encoding, [*findings, Issue("danger", "encoding", told, do)]
+    return encodings, [*findings, Issue("danger", "encoding", told, do)]
 
 
 def _find_wide(head: bytes) -> str | None:

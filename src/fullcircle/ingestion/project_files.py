@@ -106,11 +106,11 @@ def _gather(proposal: Proposal, source: str) -> dict[str, Any]:
 
 
 def _name_imports(proposal: Proposal) -> list[str]:
-    """Name what the cleaning takes from core.declared, in the order of the formatter."""
+    """Name what the cleaning imports, in the order of the formatter."""
     classes = bool(proposal.label.classes)
     wanted = {
+        "ColumnParser": True,
         "NumberFormat": bool(proposal.reading.formats),
-        "Reading": True,
         "as_class": classes,
         "as_moment": proposal.states is not None and proposal.states.known is not None,
         "name_rows": proposal.identity.row_source is None,

@@ -1,21 +1,26 @@
 """Sheets of workbooks, of every kind that spreadsheet programs write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
+from fullcircle.core.questions import Question
 from fullcircle.ingestion.delimited import fit_row
+from fullcircle.ingestion.headers import named_in
 from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.layout import find_layout
 from fullcircle.ingestion.lines import Record
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import raise_if_archive_is_bomb
 from fullcircle.ingestion.source import Source, of_rows
+from fullcircle.ingestion.source_questions import ask_about_sheet
 from fullcircle.ingestion.tally import RowCounts
 from fullcircle.ingestion.written import as_written
 
 _HEAD_ROWS = 1_000
+_HEADER_ROWS = 60
 
 
 def open_workbook(path: Path, options: ReadOptions) -> Source:
@@ -32,7 +37,9 @@ def open_workbook(path: Path, options: ReadOptions) -> Source:
     if options.table is not None and options.table not in names:
         wrong = name_missing([options.table], names)
         raise ConfigurationError(f"{path} has no sheet {wrong}. It has: {', '.join(names)}.")
-    sheet = options.table or _first_filled(book, names)
+    question = None if options.table else _ask_about_sheets(book, path, options.named)
+    default = question.choices[0].settings["table"] if question else _first_filled(book, names)
+    sheet = options.table or default
     records = list(_read_records(book, sheet))
     if not records:
         raise DataError(f"The sheet {sheet!r} of {path} is empty. Give another by --table.")
@@ -72,7 +79,31 @@ def open_workbook(path: Path, options: ReadOptions) -> Source:
             if row is not None:
                 yield [cell or None for cell in row]
 
-    return of_rows(f"Excel, sheet {sheet!r}", header, rows, found, row_counts)
+    asked = [question] if question else []
+    return of_rows(f"Excel, sheet {sheet!r}", header, rows, found, row_counts, questions=asked)
+
+
+def _ask_about_sheets(book: Any, path: Path, named: Sequence[str]) -> Question | None:
+    """Return the question which sheet is meant, where several hold what is looked for."""
+    heads: dict[str, list[list[str]]] = {}
+    for name in book.sheet_names:
+        records = islice(_read_records(book, name, _HEADER_ROWS), _HEADER_ROWS)
+        if rows := [each.fields for each in records]:
+            heads[name] = rows
+    fitting = {
+        name: next(row for row in rows if named_in(named, row))
+        for name, rows in heads.items()
+        if any(named_in(named, row) for row in rows)
+    }
+    if len(fitting) == 1 and len(heads) > 1 and next(iter(fitting)) == next(iter(heads)):
+        return None
+    sheets = fitting or {name: rows[0] for name, rows in heads.items()}
+    if len(sheets) == 1:
+        others = {name: rows[0] for name, rows in heads.items() if name not in sheets}
+        sheets = {**sheets, **others}
+    if len(sheets) < 2:
+        return None
+    return ask_about_sheet(path.name, sheets, "strong" if fitting else "weak")
 
 
 def _open_book(path: Path) -> Any:
@@ -117,9 +148,9 @@ def _first_filled(book: Any, names: list[str]) -> str:
     return names[0]
 
 
-def _read_records(book: Any, sheet: str) -> Iterator[Record]:
+def _read_records(book: Any, sheet: str, most: int | None = None) -> Iterator[Record]:
     """Yield the rows of a sheet that hold anything, as texts that give the values again."""
-    cells = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    cells = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False, nrows=most)
     width = max((_last_filled(row) for row in cells), default=0)
     for number, row in enumerate(cells, start=1):
         fields = [as_written(cell) or "" for cell in row[:width]]

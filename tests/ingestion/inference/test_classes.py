@@ -100,11 +100,13 @@ def test_mostly_unknown_labels_are_a_danger() -> None:
 )
 @settings(deadline=None)
 def test_rare_classes_are_asked_of_and_no_row_is_lost(few: list[int], many: list[int]) -> None:
-    """Without a word of the user rare classes stop; left out or joined, all rows are accounted."""
+    """Without a word of the user rare classes are a question; no row is lost."""
     counts = {f"r{n}": rows for n, rows in enumerate(few)}
     counts |= {f"m{n}": rows for n, rows in enumerate(many)}
-    with pytest.raises(DataError, match=r"--rare leave-out .*--rare join"):
-        treat_rare("y", Classes(counts), None)
+    [question] = treat_rare("y", Classes(counts), None).questions
+    assert question.strength == "weak"
+    assert "--rare leave-out" in question.describe()
+    assert ("--rare join" in question.describe()) == (sum(few) >= MIN_CLASS_ROWS)
     left = treat_rare("y", Classes(counts), "leave_out")
     assert sum(left.counts.values()) + sum(left.left_out.values()) == sum(counts.values())
     assert min(left.counts.values()) >= MIN_CLASS_ROWS

@@ -63,7 +63,9 @@ def problem() -> None:
     help="Word of the target that means that it is not known; again for more. '' for none.",
 )
 @click.option(
-    "--keep-spellings", is_flag=True, help="Yes and yes are two classes of the target, not one."
+    "--keep-spellings/--join-spellings",
+    default=None,
+    help="Whether Yes and yes are two classes of the target.",
 )
 @click.option(
     "--rare",

@@ -7,6 +7,7 @@ import ibis
 import ibis.expr.types as ir
 
 from fullcircle.core.parsing.column_parser import ColumnParser, as_moment
+from fullcircle.core.questions import Choice, Question
 from fullcircle.ingestion.inference.column_kinds import Column
 from fullcircle.ingestion.inference.issues import Issue
 
@@ -103,3 +104,16 @@ def describe_states(states: ChangeLog, *, kept: bool) -> Issue:
     order = f"by {at}" if at else "in the source's order"
     told += f"; the first of each is kept, {order}"
     return Issue("danger", "states", told, "--states all keeps every row")
+
+
+def ask_about_states(states: ChangeLog) -> Question:
+    """Return the question which rows of one key and time are kept."""
+    case = " and ".join(states.case)
+    told = f"{states.cases:,} cases stand in {states.rows:,} rows with the same {case}."
+    choices = (
+        Choice(
+            f"the first of each: {states.cases:,} rows", ("--states", "first"), {"states": "first"}
+        ),
+        Choice(f"all {states.rows:,} rows", ("--states", "all"), {"states": "all"}),
+    )
+    return Question("states", told, choices, "strong")

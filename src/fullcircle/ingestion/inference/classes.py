@@ -1,12 +1,19 @@
 """Which texts of a target are classes: words for "not known", spellings of one class, rare ones."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fullcircle.core.errors import DataError, name_missing
+from fullcircle.core.questions import Question
 from fullcircle.ingestion.inference.issues import Issue
+from fullcircle.ingestion.inference.label_questions import (
+    ask_about_rare,
+    ask_about_spellings,
+    ask_about_word,
+)
 
 Rare = Literal["leave_out", "join"]
 
@@ -20,6 +27,7 @@ _SOUNDS_UNKNOWN = frozenset({"unknown", "not known", "missing", "none", "na", "n
 _YES = frozenset({"yes", "y", "true", "t", "1", "ja", "j", "oui", "sí", "si", "sim", "да", "wahr"})
 _NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "não", "нет", "falsch"})
 _SHOWN = 8
+_SIGNS = re.compile(r"(?<=[^\W\d])[ _\-\u2010-\u2015]+(?=[^\W\d])")  # non-smoker, non_smoker
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class Classes:
         spellings: ``{text: class}`` of the texts that are written otherwise than their class.
         left_out: ``{class: rows}`` of the rare classes whose rows are rejected.
         findings: What was decided, and how to decide otherwise.
+        questions: What is open.
     """
 
     counts: Mapping[str, int]
@@ -39,6 +48,7 @@ class Classes:
     spellings: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Issue, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 def separate_unknown(
@@ -64,14 +74,12 @@ def separate_unknown(
         return split_missing_words(counts, said)
     least = FREQUENT_SHARE * sum(counts.values())
     answers = {w for w in missing if w not in _WRITTEN_BY_SOFTWARE and counts.get(w, 0) >= least}
-    findings = [_describe_answer(source, word, counts[word]) for word in counts if word in answers]
-    findings += [
-        _describe_answer(source, word, rows)
-        for word, rows in counts.items()
-        if word.lower() in _SOUNDS_UNKNOWN and word not in missing
-    ]
     unknown = [word for word in missing if word not in answers]
-    return replace(split_missing_words(counts, unknown), findings=tuple(findings))
+    asked = [word for word in counts if word in answers]
+    asked += [w for w in counts if w.lower() in _SOUNDS_UNKNOWN and w not in missing]
+    questions = tuple(ask_about_word(source, counts, word, unknown) for word in asked)
+    found = tuple(_describe_answer(source, word, counts[word]) for word in asked)
+    return replace(split_missing_words(counts, unknown), findings=found, questions=questions)
 
 
 def split_missing_words(counts: Mapping[str, int], words: Collection[str]) -> Classes:
@@ -92,7 +100,7 @@ def _describe_answer(source: str, word: str, rows: int) -> Issue:
     )
 
 
-def join_spellings(classes: Classes, *, keep: bool) -> Classes:
+def join_spellings(classes: Classes, *, keep: bool | None) -> Classes:
     """Return the classes with spellings of one class joined, or only reported where kept apart."""
     groups = _group_spellings(classes.counts)
     joined = {
@@ -106,6 +114,7 @@ def join_spellings(classes: Classes, *, keep: bool) -> Classes:
         finding = Issue("danger", "label", f"{told}; kept apart, as asked", "")
         return replace(classes, findings=(*classes.findings, finding))
     spellings = {text: name for name, texts in joined.items() for text in texts if text != name}
+    asked = ask_about_spellings(told, len(groups), len(classes.counts)) if keep is None else None
     finding = Issue(
         "danger", "label", f"{told}; joined", "--keep-spellings, or SPELLINGS in cleaning.py"
     )
@@ -114,6 +123,7 @@ def join_spellings(classes: Classes, *, keep: bool) -> Classes:
         counts=_add_up(classes.counts, spellings),
         spellings={**classes.spellings, **spellings},
         findings=(*classes.findings, finding),
+        questions=(*classes.questions, *([asked] if asked else [])),
     )
 
 
@@ -131,6 +141,8 @@ def _group_spellings(counts: Mapping[str, int]) -> dict[str, list[str]]:
 
 def _fold(text: str) -> str:
     plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    if any(letter.isalnum() for letter in plain):
+        plain = _SIGNS.sub(" ", plain).strip(" .;,:!")
     try:
         return f"{float(plain):g}" if plain.replace(".", "", 1).isdigit() else plain
     except ValueError:
@@ -153,8 +165,10 @@ def _add_up(counts: Mapping[str, int], spellings: Mapping[str, str]) -> dict[str
 def treat_rare(source: str, classes: Classes, rare: Rare | None) -> Classes:
     """Return the classes without those that are too rare to learn, as the user wants it.
 
+    Where nothing was said, they are left out for the time being, and it is a question.
+
     Raises:
-        DataError: A class is too rare and nothing was said of it, or too few classes would be left.
+        DataError: Too few classes would be left.
     """
     few = {name: rows for name, rows in classes.counts.items() if rows < MIN_CLASS_ROWS}
     if not few:
@@ -163,15 +177,14 @@ def treat_rare(source: str, classes: Classes, rare: Rare | None) -> Classes:
     named += ", …" if len(few) > _SHOWN else ""
     told = f"{_count(len(few), 'class')} of {source!r} with fewer than {MIN_CLASS_ROWS} rows"
     kept = {name: rows for name, rows in classes.counts.items() if name not in few}
+    rows = sum(few.values())
     if rare is None:
-        raise DataError(
-            f"There {'is' if len(few) == 1 else 'are'} {told}: {named}. Say --rare leave-out to "
-            "reject these rows, --rare join to make one class of them, or give more rows."
-        )
+        asked = f"There {'is' if len(few) == 1 else 'are'} {told}: {named}"
+        question = ask_about_rare(asked, rows, may_join=rows >= MIN_CLASS_ROWS)
+        classes = replace(classes, questions=(*classes.questions, question))
     if rare == "join":
         return _join_rare(source, classes, few, kept, f"{told} ({named})")
     _raise_if_single(source, kept)
-    rows = sum(few.values())
     finding = Issue(
         "danger",
         "rare class",

@@ -12,6 +12,7 @@ import pandas as pd
 
 from fullcircle.core.contract import Task
 from fullcircle.core.parsing.column_parser import ColumnParser
+from fullcircle.core.questions import Choice, Question
 from fullcircle.core.validation.entities import MIN_ENTITIES, Repetition, find_entities
 from fullcircle.ingestion.inference.column_kinds import Column
 from fullcircle.ingestion.inference.issues import Issue
@@ -110,3 +111,16 @@ def describe_entity(entity: Entity, *, taken: bool, by_time: bool) -> Issue:
         return Issue("danger", "entity", told, "--no-key if each row is about something else")
     told += ": with rows of one on both sides of the split, every score is too good"
     return Issue("danger", "entity", told, f"--key {entity.source}")
+
+
+def ask_about_entity(entity: Entity, *, by_time: bool) -> Question:
+    """Return the question whether a repeating column says whom a row is about."""
+    told = f"{entity.source!r} repeats ({entity.entities:,} in {entity.rows:,} rows) and fixes the"
+    key = Choice(
+        "the key: rows of one are never on two sides of a split",
+        ("--key", entity.source),
+        {"keys": (entity.source,)},
+    )
+    none = Choice("a column as others", ("--no-key",), {"no_key": True})
+    choices = (none, key) if by_time else (key, none)
+    return Question("key", f"{told} label.", choices, "strong")

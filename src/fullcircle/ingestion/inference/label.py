@@ -10,6 +10,7 @@ import pandas as pd
 from fullcircle.core.contract import Task
 from fullcircle.core.errors import ConfigurationError, DataError, name_missing
 from fullcircle.core.parsing.numbers import NumberFormat
+from fullcircle.core.questions import Question
 from fullcircle.ingestion.inference.classes import (
     Classes,
     Rare,
@@ -20,6 +21,7 @@ from fullcircle.ingestion.inference.classes import (
 )
 from fullcircle.ingestion.inference.column_kinds import read_number_texts
 from fullcircle.ingestion.inference.issues import Issue, Level
+from fullcircle.ingestion.inference.label_questions import ask_about_rating
 
 MIN_ROWS = 30
 MAX_CLASSES = 100
@@ -54,6 +56,7 @@ class Label:
         unknown: Words that mean that the label is not known.
         spellings: ``{text: class}`` of texts that are written otherwise than their class.
         findings: What was assumed, and what looks dangerous.
+        questions: What is open.
     """
 
     source: str
@@ -65,6 +68,7 @@ class Label:
     unknown: tuple[str, ...] = ()
     spellings: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Issue, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,14 @@ class LabelOptions:
         task: What is predicted.
         positive: Of two classes, the one whose probability is wanted.
         missing: Words that mean that the label is not known; None to decide by the values.
-        keep_spellings: Whether spellings of one class stay classes of their own.
+        keep_spellings: Whether spellings of one class stay classes of their own; None to ask.
         rare: What becomes of classes with too few rows.
     """
 
     task: Task | None = None
     positive: str | None = None
     missing: tuple[str, ...] | None = None
-    keep_spellings: bool = False
+    keep_spellings: bool | None = None
     rare: Rare | None = None
 
 
@@ -111,8 +115,7 @@ def infer_label(values: LabelValues, options: LabelOptions) -> Label:
     """Infer the task and the classes from all values of the target.
 
     Raises:
-        DataError: Too few rows have a target, it is constant, it is neither class nor number, or
-            a class is too rare and the user does not say what becomes of it.
+        DataError: Too few rows have a target, it is constant, or it is neither class nor number.
         ConfigurationError: The user's task or positive value is not valid.
     """
     known = {t: n for t, n in values.counts.items() if t not in values.missing}
@@ -129,18 +132,15 @@ def _as_regression(values: LabelValues, options: LabelOptions) -> Label:
     _refuse_texts(values.source, classes.counts, values.decimal)
     found = _describe_blanks(values, classes, rows)
     unknown = tuple(classes.unknown)
-    return Label(
-        values.source,
-        "regression",
-        (),
-        _METRICS["regression"],
-        rows,
-        unknown=unknown,
-        findings=found,
-    )
+    metric = _METRICS["regression"]
+    return Label(values.source, "regression", (), metric, rows, unknown=unknown, findings=found)
 
 
 def _as_classes(values: LabelValues, options: LabelOptions) -> Label:
+    named = options.task is not None or _NAMES_A_CLASS.search(values.source)
+    known = [text for text in values.counts if text not in values.missing]
+    numbers = dict(zip(known, _as_numbers(dict.fromkeys(known, 1), values.decimal), strict=True))
+    rating = [] if named else ask_about_rating(values.source, numbers)
     apart = separate_unknown(values.source, values.counts, values.missing, options.missing)
     classes = join_spellings(apart, keep=options.keep_spellings)
     rows = _count_known(values, classes)
@@ -168,6 +168,7 @@ def _as_classes(values: LabelValues, options: LabelOptions) -> Label:
         unknown=tuple(classes.unknown),
         spellings=classes.spellings,
         findings=(*_describe_blanks(values, classes, rows), *classes.findings, *rare),
+        questions=(*rating, *classes.questions),
     )
 
 

@@ -24,7 +24,7 @@ class ProblemOptions(Settings):
         positive: Of two classes, the one whose probability is wanted.
         label_missing: Words of the target that mean that the label is not known; None to decide by
             its values.
-        keep_spellings: Whether spellings of one class stay classes of their own.
+        keep_spellings: Whether spellings of one class stay classes of their own; None to ask.
         rare: What becomes of the rows of classes with too few of them.
         label_delay_days: Days after the prediction at which its label is known.
         period_days: Length of the period that is scored after ``as_of``.
@@ -43,7 +43,7 @@ class ProblemOptions(Settings):
     task: Task | None = None
     positive: str | None = None
     label_missing: tuple[str, ...] | None = None
-    keep_spellings: bool = False
+    keep_spellings: bool | None = None
     rare: Rare | None = None
     label_delay_days: float | None = Field(default=None, ge=0)
     period_days: PositiveFloat | None = None

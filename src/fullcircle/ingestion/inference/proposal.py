@@ -144,7 +144,11 @@ def propose_problem(raw: ir.Table, problem_options: ProblemOptions) -> Proposal:
         rows=rows,
         columns=_look_at_columns(sample, columns, _name_roles(identity, label), dangers),
         findings=[*describe_label(label), *relations.findings, *notes, *dangers.findings, *looks],
-        questions=[*filter(None, map(ask_about, (c for c in columns if c.source in used)))],
+        questions=[
+            *label.questions,
+            *relations.questions,
+            *filter(None, map(ask_about, (c for c in columns if c.source in used))),
+        ],
     )
 
 
