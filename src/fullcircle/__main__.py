@@ -1,7 +1,8 @@
 """Entry point of the packaged project: ``fullcircle``, or ``python -m fullcircle``.
 
 It takes what ``kedro`` takes in the project's folder: ``run``, which may be left out, or one of
-the project's own commands. ``--folder``, before all of them, names the folder with ``conf`` in it.
+the project's own commands, of which ``automl`` needs no project. ``--folder``, before all of them,
+names the folder with ``conf`` in it.
 """
 
 import os
@@ -44,12 +45,15 @@ def _enter_folder(words: list[str]) -> list[str]:
 
 
 def _find_logging(words: list[str]) -> None:
-    """Point Kedro, before it is imported, at the logging of a conf that lies elsewhere."""
+    """Point Kedro, before it is imported, at the logging of the conf, or without one at our own.
+
+    Kedro's own writes to standard output, where an answer in JSON must stand alone.
+    """
     parser = ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--conf-source", nargs="?", default="conf")
     logging = Path(parser.parse_known_args(words)[0].conf_source or "conf") / "logging.yml"
-    if logging.is_file():
-        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(logging))
+    found = logging if logging.is_file() else Path(__file__).with_name("logging.yml")
+    os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(found))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fullcircle.cli.endpoint.units import escape_path, quote_word, render_units
 from fullcircle.core.errors import ConfigurationError
 
-PLAN = {"settings": {"host": "::1", "port": 8080}, "contract": {"name": "shop"}}
+SETTINGS = {"host": "::1", "port": 8080}
 AWKWARD = 'a b%n$HOME"q\\u0041'
 
 
@@ -37,10 +37,13 @@ def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze") or pytest.skip("systemd is not installed")
     project = tmp_path / AWKWARD
     project.mkdir()
-    units = render_units(project / "endpoint", PLAN, project, "daemon")
+    units = render_units({"shop": project / "endpoint"}, SETTINGS, project, "daemon")
     for name, text in units.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    paths = [str(tmp_path / name) for name in units]
+    failed = (tmp_path / "fullcircle-failed@.service").rename(
+        tmp_path / "fullcircle-failed@endpoint_shop.service"
+    )
+    paths = [str(failed), *(str(tmp_path / name) for name in units if "@" not in name)]
     done = subprocess.run([program, "verify", *paths], check=False, capture_output=True, text=True)
     ours = [line for line in done.stderr.splitlines() if "fullcircle" in line]
     assert (done.returncode, ours) == (0, [])
@@ -48,7 +51,7 @@ def test_systemd_finds_no_fault(tmp_path: Path) -> None:
 
 def test_the_service_is_hardened_and_not_roots(tmp_path: Path) -> None:
     """The unit names a user, takes all capabilities away and doubles each % of its folder."""
-    service = render_units(tmp_path / AWKWARD, PLAN, tmp_path / AWKWARD, "shop")[
+    service = render_units({"shop": tmp_path / AWKWARD}, SETTINGS, tmp_path / AWKWARD, "shop")[
         "fullcircle-shop.service"
     ]
     lines = dict(line.partition("=")[::2] for line in service.splitlines() if "=" in line)
@@ -65,7 +68,7 @@ def test_root_runs_no_endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """A project of a user runs as them; one that belongs to root runs as a user of its own."""
     for owner, user in (("root", "fullcircle"), ("shop", "shop")):
         monkeypatch.setattr(Path, "owner", lambda *_, owner=owner: owner)
-        service = render_units(tmp_path, PLAN, tmp_path)["fullcircle-shop.service"]
+        service = render_units({"shop": tmp_path}, SETTINGS, tmp_path)["fullcircle-shop.service"]
         assert f"User={user}\n" in service
 
 
@@ -74,3 +77,20 @@ def test_a_folder_that_no_unit_can_name_is_refused(name: str) -> None:
     """A folder's name with a line break cannot smuggle a line into the unit."""
     with pytest.raises(ConfigurationError, match="cannot work in a folder"):
         escape_path(Path(os.sep) / name)
+
+
+def test_several_problems_share_one_service(tmp_path: Path) -> None:
+    """The one service serves each problem's folder, and its failure is told under one name."""
+    folders = {"shop": tmp_path / "a", "store": tmp_path / "b c"}
+    units = render_units(folders, SETTINGS, tmp_path, "daemon")
+    assert set(units) == {
+        *("fullcircle-shop-store.socket", "fullcircle-shop-store.service"),
+        "fullcircle-failed@.service",
+    }
+    service = units["fullcircle-shop-store.service"]
+    assert f'"fullcircle.serving" "{tmp_path}/a" "{tmp_path}/b c"' in service
+    assert "Requires=fullcircle-shop-store.socket\n" in service
+    assert "OnFailure=fullcircle-failed@endpoint_shop_store.service\n" in service
+    failed = units["fullcircle-failed@.service"]
+    assert "schedule report %i failed" in failed
+    assert "User=daemon\n" in failed

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,33 @@ def test_publish_fills_the_online_store_and_agrees(ask: Any) -> None:
     assert first["written"] == 8800
     assert first["agrees"] is True
     assert facts(ask("publish", "customer_billing", "--json"))[0]["already_published"] is True
+
+
+def test_publishing_leaves_no_connection_open(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each connection to the online store is closed when the command ends, not when it is lost."""
+    connect, made = sqlite3.connect, []
+
+    def remember(*given: Any, **options: Any) -> sqlite3.Connection:
+        made.append(connect(*given, **options))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", remember)
+    facts(ask("publish", "customer_billing", "--force", "--check", "--json"))
+    ours = [each for each in made if is_open(each)]
+    assert made
+    assert [name_file(each) for each in ours if name_file(each).endswith("online.db")] == []
+
+
+def is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.execute("SELECT 1")
+    except sqlite3.ProgrammingError:
+        return False
+    return True
+
+
+def name_file(connection: sqlite3.Connection) -> str:
+    return str(connection.execute("PRAGMA database_list").fetchone()[2])
 
 
 def test_lineage_follows_a_feature_to_its_models(ask: Any) -> None:

@@ -176,6 +176,19 @@ def test_other_schedulers_report(project: Any) -> None:
     assert HeartbeatStore(folder()).read("nightly", NOW).reason == "task scoring"
 
 
+def test_failed_service_stays_open_until_it_is_reported_to_run(project: Any) -> None:
+    """What the endpoint's unit reports is told, seen by each check, and over when a person says."""
+    CliRunner().invoke(schedule, ["report", "endpoint_shop", "failed"])
+    assert [line["what"] for line in told()] == ["endpoint_shop failed"]
+    checked = json.loads(CliRunner().invoke(schedule, ["check", "--json"]).stdout)
+    assert [row["what"] for row in checked] == ["endpoint_shop failed"]
+    assert "systemd gave up starting it" in checked[0]["how_much"]
+    CliRunner().invoke(schedule, ["report", "endpoint_shop", "succeeded"])
+    assert json.loads(CliRunner().invoke(schedule, ["check", "--json"]).stdout) == []
+    unknown = CliRunner().invoke(schedule, ["report", "endpoints", "failed"])
+    assert "There is no job" in unknown.output
+
+
 def test_killed_wrapper_is_noticed_and_blocks_nothing(project: Any) -> None:
     """After kill -9 of a running job, a check says that it was killed, and the next run starts."""
     write_program(project.path, "#!/bin/sh\necho $$ > pid; exec sleep 60\n")

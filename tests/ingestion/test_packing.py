@@ -13,8 +13,9 @@ import pytest
 
 from fullcircle.core.errors import DataError
 from fullcircle.ingestion import packing
+from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import open_bytes
-from fullcircle.ingestion.spreadsheets import _open_book
+from fullcircle.ingestion.spreadsheets import open_workbook
 
 MEGABYTE = 1 << 20
 
@@ -78,4 +79,4 @@ def test_a_workbook_that_unpacks_to_far_more_is_refused(
     path = tmp_path / "t.xlsx"
     path.write_bytes(as_zip(b"1" * (4 * MEGABYTE)))
     with pytest.raises(DataError, match=r"t\.xlsx unpacks to more than 200 times"):
-        _open_book(path)
+        open_workbook(path, ReadOptions())

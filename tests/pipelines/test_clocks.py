@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 
 from fullcircle.core.errors import ConfigurationError, StorageError
 from fullcircle.datasets import DeltaTableDataset, ReportDataset
-from fullcircle.hooks.clocks import ClockHook
+from fullcircle.hooks.clocks import ClockHook, find_stale
 from fullcircle.tracking.made_by import MadeBy, begin_run, end_run
 
 APRIL, MAY = "2025-04-01", "2025-05-01"
@@ -138,7 +138,7 @@ class TestStamps:
         dataset.save(pd.DataFrame({"a": [number]}) if is_table else {"a": number})
 
     def test_result_carries_the_run_that_made_it_last(self, dataset: Any) -> None:
-        """What is read back is the run that wrote last; outside of a run, none."""
+        """What is read back is the run that wrote last, never an earlier one."""
         begin_run(self.RUN)
         try:
             self.save(dataset, 1)
@@ -146,7 +146,8 @@ class TestStamps:
         finally:
             end_run()
         self.save(dataset, 2)
-        assert dataset.made_by() is None
+        made_by = dataset.made_by()
+        assert made_by is None or made_by.is_by_hand
 
     def test_report_that_was_changed_since_has_no_maker(self, tmp_path: Path) -> None:
         """A stamp holds for the very bytes that were saved, so a crash between fits neither."""
@@ -192,3 +193,26 @@ def test_data_that_lie_in_no_folder_are_refused(tmp_path: Path) -> None:
     settings = {"data_dir": "s3://bucket/data", "problem": "p", "data_source": "real"}
     with pytest.raises(ConfigurationError, match="is no folder"):
         find_lock(settings, tmp_path)
+
+
+def test_table_that_a_person_saved_is_taken_and_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a notebook saved is of no other clock: it is taken, and a line says so."""
+    from kedro.io import DataCatalog
+
+    table = DeltaTableDataset(filepath=str(tmp_path / "t"))
+    table.save(pd.DataFrame({"a": [1]}))
+    assert find_stale(["rows"], TestStamps.RUN, DataCatalog({"rows": table})) == {}
+    assert "rows was saved by hand" in caplog.text
+
+
+def test_table_of_a_version_that_kept_no_clock_is_refused(tmp_path: Path) -> None:
+    """What an earlier version of this library wrote does not say its clock, and is refused."""
+    from deltalake import write_deltalake
+    from kedro.io import DataCatalog
+
+    write_deltalake(tmp_path / "t", pd.DataFrame({"a": [1]}))
+    catalog = DataCatalog({"rows": DeltaTableDataset(filepath=str(tmp_path / "t"))})
+    stale = find_stale(["rows"], TestStamps.RUN, catalog)
+    assert stale == {"rows": "does not say at which as_of it was made"}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,8 @@ class Stage:
         habits = draw_habits(days=5)
         newest = habits.sort_values("at").groupby("who").tail(1)
         rows = pa.Table.from_pandas(newest, preserve_index=False).to_reader()
-        publish_table(open_store(self.store), "habits", rows, HABITS, 0)
+        with closing(open_store(self.store)) as store:
+            publish_table(store, "habits", rows, HABITS, 0)
 
     def register(self, role: str = "challenger", **how: Any) -> str:
         """Register a model under a role that anybody may give."""

@@ -1,5 +1,6 @@
 """``kedro features``: look at feature tables, publish them, keep them tidy, follow them."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -144,20 +145,20 @@ def _publish(address: str, name: str, table: Any, force: bool, check: bool) -> d
     from fullcircle.engines.engine import stream_rows
     from fullcircle.storage.online import compare_online_offline, open_store, publish_table
 
-    store = open_store(address)
     keyed = table.load()
-    counts = publish_table(
-        store,
-        name,
-        stream_rows(keyed.rows),
-        keyed.declared,
-        version=int(table.data_version().removeprefix("v")),
-        force=force,
-    )
-    facts: dict[str, Any] = {"table": name, **asdict(counts)}
-    if check:
-        agreement = compare_online_offline(store, name, stream_rows(keyed.rows), keyed.declared)
-        facts["agrees"] = agreement.holds
+    with closing(open_store(address)) as store:
+        counts = publish_table(
+            store,
+            name,
+            stream_rows(keyed.rows),
+            keyed.declared,
+            version=int(table.data_version().removeprefix("v")),
+            force=force,
+        )
+        facts: dict[str, Any] = {"table": name, **asdict(counts)}
+        if check:
+            agreement = compare_online_offline(store, name, stream_rows(keyed.rows), keyed.declared)
+            facts["agrees"] = agreement.holds
     return facts
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import StorageError
-from fullcircle.storage.record_files import NOT_OPENED, BadRecord, Block, read_blocks
+from fullcircle.storage.record_blocks import NOT_OPENED, BadRecord, Block
+from fullcircle.storage.record_files import read_blocks
 from fullcircle.storage.record_sources import AvailableParts, SourcePart
 
 _PAUSES_SECONDS = (0.1, 0.4, 1.6)

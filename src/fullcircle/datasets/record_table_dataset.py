@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import StorageError
-from fullcircle.storage.record_files import BadRecord, Block
+from fullcircle.storage.record_blocks import BadRecord, Block
 from fullcircle.storage.record_sources import AvailableParts, SourcePart
 
 _CHANGE = "_change_type"

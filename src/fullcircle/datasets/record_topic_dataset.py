@@ -11,7 +11,8 @@ import pyarrow as pa
 from kedro.io import AbstractDataset, DatasetError
 
 from fullcircle.core.errors import ConfigurationError, StorageError
-from fullcircle.storage.record_files import BadRecord, Block, parse_lines
+from fullcircle.storage.json_records import parse_lines
+from fullcircle.storage.record_blocks import BadRecord, Block
 from fullcircle.storage.record_sources import AvailableParts, SourcePart
 
 _PATIENCE_SECONDS = 10

@@ -1,5 +1,6 @@
 """Results of another clock are no input: each stored result says which run made it."""
 
+import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from fullcircle.core.contract import Clock
 from fullcircle.core.errors import StorageError
 from fullcircle.tracking.made_by import MadeBy, begin_run, end_run
 
+_logger = logging.getLogger(__name__)
 _CLOCK = "params:as_of"
 
 
@@ -114,11 +116,11 @@ def _spans_clocks(name: str, catalog: DataCatalog) -> bool:
 def find_stale(names: Iterable[str], run: MadeBy, catalog: DataCatalog) -> dict[str, str]:
     """Say of each stored dataset that is not of a run's clock, problem and source what it is of."""
     stored = [name for name in sorted(names) if name in catalog and catalog.exists(name)]
-    found = {name: _describe_maker(catalog.get(name), run) for name in stored}
+    found = {name: _describe_maker(name, catalog.get(name), run) for name in stored}
     return {name: said for name, said in found.items() if said}
 
 
-def _describe_maker(dataset: Any, run: MadeBy) -> str | None:
+def _describe_maker(name: str, dataset: Any, run: MadeBy) -> str | None:
     """Say what made a dataset; None where a run may read it."""
     if hasattr(dataset, "trained_at"):
         trained = dataset.trained_at()
@@ -127,6 +129,9 @@ def _describe_maker(dataset: Any, run: MadeBy) -> str | None:
     made_by = dataset.made_by() if hasattr(dataset, "made_by") else None
     if made_by is None:
         return "does not say at which as_of it was made"
+    if made_by.is_by_hand:
+        _logger.warning("%s was saved by hand: it is taken as of %s.", name, run.as_of)
+        return None
     if (made_by.problem, made_by.data_source) != (run.problem, run.data_source):
         return f"was made for {made_by.problem} on {made_by.data_source} data"
     return None if made_by.as_of == run.as_of else f"was made as of {made_by.as_of}"

@@ -12,6 +12,7 @@ from fullcircle.core.errors import ConfigurationError, DataError
 from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.source import BATCH_ROWS, Source, resolve_names
 from fullcircle.ingestion.tally import RowCounts
+from fullcircle.storage.parquet_bounds import open_bounded, read_bounded
 
 
 def open_parquet(path: Path) -> Source:
@@ -21,15 +22,15 @@ def open_parquet(path: Path) -> Source:
         DataError: The file is none, or is not complete.
     """
     try:
-        file = pq.ParquetFile(path)
-        schema = file.schema_arrow
+        schema = pq.ParquetFile(path).schema_arrow
+        file = open_bounded(path, str(path), path.stat().st_size)
     except (pa.ArrowException, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise DataError(
             f"{path} cannot be read as Parquet: {reason} A file that was not written to its end "
             "looks like this; copy it anew."
         ) from error
-    return _of_arrow("Parquet", schema, lambda: file.iter_batches(BATCH_ROWS))
+    return _of_arrow("Parquet", schema, lambda: read_bounded(file, str(path), BATCH_ROWS))
 
 
 def open_delta(path: Path, explain: Callable[[Path], str]) -> Source:

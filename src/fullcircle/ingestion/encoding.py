@@ -110,17 +110,18 @@ def _read_latin_bytes(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("latin_bytes", _read_latin_bytes)
 
 
-def open_text(path: Path, opener: Callable[[], IO[bytes]]) -> TextFile:
+def open_text(path: Path, opener: Callable[[], IO[bytes]], *, in_lines: bool = True) -> TextFile:
     """Tell how a text file is encoded.
 
     Args:
         path: The file, for messages.
         opener: Opens its bytes, unpacked.
+        in_lines: Whether the text comes in lines, of which none may be endless.
 
     Raises:
-        DataError: The file is empty, cannot be unpacked, or is no text.
+        DataError: The file is empty, cannot be unpacked, is no text, or has a line without end.
     """
-    scan = scan_bytes(path, opener)
+    scan = scan_bytes(path, opener, in_lines=in_lines)
     if not scan.head.strip(b" \t\r\n\xef\xbb\xbf"):
         raise DataError(f"{path} is empty. Give a file with a header and rows.")
     encodings, findings = _choose(path, scan)

@@ -14,11 +14,11 @@ from fullcircle.ingestion.encoding import TextFile, open_text
 from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import open_bytes
-from fullcircle.ingestion.source import Source, of_texts
+from fullcircle.ingestion.source import MAX_COLUMNS, Source, of_texts
 from fullcircle.ingestion.written import as_written
 
 _CHUNK = 1 << 18
-_MOST_LETTERS = 1 << 28  # of one value, kept in memory whole
+_MOST_LETTERS = 1 << 26  # of one value, kept in memory whole
 _DEPTH = 3
 _BLANKS = " \t\r\n,"
 
@@ -32,12 +32,17 @@ def open_json(path: Path, options: ReadOptions) -> Source:
         DataError: The file is no JSON, or holds no objects.
         ConfigurationError: An object holds several tables, and none is named.
     """
-    text = open_text(path, partial(open_bytes, path))
+    text = open_text(path, partial(open_bytes, path), in_lines=False)
     refuse_page(path, text.head)
     key, told = _find_key(path, text, options.table)
     names: dict[str, None] = {}
     for record in _read_objects(path, text, key):
         names |= dict.fromkeys(record)
+        if len(names) > MAX_COLUMNS:
+            raise DataError(
+                f"{path} has more than {MAX_COLUMNS:,} different names. Give one name to what is "
+                "one column, or choose some of them."
+            )
     if not names:
         raise DataError(f"{path} is empty. Give a file of JSON objects.")
 

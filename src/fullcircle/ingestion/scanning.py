@@ -11,6 +11,7 @@ from fullcircle.core.errors import DataError
 
 CHUNK = 1 << 20
 HEAD = 1 << 20
+MAX_LINE_BYTES = 1 << 22  # as DuckDB's reader has it; no record is longer either
 _TAIL = 1 << 14
 _LEGACY_SAMPLE = 1 << 16
 # Controls that no text holds: Windows-1252, read as Latin-1 before it was saved.
@@ -30,13 +31,23 @@ class Scan:
     high: int = 0
     shifted: int = 0
     first_bad_line: int = 0
+    line: int = 0
     head: bytes = b""
     tail: bytes = b""
     legacy: bytes = b""
 
 
-def scan_bytes(path: Path, opener: Callable[[], IO[bytes]]) -> Scan:
-    """Read all bytes once: count what matters, and keep beginning, end and odd lines."""
+def scan_bytes(path: Path, opener: Callable[[], IO[bytes]], *, in_lines: bool = True) -> Scan:
+    """Read all bytes once: count what matters, and keep beginning, end and odd lines.
+
+    Args:
+        path: The file, for messages.
+        opener: Opens its bytes, unpacked.
+        in_lines: Whether the text comes in lines, of which none may be endless.
+
+    Raises:
+        DataError: The file cannot be unpacked, or a line has no end.
+    """
     scan = Scan()
     decoder = codecs.getincrementaldecoder("utf-8")(errors="strict")
     try:
@@ -51,6 +62,8 @@ def scan_bytes(path: Path, opener: Callable[[], IO[bytes]]) -> Scan:
                 if scan.size < HEAD:
                     scan.controls += len(_CONTROLS.findall(data))
                 scan.size += len(data)
+                if in_lines:
+                    _follow_line(scan, data, path)
                 scan.breaks += data.count(b"\n")
     except DataError:
         raise
@@ -59,6 +72,22 @@ def scan_bytes(path: Path, opener: Callable[[], IO[bytes]]) -> Scan:
     except Exception as error:  # each way of packing has errors of its own
         raise DataError(f"{path} cannot be unpacked: {error}.") from error
     return scan
+
+
+def _follow_line(scan: Scan, data: bytes, path: Path) -> None:
+    """Measure the line that a chunk leaves open.
+
+    Raises:
+        DataError: It is longer than any line of a table.
+    """
+    last = max(data.rfind(b"\n"), data.rfind(b"\r"))
+    scan.line = scan.line + len(data) if last < 0 else len(data) - 1 - last
+    if scan.line > MAX_LINE_BYTES:
+        number = scan.breaks + data.count(b"\n") + 1
+        raise DataError(
+            f"Line {number:,} of {path} is longer than {MAX_LINE_BYTES / 2**20:.0f} MB. No table "
+            "has such lines: look at how the file ends its lines."
+        )
 
 
 def _check_utf8(scan: Scan, data: bytes, decoder: codecs.IncrementalDecoder) -> None:

@@ -17,6 +17,7 @@ from fullcircle.ingestion.packing import raise_if_archive_is_bomb
 from fullcircle.ingestion.source import Source, of_rows
 from fullcircle.ingestion.source_questions import ask_about_sheet
 from fullcircle.ingestion.tally import RowCounts
+from fullcircle.ingestion.workbook_probe import raise_if_too_large
 from fullcircle.ingestion.written import as_written
 
 _HEAD_ROWS = 1_000
@@ -32,6 +33,8 @@ def open_workbook(path: Path, options: ReadOptions) -> Source:
         ConfigurationError: There is no such sheet.
         DataError: The file is no workbook, is protected, or the sheet is empty.
     """
+    raise_if_archive_is_bomb(path)
+    raise_if_too_large(path, options.table)
     book = _open_book(path)
     names = list(book.sheet_names)
     if options.table is not None and options.table not in names:
@@ -109,7 +112,6 @@ def _ask_about_sheets(book: Any, path: Path, named: Sequence[str]) -> Question |
 def _open_book(path: Path) -> Any:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
-    raise_if_archive_is_bomb(path)
     try:
         return CalamineWorkbook.from_path(str(path))
     except PasswordError as error:

@@ -118,6 +118,12 @@ class OnlineFeatures:
                     gaps += [FeatureGap(counts.table, kind, rows[place]) for place in places]
         return found, gaps
 
+    def close(self) -> None:
+        """Release the store's files and connections; a later question opens it anew."""
+        if self._store is not None:
+            self._store.close()
+        self._store = None
+
     def _open(self) -> OnlineStore:
         if self._store is None:
             self._store = open_store(self._address)

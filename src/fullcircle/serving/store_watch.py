@@ -81,5 +81,6 @@ class StoreWatch:
         self.trouble = trouble
 
     def close(self) -> None:
-        """Ask no more."""
+        """Ask no more, and release the store."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+        self._features.close()

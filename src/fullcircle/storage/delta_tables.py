@@ -39,7 +39,8 @@ def read_writer(path: Path) -> MadeBy | None:
     for commits in (table.history(_FEW_COMMITS), table.history()):
         for commit in commits:
             if commit["operation"] not in UPKEEP:
-                return MadeBy.read(commit)
+                by_hand = "user" in commit and commit.get("run_id") == "none"
+                return MadeBy.read(commit) or (MadeBy.by_hand() if by_hand else None)
     return None
 
 

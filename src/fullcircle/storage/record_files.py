@@ -1,10 +1,8 @@
 """Records of a file, block by block, each with its place, and what cannot be read with its own."""
 
 import codecs
-import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -13,57 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet
 
-from fullcircle.core.scoring.values import as_column
+from fullcircle.core.errors import DataError
+from fullcircle.storage.json_records import read_json
+from fullcircle.storage.parquet_bounds import open_bounded, read_bounded
+from fullcircle.storage.record_blocks import BLOCK_BYTES, LONGEST, BadRecord, Block, is_packed
 
-_BLOCK_BYTES = 1 << 23
 _REPLACED = "\ufffd"
-_LONGEST = 2000  # characters that are kept of what is set aside
-
-
-NOT_OPENED = "the file cannot be opened"  # begins the reason of a file that was never read
-
-
-@dataclass(frozen=True)
-class BadRecord:
-    """A piece of a file that is no record.
-
-    Attributes:
-        row: Its number in the file; None for the rest of the file.
-        reason: What is wrong with it.
-        text: What is there, cut where it is long.
-    """
-
-    row: int | None
-    reason: str
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some records of a file.
-
-    Attributes:
-        rows: Their columns as they came.
-        numbers: Their numbers in the file, from 1 without a header, shape (rows,).
-        unreadable: What lay between them.
-        lines: The records as text, where the file has them as lines.
-    """
-
-    rows: pa.Table
-    numbers: pa.Array
-    unreadable: list[BadRecord] = field(default_factory=list)
-    lines: list[bytes] | None = None
-
-    def tell(self, places: pa.Array | None = None) -> list[str]:
-        """Give records as text: those at some places, from 0, or all."""
-        if self.lines is not None:
-            wanted = range(len(self.lines)) if places is None else places.to_pylist()
-            return [_cut(self.lines[place]) for place in wanted]
-        rows = self.rows if places is None else self.rows.take(places)
-        return [json.dumps(record, default=str)[:_LONGEST] for record in rows.to_pylist()]
+_HEADER_BYTES = 1 << 20
+_BATCH_ROWS = 65_536
 
 
 def read_blocks(file: BinaryIO | Any, name: str, schema: pa.Schema) -> Iterator[Block]:
@@ -86,7 +42,7 @@ def read_blocks(file: BinaryIO | Any, name: str, schema: pa.Schema) -> Iterator[
         return
     try:
         yield from read(file, name, schema)
-    except (pa.ArrowException, ValueError, OSError) as error:
+    except (pa.ArrowException, ValueError, OSError, DataError) as error:
         reason = str(error).strip().splitlines()[0]
         yield _end(schema, f"the file cannot be read as {ending}: {reason}")
 
@@ -97,8 +53,11 @@ def _end(schema: pa.Schema, reason: str) -> Block:
 
 def _read_csv(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:
     """Read every column as it stands; nobody guesses at types."""
-    stream = _TextStream(pa.CompressedInputStream(file, "gzip") if _is_packed(name) else file)
+    stream = _TextStream(pa.CompressedInputStream(file, "gzip") if is_packed(name) else file)
     header, _, body = stream.peek().partition(b"\n")
+    if len(header) > _HEADER_BYTES:
+        yield _end(schema, f"its header is longer than {_HEADER_BYTES >> 20} MB")
+        return
     if b"\0" in stream.peek():
         yield _end(schema, "the file is no text")
         return
@@ -106,7 +65,7 @@ def _read_csv(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:
         yield _end(schema, "the file has no header")
         return
     names = _split_header(header)
-    if repeated := sorted({one for one in names if names.count(one) > 1}):
+    if repeated := sorted(name for name, times in Counter(names).items() if times > 1):
         yield _end(schema, f"the header names {repeated[0]!r} twice")
         return
     if not body.strip() and stream.ended:
@@ -114,7 +73,7 @@ def _read_csv(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:
     bad: deque[BadRecord] = deque()
     reader = pyarrow.csv.open_csv(
         stream,
-        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
         parse_options=pyarrow.csv.ParseOptions(
             newlines_in_values=True, invalid_row_handler=partial(_set_aside, bad)
         ),
@@ -162,8 +121,8 @@ class _TextStream:
         """Leave the file to who opened it."""
 
     def _fill(self) -> None:
-        read = self._file.read(_BLOCK_BYTES)
-        self.ended = len(read) < _BLOCK_BYTES
+        read = self._file.read(BLOCK_BYTES)
+        self.ended = len(read) < BLOCK_BYTES
         held = self._cut + read
         try:
             _, length = codecs.utf_8_decode(held, "strict", self.ended)
@@ -174,10 +133,6 @@ class _TextStream:
         self._cut = held[length:]
 
 
-def _is_packed(name: str) -> bool:
-    return name.lower().endswith(".gz")
-
-
 def _split_header(line: bytes) -> list[str]:
     options = pyarrow.csv.ReadOptions(use_threads=False)
     only = pyarrow.csv.read_csv(BytesIO(line.rstrip(b"\r") + b"\n"), read_options=options)
@@ -186,7 +141,7 @@ def _split_header(line: bytes) -> list[str]:
 
 def _set_aside(bad: deque[BadRecord], row: Any) -> str:
     reason = f"has {row.actual_columns} values instead of {row.expected_columns}"
-    bad.append(BadRecord(row.number - 1, reason, str(row.text)[:_LONGEST]))
+    bad.append(BadRecord(row.number - 1, reason, str(row.text)[:LONGEST]))
     return "skip"
 
 
@@ -221,70 +176,18 @@ def _set_aside_damaged(block: Block) -> Block:
     return Block(block.rows.filter(fine), block.numbers.filter(fine), [*block.unreadable, *broken])
 
 
-def _read_json(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:
-    """Read one object a line: whole blocks at once, line by line where a block is not so plain."""
-    file = pa.CompressedInputStream(file, "gzip") if _is_packed(name) else file
-    first, rest = 1, b""
-    while True:
-        read = file.read(_BLOCK_BYTES)
-        whole, cut, rest = (rest + read).rpartition(b"\n") if read else (rest, b"", b"")
-        if whole:
-            lines = whole.split(b"\n")
-            yield parse_lines(lines, np.arange(first, first + len(lines)), schema)
-            first += len(lines)
-        elif cut:
-            first += 1
-        if not read:
-            return
-
-
-def parse_lines(lines: list[bytes], numbers: Any, schema: pa.Schema) -> Block:
-    """Parse lines, each an object of JSON, with their numbers."""
-    text = b"\n".join(lines)
-    options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
-    read = pyarrow.json.ReadOptions(use_threads=False, block_size=len(text) + 1)
-    try:
-        rows = pyarrow.json.read_json(BytesIO(text), read_options=read, parse_options=options)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        return _parse_each(lines, numbers)
-    if len(rows) != len(lines):
-        return _parse_each(lines, numbers)
-    absent = [
-        name
-        for name in rows.column_names
-        if rows[name].null_count == len(rows) and f'"{name}"'.encode() not in text
-    ]
-    return Block(rows.drop_columns(absent), pa.array(numbers, pa.int64()), lines=lines)
-
-
-def _parse_each(lines: list[bytes], numbers: Any) -> Block:
-    records, places, kept, bad = [], [], [], []
-    for number, line in zip(numbers.tolist(), lines, strict=True):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            bad.append(BadRecord(number, "is no JSON", _cut(line)))
-            continue
-        if not isinstance(record, dict):
-            bad.append(BadRecord(number, "is no JSON object", _cut(line)))
-            continue
-        records.append(record)
-        places.append(number)
-        kept.append(line)
-    names = dict.fromkeys(name for record in records for name in record)
-    columns = {name: as_column([record.get(name) for record in records]) for name in names}
-    return Block(pa.table(columns), pa.array(places, pa.int64()), bad, kept)
-
-
-def _cut(line: bytes) -> str:
-    return line[: 4 * _LONGEST].decode("utf-8", "replace")[:_LONGEST]
+def _measure(file: Any) -> int:
+    """Return the bytes of a file, whose place stays."""
+    place = file.tell()
+    file.seek(0, 2)
+    size = int(file.tell())
+    file.seek(place)
+    return size
 
 
 def _read_parquet(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:  # noqa: ARG001
-    first = 1
-    for batch in pyarrow.parquet.ParquetFile(file).iter_batches():
+    found, first = open_bounded(file, name, _measure(file)), 1
+    for batch in read_bounded(found, name, _BATCH_ROWS):
         rows = pa.Table.from_batches([batch])
         yield Block(rows, pa.array(np.arange(first, first + len(rows))))
         first += len(rows)
@@ -292,8 +195,8 @@ def _read_parquet(file: Any, name: str, schema: pa.Schema) -> Iterator[Block]:  
 
 _READERS = {
     "csv": _read_csv,
-    "jsonl": _read_json,
-    "ndjson": _read_json,
-    "json": _read_json,
+    "jsonl": read_json,
+    "ndjson": read_json,
+    "json": read_json,
     "parquet": _read_parquet,
 }

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from fullcircle.storage.record_files import Block
+from fullcircle.storage.record_blocks import Block
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from fullcircle.core.errors import StorageError
 from fullcircle.core.scoring.values import MOMENT
 from fullcircle.core.validation.row_validation import REASON
-from fullcircle.storage.record_files import NOT_OPENED
+from fullcircle.storage.record_blocks import NOT_OPENED
 from fullcircle.storage.record_sources import SourcePart
 from fullcircle.tracking.provenance import active_run_id
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from fullcircle.core.scoring.records import Bounds, RecordSchema, find_watermark, validate_records
 from fullcircle.core.scoring.values import MOMENT
 from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW
-from fullcircle.storage.record_files import NOT_OPENED, Block
+from fullcircle.storage.record_blocks import NOT_OPENED, Block
 from fullcircle.storage.record_sources import RecordSource, SourcePart
 from fullcircle.streaming.commit_log import Batch
 from fullcircle.streaming.settings import StreamSettings

@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from fullcircle.core.errors import StorageError
 from fullcircle.datasets.record_folder_dataset import RecordFolderDataset, is_hidden
-from fullcircle.storage.record_files import Block, read_blocks
+from fullcircle.storage.record_blocks import Block
+from fullcircle.storage.record_files import read_blocks
 from fullcircle.storage.record_sources import AvailableParts, SourcePart
 from fullcircle.streaming.runner import Stream, StreamSummary
 

@@ -14,7 +14,7 @@ class MadeBy:
     """The run that made a result.
 
     Attributes:
-        as_of: Its clock.
+        as_of: Its clock; empty where a person saved it, outside of any run.
         problem: Its problem.
         data_source: Its source of data.
         session: A name that no other run has.
@@ -26,13 +26,20 @@ class MadeBy:
     session: str
 
     @classmethod
+    def by_hand(cls) -> "MadeBy":
+        """Return what stands for a person who saved it, as from a notebook."""
+        return cls("", "", "", "")
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether a person saved it, outside of any run."""
+        return not self.session
+
+    @classmethod
     def read(cls, facts: Mapping[str, Any]) -> "MadeBy | None":
         """Return what facts say of a run; None where they name none."""
         known = {name: facts.get(name) for name in cls.__dataclass_fields__}
         return cls(**known) if all(isinstance(v, str) for v in known.values()) else None  # type: ignore[arg-type]
-
-    def __str__(self) -> str:
-        return f"as of {self.as_of}"
 
 
 class _Current:

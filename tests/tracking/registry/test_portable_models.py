@@ -142,19 +142,24 @@ def read_rows(path: Path) -> pd.DataFrame:
     return pd.read_json(path, orient="split")
 
 
-def test_a_bare_environment_predicts_to_the_last_bit(portable: Portable, tmp_path: Path) -> None:
-    """With the model's own requirements alone, MLflow loads the champion and predicts the same."""
-    rows = write_rows(portable.model, tmp_path)
+def load_and_predict(portable: Portable, python: Path, uri: str, rows: Path) -> list[float]:
+    """Predict rows in a process of another environment, with nothing but MLflow's loader."""
     answer = subprocess.run(
-        [portable.python, "-W", "ignore", "-c", LOAD, URI, rows],
+        [python, "-W", "ignore", "-c", LOAD, uri, rows],
         env=portable.variables,
-        cwd=tmp_path,
+        cwd=rows.parent,
         capture_output=True,
         text=True,
         check=False,
     )
     assert answer.returncode == 0, answer.stderr
-    there = [float.fromhex(text) for text in json.loads(answer.stdout.splitlines()[-1])]
+    return [float.fromhex(text) for text in json.loads(answer.stdout.splitlines()[-1])]
+
+
+def test_a_bare_environment_predicts_to_the_last_bit(portable: Portable, tmp_path: Path) -> None:
+    """With the model's own requirements alone, MLflow loads the champion and predicts the same."""
+    rows = write_rows(portable.model, tmp_path)
+    there = load_and_predict(portable, portable.python, URI, rows)
     assert there == portable.model.predict(read_rows(rows)).tolist()
     # What MLflow and Python leave behind in a local store is no tampering.
     assert fetch_version(find_version(URI), str(tmp_path / "again")).is_dir()
@@ -162,19 +167,44 @@ def test_a_bare_environment_predicts_to_the_last_bit(portable: Portable, tmp_pat
 
 def test_mlflow_serves_it_in_an_environment_of_its_own(portable: Portable, tmp_path: Path) -> None:
     """`mlflow models serve` with an environment manager answers the same to the last bit."""
-    rows, port = write_rows(portable.model, tmp_path), _free_port()
-    command = [*MLFLOW, "serve", "-m", str(portable.files), "--env-manager", "uv"]
+    rows = write_rows(portable.model, tmp_path)
+    served = serve_and_predict(portable, "uv", portable.variables, rows)
+    assert served == portable.model.predict(read_rows(rows)).tolist()
+
+
+def test_virtualenv_makes_an_environment_as_well(portable: Portable, tmp_path: Path) -> None:
+    """An environment by virtualenv and pyenv loads and serves the same to the last bit."""
+    if lacking := [name for name in ("pyenv", "virtualenv") if shutil.which(name) is None]:
+        pytest.skip(f"MLflow makes it with pyenv and virtualenv; not on the path: {lacking}")
+    variables = {**portable.variables, "MLFLOW_ENV_ROOT": str(tmp_path / "envs")}
+    rows = write_rows(portable.model, tmp_path)
+    served = serve_and_predict(portable, "virtualenv", variables, rows, seconds=600)
+    [python] = (tmp_path / "envs").glob("**/bin/python")
+    there = load_and_predict(portable, python, URI, rows)
+    assert there == served == portable.model.predict(read_rows(rows)).tolist()
+
+
+def serve_and_predict(
+    portable: Portable, manager: str, variables: dict[str, str], rows: Path, seconds: float = 60
+) -> list[float]:
+    """Have `mlflow models serve` make an environment and answer rows."""
+    port = _free_port()
+    command = [*MLFLOW, "serve", "-m", str(portable.files), "--env-manager", manager]
     command += ["-p", str(port), "-w", "1"]
-    with subprocess.Popen(
-        command,
-        env=portable.variables,
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ) as server:
+    log = rows.with_name("serve.log")
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(
+            command,
+            env=variables,
+            cwd=rows.parent,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        ) as server,
+    ):
         try:
-            wait_for(f"http://127.0.0.1:{port}/ping", server)
+            wait_for(f"http://127.0.0.1:{port}/ping", server, log, seconds)
             body = json.dumps({"dataframe_split": json.loads(rows.read_text("utf-8"))}).encode()
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/invocations",
@@ -185,19 +215,19 @@ def test_mlflow_serves_it_in_an_environment_of_its_own(portable: Portable, tmp_p
                 answered = json.load(response)["predictions"]
         finally:
             os.killpg(server.pid, 15)
-    assert [row[1] for row in answered] == portable.model.predict(read_rows(rows)).tolist()
+    return [row[1] for row in answered]
 
 
-def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+def wait_for(address: str, server: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        assert server.poll() is None, "the server has ended"
+        assert server.poll() is None, log.read_text("utf-8")
         try:
             urllib.request.urlopen(address).close()  # noqa: S310 - loopback
             return
         except OSError:
             time.sleep(0.1)
-    raise AssertionError(f"{address} does not answer")
+    raise AssertionError(f"{address} does not answer: {log.read_text('utf-8')}")
 
 
 def test_spark_scores_it_in_an_environment_of_its_own(
@@ -228,15 +258,7 @@ def test_the_context_of_an_image_is_whole(portable: Portable, tmp_path: Path) ->
     assert (copied / "code" / "fullcircle" / "core" / "preparation" / "reader.py").is_file()
     assert "model_dir" in (tmp_path / "image" / "Dockerfile").read_text("utf-8")
     rows = write_rows(portable.model, tmp_path)
-    answer = subprocess.run(
-        [portable.python, "-W", "ignore", "-c", LOAD, str(copied), rows],
-        env=portable.variables,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    there = [float.fromhex(text) for text in json.loads(answer.stdout.splitlines()[-1])]
+    there = load_and_predict(portable, portable.python, str(copied), rows)
     assert there == portable.model.predict(read_rows(rows)).tolist()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from fullcircle.cli.command import Command, Commands, answer, json_option
-from fullcircle.cli.model.options import ProjectLocation, location_options
+from fullcircle.cli.model.options import ProjectLocation, location_options, places_options
 from fullcircle.console import as_facts, as_table
 
 _MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
@@ -180,33 +180,47 @@ def _shorten(name: str, value: Any) -> Any:
 
 @endpoint.command(
     cls=Command,
-    example="kedro endpoint unit --output units",
+    example=(
+        "kedro endpoint unit --output units",
+        "kedro endpoint unit --problem telco_churn --problem diabetes --output units",
+    ),
     then="docs/endpoint.md says where the files go",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="Folder for the two files.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for the files.")
 @click.option("--user", help="Who runs it; by default the owner of the project's folder.")
-@location_options
-def unit(output: Path | None, user: str | None, place: ProjectLocation) -> None:
-    """Write a systemd socket and service that start the endpoint at the first request."""
+@places_options
+def unit(output: Path | None, user: str | None, places: list[ProjectLocation]) -> None:
+    """Write a systemd socket and service that start the endpoint at the first request.
+
+    Several problems share one service. A third file tells the alert channels where it fails.
+    """
     from fullcircle.cli.endpoint.units import find_user, render_units
+    from fullcircle.cli.schedule.scheduler_files import save_files
     from fullcircle.serving.runtime_dir import read_json
+
+    # Kedro reads `globals:` of the project that was opened last: one is finished before the next.
+    folders = [_find_planned(place) for place in places]
+    plans = [read_json(folder.plan) for folder in folders]
+    project = Path(places[0].context.project_path)
+    user = user or find_user(project)
+    named = {
+        plan["contract"]["name"]: folder.path for plan, folder in zip(plans, folders, strict=True)
+    }
+    units = render_units(named, plans[0]["settings"], project, user)
+    if user != project.owner():
+        click.echo(f"It runs as {user}: make that user, and give it {project}.", err=True)
+    if output is not None:
+        save_files(output, units)
+    for name, text in units.items():
+        click.echo(f"# {name}\n{text}" if output is None else f"Wrote {output / name}")
+
+
+def _find_planned(place: ProjectLocation) -> Any:
+    """Return the folder of an endpoint; one that was never set up is set up."""
     from fullcircle.serving.setup import find_folder, set_up
 
     folder = find_folder(place.context)
-    if not folder.plan.exists():
-        set_up(place.context, {}, ())
-    project = Path(place.context.project_path)
-    user = user or find_user(project)
-    units = render_units(folder.path, read_json(folder.plan), project, user)
-    if user != project.owner():
-        click.echo(f"It runs as {user}: make that user, and give it {project}.", err=True)
-    for name, text in units.items():
-        if output is None:
-            click.echo(f"# {name}\n{text}")
-        else:
-            output.mkdir(parents=True, exist_ok=True)
-            (output / name).write_text(text, encoding="utf-8")
-            click.echo(f"Wrote {output / name}")
+    return folder if folder.plan.exists() else set_up(place.context, {}, ())
 
 
 @endpoint.group(

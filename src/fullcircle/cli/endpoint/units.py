@@ -1,11 +1,14 @@
 """A systemd socket and service for the endpoint, which rests between requests."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from fullcircle.cli.schedule.overdue import SERVICE_PREFIX
+from fullcircle.cli.schedule.scheduler_files import SchedulerTarget, write_failure_unit
 from fullcircle.core.errors import ConfigurationError
 
 SERVICE_USER = "fullcircle"  # where the project belongs to root
@@ -13,44 +16,47 @@ _NAMES = ("endpoint.socket", "endpoint.service")
 
 
 def render_units(
-    folder: Path, plan: dict[str, Any], project: Path, user: str | None = None
+    endpoints: Mapping[str, Path],
+    settings: Mapping[str, Any],
+    project: Path,
+    user: str | None = None,
 ) -> dict[str, str]:
     """Return the text of each unit by its file's name.
 
     Args:
-        folder: The endpoint's.
-        plan: Its plan.
+        endpoints: Folder by problem, of those that share processes; the first one's settings hold.
+        settings: Of the first endpoint's plan.
         project: Where it runs.
         user: Who runs it; by default the owner of the project's folder.
 
     Raises:
         ConfigurationError: The folder's name cannot be written in a unit.
     """
+    host = f"[{settings['host']}]" if ":" in settings["host"] else settings["host"]
+    served = (sys.executable, "-m", "fullcircle.serving", *map(str, endpoints.values()))
+    unit = "-".join(("fullcircle", *endpoints))
+    facts = {
+        "problem": ", ".join(endpoints),
+        "listen": f"{host}:{settings['port']}",
+        "command": " ".join(map(quote_word, served)),
+        "directory": escape_path(project),
+        "writable": quote_word(str(project), variables=False),
+        "user": user or find_user(project),
+        "unit": unit,
+        "service": f"{SERVICE_PREFIX}{'_'.join(endpoints)}",
+    }
+    units = {f"{unit}{Path(name).suffix}": _fill(name, facts) for name in _NAMES}
+    return {**units, **write_failure_unit(SchedulerTarget.find(project, None), facts["user"])}
+
+
+def _fill(name: str, facts: Mapping[str, str]) -> str:
     templates = Environment(
         loader=PackageLoader("fullcircle.cli.endpoint"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - units are no HTML
     )
-    settings, problem = plan["settings"], plan["contract"]["name"]
-    host = f"[{settings['host']}]" if ":" in settings["host"] else settings["host"]
-    facts = {
-        "problem": problem,
-        "listen": f"{host}:{settings['port']}",
-        "command": " ".join(
-            map(quote_word, (sys.executable, "-m", "fullcircle.serving", str(folder)))
-        ),
-        "directory": escape_path(project),
-        "writable": quote_word(str(project), variables=False),
-        "user": user or find_user(project),
-        "unit": f"fullcircle-{problem}",
-    }
-    return {
-        f"fullcircle-{problem}{Path(name).suffix}": templates.get_template(f"{name}.jinja").render(
-            facts
-        )
-        for name in _NAMES
-    }
+    return templates.get_template(f"{name}.jinja").render(facts)
 
 
 def quote_word(word: str, *, variables: bool = True) -> str:

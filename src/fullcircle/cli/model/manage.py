@@ -98,7 +98,7 @@ def _find_clock(place: ProjectLocation, version: Any) -> str:
     from fullcircle.tracking.registry.lookup import list_versions
 
     rows = place.catalog.get("gate_set")
-    if rows.exists() and (made_by := rows.made_by()):
+    if rows.exists() and (made_by := rows.made_by()) and not made_by.is_by_hand:
         return str(made_by.as_of)
     newest = list_versions(place.registry.model)[0].tags
     return str(max(tags.get("trained.as_of", "") for tags in (newest, version.tags)))

@@ -136,15 +136,22 @@ def run(job: str, clock: str | None, program: str | None, quiet: bool) -> None:
 def report(
     job: str, state: Literal["succeeded", "failed"], why: str | None, exit_code: bool
 ) -> None:
-    """Note how a job ended that a scheduler ran by itself, and tell the channels of a failure."""
+    """Note how a job ended that a scheduler ran by itself, and tell the channels of a failure.
+
+    Also for the endpoint's service, under the name in its unit: endpoint_PROBLEM.
+    """
     from datetime import UTC, datetime
 
     from fullcircle.cli.schedule.declared_jobs import find_project, read_jobs
     from fullcircle.cli.schedule.job_alerts import Environment
+    from fullcircle.cli.schedule.overdue import SERVICE_PREFIX
 
     project = find_project()
-    [declared] = read_jobs(project, [job])
-    environment = Environment.find(declared, project)
+    if job.startswith(SERVICE_PREFIX):
+        environment = Environment.find_for_service(project)
+    else:
+        [declared] = read_jobs(project, [job])
+        environment = Environment.find(declared, project)
     reason = environment.conceal(" ".join((why or "").split())) or None
     environment.heartbeats.report(job, state, datetime.now(UTC), reason)
     _watch(project)

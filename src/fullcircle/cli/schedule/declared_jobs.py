@@ -102,13 +102,18 @@ def _describe(found: Any) -> str:
     return f"{place}: {said}" if place else said
 
 
-def read_settings(job: Job, project: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the globals and the credentials with which a job runs, without opening a session."""
+def read_settings(job: Job | None, project: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the globals and the credentials with which a job runs, without opening a session.
+
+    Without a job, those that the variables of this process choose.
+    """
     from kedro.config import MissingConfigException
     from kedro.framework.project import settings
 
-    with switched(PROBLEM=job.problem, DATA_SOURCE=job.source, ENGINE=job.engine):
-        loader = _open_conf(project / settings.CONF_SOURCE, job.env or os.environ.get("KEDRO_ENV"))
+    chosen = {} if job is None else job.variables
+    env = chosen.pop("KEDRO_ENV", None) or os.environ.get("KEDRO_ENV")
+    with switched(**chosen):
+        loader = _open_conf(project / settings.CONF_SOURCE, env)
         try:
             return dict(loader["globals"]), dict(loader["credentials"])
         except MissingConfigException:

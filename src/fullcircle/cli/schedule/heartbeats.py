@@ -125,6 +125,10 @@ class HeartbeatStore:
         append_lines(self.folder / "runs.jsonl", [line])
         return ended
 
+    def list_names(self, prefix: str) -> list[str]:
+        """Return the names of all that was ever noted here and begins so."""
+        return sorted(path.stem for path in self.folder.glob(f"{prefix}*.json"))
+
     def report(self, job: str, state: State, now: datetime, reason: str | None) -> None:
         """Note what a scheduler says of a run; what the run noted of itself says more."""
         before = self.read(job, now)

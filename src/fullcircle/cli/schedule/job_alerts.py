@@ -12,7 +12,12 @@ from typing import Any
 from fullcircle.cli.schedule.declared_jobs import read_settings
 from fullcircle.cli.schedule.heartbeats import HeartbeatStore
 from fullcircle.cli.schedule.jobs import Job
-from fullcircle.cli.schedule.overdue import SOURCE, find_condition
+from fullcircle.cli.schedule.overdue import (
+    SERVICE_PREFIX,
+    SOURCE,
+    find_condition,
+    find_service_condition,
+)
 from fullcircle.core.alerts import AlertSettings, WindowConditions, decide
 from fullcircle.storage.locks import hold_lock
 
@@ -43,6 +48,11 @@ class Environment:
         self._channels = settings.get("alert_channels")
 
     @classmethod
+    def find_for_service(cls, project: Path) -> "Environment":
+        """Return the environment that the scheduler's own variables choose."""
+        return cls(*read_settings(None, project), project)
+
+    @classmethod
     def find(cls, job: Job, project: Path) -> "Environment":
         """Return the environment of a job."""
         return cls(*read_settings(job, project), project)
@@ -68,7 +78,11 @@ class Environment:
             filepath=str(alerts), name=f"{self.name} jobs", credentials=self._find_channels()
         )
         with hold_lock(alerts / ".lock", "telling of jobs", wait_seconds=_LOCK_SECONDS):
-            found = (find_condition(job, self.heartbeats.read(job.name, now), now) for job in jobs)
+            found = [find_condition(job, self.heartbeats.read(job.name, now), now) for job in jobs]
+            found += [
+                find_service_condition(self.heartbeats.read(name, now))
+                for name in self.heartbeats.list_names(SERVICE_PREFIX)
+            ]
             seen = WindowConditions(tuple(each for each in found if each), frozenset({SOURCE}))
             decision = decide(seen, _read_memory(alerts), now, _SETTINGS)
             sender.save({"as_of": now.isoformat(), "dry_run": False, **decision})

@@ -9,6 +9,7 @@ from fullcircle.console import count
 from fullcircle.core.alerts import Condition
 
 SOURCE = "jobs"
+SERVICE_PREFIX = "endpoint_"  # of services that systemd keeps, which have no moment and no deadline
 
 
 def find_due(job: Job, heartbeat: Heartbeat, now: datetime) -> datetime | None:
@@ -32,6 +33,19 @@ def find_condition(job: Job, heartbeat: Heartbeat, now: datetime) -> Condition |
         return None
     to_do = f"look at its log, then run it by hand: kedro schedule run {job.name}"
     return Condition(f"{SOURCE}:{job.name}", "critical", f"{job.name} {what}", how_much, to_do)
+
+
+def find_service_condition(heartbeat: Heartbeat) -> Condition | None:
+    """Return that a service failed, until somebody reports that it runs again."""
+    if heartbeat.state != "failed":
+        return None
+    name = heartbeat.job
+    how_much = f"{_say(heartbeat.ended_at)}: {heartbeat.reason or 'systemd gave up starting it'}"
+    to_do = (
+        "look at its journal (journalctl), start it, then say so: "
+        f"kedro schedule report {name} succeeded"
+    )
+    return Condition(f"{SOURCE}:{name}", "critical", f"{name} failed", how_much, to_do)
 
 
 def _describe_delay(job: Job, heartbeat: Heartbeat, due: datetime) -> str:

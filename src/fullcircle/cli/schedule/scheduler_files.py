@@ -111,16 +111,26 @@ def _write_crontab(
 
 def _write_units(jobs: Sequence[Job], place: SchedulerTarget, clock: str | None) -> dict[str, str]:
     """Write a service and a timer per job, and the service that tells of those that failed."""
-    report = [*place.program, "schedule", "report", _INSTANCE, "failed"]
-    # systemd puts the job's name in the place of %i, which is no % to be doubled.
-    line = _for_systemd(_in_folder(report, place)).replace(_INSTANCE, "%i")
-    files = {"fullcircle-failed@.service": _fill("failed.service.jinja", line=line)}
+    files = write_failure_unit(place)
     for job in jobs:
         name = f"fullcircle-{job.name.replace('_', '-')}"
         line = _for_systemd(_as_line(job, place, clock))
         files[f"{name}.service"] = _fill("service.jinja", job=job, line=line)
         files[f"{name}.timer"] = _fill("timer.jinja", job=job, calendar=as_calendar(job.cron))
     return files
+
+
+def write_failure_unit(place: SchedulerTarget, user: str | None = None) -> dict[str, str]:
+    """Return the template of a service that tells the channels which other one failed.
+
+    Args:
+        place: Where it runs.
+        user: Who runs it, where the system's own systemd does, as root otherwise.
+    """
+    report = [*place.program, "schedule", "report", _INSTANCE, "failed"]
+    # systemd puts the job's name in the place of %i, which is no % to be doubled.
+    line = _for_systemd(_in_folder(report, place)).replace(_INSTANCE, "%i")
+    return {"fullcircle-failed@.service": _fill("failed.service.jinja", line=line, user=user)}
 
 
 def _write_dags(jobs: Sequence[Job], place: SchedulerTarget) -> dict[str, str]:
