@@ -64,6 +64,13 @@ def test_quoted_line_break_at_the_end_is_no_name_of_a_row(tmp_path: Path) -> Non
     assert rows_of(source)[1] == ["1", "1.5", "\n"]
 
 
+def test_first_rows_that_lack_values_are_rows(tmp_path: Path) -> None:
+    """Without a header the rows begin with the first one, however little it holds."""
+    rows = rows_of(open_text(tmp_path, '"","","no"\n"","","yes"\n' + BODY, header=False))
+    assert len(rows) == 22
+    assert rows[0] == ["", "", "no"]
+
+
 EQUAL = "a;b|c\n" + "red;blue|green\n" * 9
 
 

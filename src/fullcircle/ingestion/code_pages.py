@@ -37,6 +37,7 @@ _COMMON = "оеаинтсрвлкмдпу"
 # A sign within a word, or a digit beside it, belongs to it: a letter that the page does not have.
 _LETTER = r"[^\W\d_¹²³ªº]"
 _WORD = re.compile(rf"\d*{_LETTER}+(?:[^\x00-\x7f\s’–—…]{_LETTER}+)*\d*")
+_STRAY = re.compile(r"(?<=\d)[^\x00-\x7f\w\s]{2,}(?=\d)")  # no sign of thousands is so long
 _ENDS = re.compile(r"[a-zß-öø-ÿа-яё][A-ZÀ-ÖØ-ÞА-ЯЁ]")
 _CUT = 1 << 15  # bytes: shorter samples are whole
 _NEAR = 0.04  # a lead that says nothing
@@ -85,7 +86,7 @@ def _share(text: str, is_own: Callable[[str], bool], *, mixed: bool) -> float:
         if _ENDS.search(word) or _mixes(word, high, mixed=mixed):
             continue
         good += sum(map(is_own, high)) * (1 if len(word) > 1 else 0.8)
-    alone = [letter for letter in _WORD.sub("", text) if ord(letter) > 127]
+    alone = [letter for letter in _WORD.sub("", _STRAY.sub("\ufffd", text)) if ord(letter) > 127]
     known = sum(letter in _SYMBOLS for letter in alone)
     return (good + known) / (total + len(alone))
 

@@ -67,12 +67,11 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
         _refuse_no_header(path, records, layout, options.named)
     _refuse_wide(path, layout.width)
     findings = [*_tell(text, dialect, layout), *text.findings, *tell_other_headers(records, layout)]
-    asked = ask_about_separator(path.name, lines, found)
+    asked = [*ask_about_separator(path.name, lines, found), *filter(None, [text.question])]
     row_counts = RowCounts(str(path))
     names = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
     fast = find_fast_reader(text, dialect, layout, row_counts, records)
     read = partial(_read_rows, text, dialect, layout, row_counts)
-    asked = [*asked, *([text.question] if text.question else [])]
     return of_rows("CSV", names, read, findings, row_counts, fast, questions=asked)
 
 

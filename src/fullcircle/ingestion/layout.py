@@ -85,6 +85,7 @@ def find_layout(
     kinds = kinds_of(rows[start + 1 : body_end], width)
     has_header = header if header is not None else is_header(stated, rows, start, body_end, named)
     if not has_header:
+        start = _go_back(rows, start, kinds) if skip is None else start
         return Layout(
             skip=start,
             header_rows=0,
@@ -99,6 +100,19 @@ def find_layout(
     start, levels = _find_levels(rows[:body_end], start, width, named)
     names = join_headers(levels)
     return _fit_header(records, rows, start, len(levels), names, width, footer, body_end)
+
+
+def _go_back(rows: Sequence[list[str]], start: int, kinds: Sequence[CellKind]) -> int:
+    """Return where the rows begin: rows before the first full one may lack some of their values."""
+    while start and len(rows[start - 1]) == len(kinds) and count_filled(rows[start - 1]):
+        cells = zip(rows[start - 1], kinds, strict=True)
+        if any(
+            kind in ("number", "moment") and kind_of(cell) not in (kind, "blank", "mark")
+            for cell, kind in cells
+        ):
+            break
+        start -= 1
+    return start
 
 
 def _find_levels(
