@@ -25,6 +25,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import Phase, settings
+from tests.audit import belongs
 
 from fullcircle.log_config import quiet_libraries
 
@@ -172,7 +173,13 @@ def uses_circle(file: Path) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no process is left alone with it at the end."""
+    """Begin with what takes long, so that no process is left alone with it at the end.
+
+    The tests of the audit get its mark first.
+    """
+    for item in items:
+        if belongs(item.path, getattr(item, "originalname", item.name)):
+            item.add_marker("audit")
     items.sort(key=lambda item: not takes_long(item.path))
 
 

@@ -146,6 +146,12 @@ def test_a_session_refuses_before_any_node_runs(
         ("parameters", "local/parameters.yml", "\ndrift: {pwoer: 1}\n", "(nearest: 'power')"),
         ("parameters", "local/parameters.yml", "\nstream: {nmae: a}\n", "(nearest: 'name')"),
         ("parameters", "base/problems/telco_churn/parameters.yml", "  as_off: 1\n", "'as_of'"),
+        ("parameters", "local/parameters.yml", "\nscoring: {slab_rows: 1}\n",
+         "'slab_rows' is called 'chunk_rows' now"),
+        ("catalog", "base/catalog.yml", "\ncompanions: {type: pickle.PickleDataset}\n",
+         "the dataset is called 'shadow_models' now"),
+        ("catalog", "base/catalog.yml", "\nx: {type: fullcircle.datasets.CompanionsDataset}\n",
+         "CompanionsDataset is called ShadowModelsDataset now"),
         ("globals", "base/globals.yml", "\ndatadir: x\n", "(nearest: 'data_dir')"),
         ("globals", "staging/globals.yml", "\nrun_wait: 3\n", "no file refers to 'run_wait'"),
         ("mlflow", "base/mlflow.yml", "    nmae: x\n", "(nearest: 'name')"),
@@ -159,7 +165,7 @@ def test_a_session_refuses_before_any_node_runs(
 def test_a_misspelt_key_is_found_in_its_file(
     project: Any, kind: str, file: str, text: str, wanted: str
 ) -> None:
-    """A key of a file that nothing reads is named with file, line and the nearest name."""
+    """A key of a file that nothing reads is named with file, line and the nearest or new name."""
     line = add(project, file, text) + text.startswith("\n")
     said = refuse(project, kind, "staging" if file.startswith("staging") else "local")
     assert wanted in said

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fullcircle.configuration.parameters import find_pipelines
+from fullcircle.configuration.renamed import DATASET_TYPES, DATASETS
 from fullcircle.core.errors import ConfigurationError, name_missing
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def _find_wrong_arguments(read: Mapping[str, Any]) -> Iterator[tuple[tuple[str, 
         module, _, name = kind.rpartition(".")
         known = vars(import_module(_OURS))
         if module == _OURS and name not in known:
+            if name in DATASET_TYPES:
+                yield (entry, "type"), f"{name} is called {DATASET_TYPES[name]} now"
+                continue
             datasets = [each for each in known if each.endswith("Dataset")]
             yield (entry, "type"), f"there is no dataset {name_missing([name], datasets)}"
             continue
@@ -81,6 +85,9 @@ def _find_slips(read: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]
     }
     undeclared = sorted(used - set(read))
     for name in map(str, read):
+        if name in DATASETS and name not in used:
+            yield (name,), f"the dataset is called {DATASETS[name]!r} now"
+            continue
         near = get_close_matches(name, undeclared, n=1, cutoff=_SAME) if name not in used else []
         if near:
             yield (name,), f"no pipeline uses it, and {near[0]!r}, which one uses, is not declared"

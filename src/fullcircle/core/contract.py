@@ -22,6 +22,9 @@ from fullcircle.core.metrics import raise_if_cannot_select, raise_if_sets_no_thr
 Task = Literal["binary", "multiclass", "regression"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
+# Keys of settings that had another name in an earlier version.
+RENAMED_KEYS = {"slab_rows": "chunk_rows"}
+
 
 class Settings(BaseModel):
     """Base of every typed parameter: unknown names are refused, values cannot change."""
@@ -30,8 +33,10 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _know_each_name(cls, given: Any) -> Any:
+    def _check_names(cls, given: Any) -> Any:
         if isinstance(given, dict) and (unknown := name_missing(map(str, given), cls.model_fields)):
+            for old in RENAMED_KEYS.keys() & given.keys() - cls.model_fields.keys():
+                raise ValueError(f"{old!r} is called {RENAMED_KEYS[old]!r} now")
             raise ValueError(f"there is no {unknown}; there are: {', '.join(cls.model_fields)}")
         return given
 

@@ -174,7 +174,7 @@ def _fit_header(
         while len(names) < width:
             names = [*names, ""]
     kinds = kinds_of(rows[first + 1 : body_end], width)
-    units = bool(body) and _is_units(body[0], kinds, width)
+    units = bool(body) and _is_units(body[0], kinds, width) and not _occurs_again(body)
     return Layout(
         skip=start,
         header_rows=header_rows,
@@ -261,6 +261,15 @@ def _pass_over_pairs(rows: Sequence[list[str]], place: int, width: int) -> int:
     if len(rows[last]) == width and count_filled(rows[last]) == width and last > place:
         return last
     return last + 1
+
+
+def _occurs_again(body: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a text of the first row comes again below it: a mark does, a unit does not."""
+    return any(
+        cell.strip() and cell in {row[place] for row in body[1:] if len(row) > place}
+        for place, cell in enumerate(body[0])
+        if kind_of(cell) not in ("number", "moment")
+    )
 
 
 def _is_units(row: Sequence[str], kinds: Sequence[CellKind], width: int) -> bool:

@@ -157,6 +157,11 @@ def _as_format(form: NumberFormat) -> str:
     named = {"decimal": form.decimal, "thousands": form.thousands}
     usual = {"decimal": ".", "thousands": ""}
     parts = [f"{key}={as_python(sign)}" for key, sign in named.items() if sign != usual[key]]
+    if form.loose:
+        parts.append("loose=True")
+    if form.scales:
+        scales = [f"({as_python(unit)}, {factor!r})" for unit, factor in form.scales]
+        parts.append(f"scales={_as_tuple('', scales, write=str)}")
     if form.affixes:
         parts.append(f"affixes={_as_tuple('', form.affixes)}")
     return f"NumberFormat({', '.join(parts)})"

@@ -147,7 +147,7 @@ class BatchProcessor:
             raise
 
     def _score(self) -> Iterator[pa.RecordBatch]:
-        """Look features up slab by slab, and predict on several threads."""
+        """Look features up chunk by chunk, and predict on several threads."""
         settings, stamps = self._scoring.settings, self._stamps()
         stamps["scored_at"] = pa.scalar(self._now, MOMENT)
         kept = [*self._scoring.kept, SOURCE, SOURCE_ROW, ARRIVED]
@@ -187,7 +187,7 @@ class BatchProcessor:
 
 
 def _gather(tables: Iterator[pa.Table], chunk_rows: int) -> Iterator[pa.Table]:
-    """Gather small tables until they are a slab, and cut large ones."""
+    """Gather small tables until they are a chunk, and cut large ones."""
     held: list[pa.Table] = []
     for table in tables:
         held.append(table)

@@ -48,7 +48,7 @@ def plan(frame: pd.DataFrame, *kept: str) -> list[dict[str, Any]]:
 def test_rows_do_not_depend_on_how_the_work_is_cut(
     chunk_rows: int, batch_rows: int, threads: int, per_day: int
 ) -> None:
-    """Whatever the slabs, batches and threads, each row is scored once, as in one frame."""
+    """Whatever the chunks, batches and threads, each row is scored once, as in one frame."""
     model, frame = make_model(), draw_requests(DAYS, per_day)
     ready = prepare(
         {"champion": model}, DAYS, chunk_rows=chunk_rows, batch_rows=batch_rows, threads=threads

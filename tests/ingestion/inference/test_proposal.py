@@ -144,7 +144,7 @@ def test_rows_without_a_label_are_counted_and_bear_no_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "wishes", "wanted"),
+    ("changed", "problem_options", "wanted"),
     [
         ({"y": "yes"}, {}, "the single value 'yes'"),
         ({"y": [None] * 380 + ["a", "b"] * 10}, {}, "20 of 400 rows hold a 'y'; training needs 30"),

@@ -104,7 +104,7 @@ class ColumnParser:
                 yield unless(self._is_read(raw, name), f"{source} is no number", text)
         for name, (source, layout) in self.moments.items():
             if not names or name in names:
-                text = self.text(raw, source)
+                text = self.moment_text(raw, source, self.clocks.get(name, ""))
                 told = f"{source} is no date written as {layout}"
                 yield unless(self._is_read(raw, name), told, text)
 
@@ -130,7 +130,7 @@ class ColumnParser:
             read = self.number(raw, self.numbers[name]).notnull()
             return text.isnull() | read | is_infinite(text)
         source, layout = self.moments[name]
-        text = self.text(raw, source)
+        text = self.moment_text(raw, source, self.clocks.get(name, ""))
         return text.isnull() | as_moment(text, layout).notnull()
 
     def _number(self, raw: ir.Table, name: str) -> ir.FloatingColumn:

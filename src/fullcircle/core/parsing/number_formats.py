@@ -9,6 +9,7 @@ from fullcircle.core.parsing.numbers import BLANKS, PLAIN, NumberFormat, is_infi
 
 _MOSTLY = 0.95
 _MIN_MARKS = 2
+_MANY = 40  # distinct numbers, of which by chance one would end in zero
 _MOST_TEXTS = 5_000
 # Marks of missing values that systems write among numbers and dates.
 MARKS = frozenset(
@@ -42,6 +43,9 @@ _UNITS = frozenset(
         "m/s", "mph", "kg/m3", "kg/m\u00b3", "ppm", "mol", "bpm",
     }
 )  # fmt: skip
+_SAME = frozenset(
+    map(frozenset, (("\u20ac", "EUR"), ("$", "USD"), ("\u00a3", "GBP"), ("\u00a5", "JPY")))
+)
 _BODY = rf"[0-9][0-9.,'\u2019{BLANKS}]*(?<=[0-9.,])|[.,][0-9]+"
 _SIGN = r"[+\-\u2212\u2013\ufe63\uff0d]?"
 _PREFIX = "|".join(re.escape(each) for each in sorted(_CURRENCIES, key=len, reverse=True))
@@ -123,7 +127,9 @@ def _find_marks(others: Mapping[str, int], texts: Mapping[str, int]) -> set[str]
     rest = set(others) - marks
     if len(rest) == 1:
         [only] = rest
-        if others[only] >= _MIN_MARKS and others[only] < 0.5 * sum(texts.values()):
+        # 350 g among kilograms is a number of another unit, no mark.
+        often = _MIN_MARKS <= others[only] < 0.5 * sum(texts.values())
+        if often and not _WRITTEN.fullmatch(only):
             marks.add(only)
     return marks
 
@@ -139,9 +145,12 @@ def _find_affixes(
     bare = sum(n for text, n in texts.items() if text in written and not _affix_of(written[text]))
     kept: list[str] = []
     for affix, rows in seen.most_common():
+        if kept:
+            kept += [affix] if _is_same_unit(affix, kept[0]) else []
+            continue
         known = affix in _UNITS or affix in _CURRENCIES
         alone = rows > 0.9 * (sum(seen.values()) + bare)
-        if (known or (alone and _stands_apart(affix, written))) and not kept:
+        if known or (alone and _stands_apart(affix, written)):
             kept.append(affix)
     odd = [
         text
@@ -149,6 +158,13 @@ def _find_affixes(
         if {match["before"], match["behind"]} - {None, *kept}
     ]
     return tuple(kept), odd
+
+
+def _is_same_unit(one: str, other: str) -> bool:
+    """Tell whether two texts are one unit in other capitals: km and KM, but not mW and MW."""
+    if one.rstrip(".").casefold() != other.rstrip(".").casefold():
+        return frozenset((one, other)) in _SAME
+    return not {one, other} <= _UNITS or {one, other} <= set(_CURRENCIES)
 
 
 def _affix_of(match: "re.Match[str]") -> str:
@@ -246,5 +262,9 @@ def _settle_open(sign: str, bodies: Sequence[str], hint: str) -> NumberColumn:
     if hint == sign or any(len(body) > 3 for body in bare):
         return NumberColumn(decimal)
     if sign == ".":
-        return NumberColumn(decimal, sure=False, other=thousands)
+        # Programs write no zero at the end; where one stands, people wrote it, in either sense.
+        # Of few numbers none may end so by chance: nine in ten of any end in another digit.
+        many = len(bodies) >= _MANY
+        is_program = hint == "" and many and not any(body.endswith("0") for body in bodies)
+        return NumberColumn(decimal, sure=is_program, other=thousands)
     return NumberColumn(thousands, sure=hint == ".", other=decimal)

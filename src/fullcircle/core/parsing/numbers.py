@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 BLANKS = " \u00a0\u202f\u2009"
+_POWERS = "\u00b2\u00b3"  # engines know no escapes for these in a pattern
 _QUOTES = "'\u2019"
 _MINUS = "-\u2212\u2013\ufe63\uff0d"
 _INFINITE = "^[+-]?(?:[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|\u221e)$"
@@ -22,6 +23,8 @@ class NumberFormat:
         thousands: What stands between groups of digits: ``,``, ``.``, a blank, an apostrophe, or
             nothing.
         affixes: Currencies or units that may stand before or behind a number, and are left out.
+        scales: ``(unit, factor)`` of units that a column mixes, as 5 ft 3 in: each number is taken
+            by the factor of the unit behind it, and all are added up.
         loose: Whether minus signs of print, minus signs behind and brackets for less than zero are
             read; they are wherever anything else is not as programs write it.
     """
@@ -30,6 +33,7 @@ class NumberFormat:
     thousands: str = ""
     affixes: tuple[str, ...] = ()
     loose: bool = False
+    scales: tuple[tuple[str, float], ...] = ()
 
     @cached_property
     def body(self) -> str:
@@ -46,6 +50,11 @@ class NumberFormat:
         """The pattern of a whole text that is a number of this format."""
         if self.is_plain:
             return rf"^[+-]?{self.body}$"
+        if self.scales:
+            names = sorted((name for name, _ in self.scales), key=len, reverse=True)
+            unit = "|".join(map(re.escape, names))
+            piece = f"{self.body}[{BLANKS}]*(?:{unit})(?:[{BLANKS}]*(?:,|and)?[{BLANKS}]*|$)"
+            return rf"^[+{_escape(_MINUS)}]?(?:{piece})+$"
         minus = rf"[+{_escape(_MINUS)}]?"
         gap = f"[{BLANKS}]*"
         affix = "|".join(re.escape(each) for each in sorted(self.affixes, key=len, reverse=True))
@@ -74,30 +83,45 @@ class NumberFormat:
             return f"[{_QUOTES}]"
         return f"[{re.escape(self.thousands)}]"
 
+    def part(self, unit: str) -> str:
+        """Return the pattern of the number before a unit."""
+        return rf"({self.body})[{BLANKS}]*{re.escape(unit)}(?:[^A-Za-z{_POWERS}]|$)"
+
     def read(self, text: str) -> float | None:
         """Return the number that a text writes, or None where it writes none."""
         return _read(self, text)
 
     def expression(self, text: ir.StringColumn) -> ir.FloatingColumn:
         """Return the same as a column of an engine: null where a text writes no number."""
-        plain = text.re_extract(self.digits, 1)
-        if self.thousands:
-            plain = plain.re_replace(self._separators, "")
-        if self.decimal != ".":
-            plain = plain.replace(self.decimal, ".")
-        number = plain.try_cast("float64")
+        if self.scales:
+            number = sum((self._measure(text, *each) for each in self.scales), ibis.literal(0.0))
+        else:
+            number = self._as_number(text.re_extract(self.digits, 1))
         signed = ibis.ifelse(text.re_search(self.negative), -number, number)
         fine = text.re_search(self.pattern) & ~signed.isinf()
         return ibis.ifelse(fine, signed, ibis.null("float64"))
 
+    def _as_number(self, digits: ir.StringValue) -> ir.FloatingValue:
+        if self.thousands:
+            digits = digits.re_replace(self._separators, "")
+        if self.decimal != ".":
+            digits = digits.replace(self.decimal, ".")
+        return digits.try_cast("float64")
+
+    def _measure(self, text: ir.StringColumn, unit: str, factor: float) -> ir.FloatingValue:
+        number = self._as_number(text.re_extract(self.part(unit), 1))
+        return ibis.coalesce(number * factor, 0.0)
+
     def example(self) -> str:
         """Return one and a half, as it is written."""
-        return f"1{self.decimal}5"
+        return f"1{self.decimal}5{self.scales[0][0] if self.scales else ''}"
 
     @property
     def is_plain(self) -> bool:
         """Whether numbers are written as programs write them."""
-        return self.decimal == "." and not (self.thousands or self.affixes or self.loose)
+        return self.decimal == "." and not (
+            self.thousands or self.affixes or self.loose or self.scales
+        )
 
 
 PLAIN = NumberFormat()
@@ -117,18 +141,27 @@ def _read(form: NumberFormat, text: str) -> float | None:
     whole, digits, negative = _compiled(form)
     if not whole.search(text) or text.endswith("\n"):
         return None
-    found = digits.search(text)
-    if found is None:
-        return None
-    plain = found[1]
-    if form.thousands:
-        plain = re.sub(form._separators, "", plain)
     try:
-        number = float(plain.replace(form.decimal, "."))
+        if form.scales:
+            number = sum(_measure(form, text, *each) for each in form.scales)
+        else:
+            found = digits.search(text)
+            number = _as_number(form, found[1] if found else "")
     except ValueError:
         return None
     number = -number if negative.search(text) else number
     return None if number in (float("inf"), float("-inf")) else number
+
+
+def _as_number(form: NumberFormat, digits: str) -> float:
+    if form.thousands:
+        digits = re.sub(form._separators, "", digits)
+    return float(digits.replace(form.decimal, "."))
+
+
+def _measure(form: NumberFormat, text: str, unit: str, factor: float) -> float:
+    found = re.search(form.part(unit), text)
+    return _as_number(form, found[1]) * factor if found else 0.0
 
 
 def is_infinite(text: ir.StringColumn) -> ir.BooleanValue:

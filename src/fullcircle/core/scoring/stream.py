@@ -1,8 +1,8 @@
-"""Scoring on one machine: slabs of requests, features for each, predictions on all cores.
+"""Scoring on one machine: chunks of requests, features for each, predictions on all cores.
 
-While one slab is predicted, the next one is read and its features are looked up. Memory holds two
-slabs and what is being written, however many rows there are. Whole days share a slab; a day that
-outgrows one gets slabs of its own. So a day's rows are cut alike whichever days are scored with it.
+While one chunk is predicted, the next one is read and its features are looked up. Memory holds two
+chunks and what is being written, however many rows there are. Whole days share a chunk; a longer
+day gets chunks of its own. So a day's rows are cut alike whichever days are scored with it.
 """
 
 import logging
@@ -90,7 +90,7 @@ def score_days(
     meter = _Meter(sum(entry["rows"] for entry in wanted.values()))
     threads = scoring.settings.threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads + 1, thread_name_prefix="scoring") as pool:
-        chunks = _ahead(pool, _read_slabs(requests, wanted, scoring, tallies))
+        chunks = _ahead(pool, _read_chunks(requests, wanted, scoring, tallies))
         scored = _predict(pool, chunks, scoring, tallies, threads, meter)
         done = perf_counter()
         for day, pieces in groupby(scored, key=lambda piece: piece[0]):
@@ -108,13 +108,13 @@ def score_days(
             done = perf_counter()
 
 
-def _read_slabs(
+def _read_chunks(
     requests: RequestTable,
     wanted: Mapping[str, Any],
     scoring: Scoring,
     tallies: Mapping[str, DayCounts],
 ) -> Iterator[list[tuple[str, pa.Table]]]:
-    """Give slabs with their features, each as the days that it holds."""
+    """Give chunks with their features, each as the days that it holds."""
     for days in _group_days(wanted, scoring.settings.chunk_rows):
         for chunk in _cut(requests, days, scoring.settings.chunk_rows, tallies):
             started = perf_counter()
@@ -129,7 +129,7 @@ def _read_slabs(
 
 
 def _group_days(wanted: Mapping[str, Any], chunk_rows: int) -> Iterator[list[str]]:
-    """Group neighbouring days that fit into one slab together."""
+    """Group neighbouring days that fit into one chunk together."""
     group: list[str] = []
     rows = 0
     for day, entry in wanted.items():
@@ -145,7 +145,7 @@ def _group_days(wanted: Mapping[str, Any], chunk_rows: int) -> Iterator[list[str
 def _cut(
     requests: RequestTable, days: list[str], chunk_rows: int, tallies: Mapping[str, DayCounts]
 ) -> Iterator[list[tuple[str, pa.Table]]]:
-    """Read the days as slabs: several days in one, or one day in several."""
+    """Read the days as chunks: several days in one, or one day in several."""
     chunk: list[tuple[str, pa.Table]] = []
     for day in days:
         for rows in _gather(timed(requests.read(day), tallies[day], "read"), chunk_rows):
@@ -158,7 +158,7 @@ def _cut(
 
 
 def _gather(batches: Iterator[pa.RecordBatch], chunk_rows: int) -> Iterator[pa.Table]:
-    """Gather batches to tables of exactly the rows of a slab; the last one may have fewer."""
+    """Gather batches to tables of exactly the rows of a chunk; the last one may have fewer."""
     held: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
@@ -190,7 +190,7 @@ def _predict(
     threads: int,
     meter: "_Meter",
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
-    """Predict the slabs' batches on several threads, and give them in order."""
+    """Predict the chunks' batches on several threads, and give them in order."""
     waiting: deque[tuple[str, Future[tuple[pa.RecordBatch, float]]]] = deque()
 
     def settle() -> tuple[str, pa.RecordBatch]:

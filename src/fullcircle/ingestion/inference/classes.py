@@ -1,5 +1,7 @@
 """Which texts of a target are classes: words for "not known", spellings of one class, rare ones."""
 
+# ruff: noqa: RUF001 - words of other alphabets have letters that look like Latin ones
+
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
@@ -24,8 +26,17 @@ OTHER = "other"
 # missing words ("None", "NA", "-") are answers that people give, too.
 _WRITTEN_BY_SOFTWARE = frozenset({"?", "NaN", "nan", "NULL", "null", "N/A", "n/a", "#N/A", "\\N"})
 _SOUNDS_UNKNOWN = frozenset({"unknown", "not known", "missing", "none", "na", "n/a", "n.a.", "-"})
-_YES = frozenset({"yes", "y", "true", "t", "1", "ja", "j", "oui", "sí", "si", "sim", "да", "wahr"})
-_NO = frozenset({"no", "n", "false", "f", "0", "nein", "non", "não", "нет", "falsch"})
+# fmt: off
+_YES = frozenset({
+    "yes", "y", "true", "t", "1", "ja", "j", "wahr", "oui", "o", "vrai", "sí", "si", "s",
+    "verdadero", "sim", "verdadeiro", "vero", "tak", "ano", "áno", "evet", "kyllä", "igen", "da",
+    "да", "так", "ναι", "はい", "是",
+})
+_NO = frozenset({
+    "no", "n", "false", "f", "0", "nein", "falsch", "non", "faux", "falso", "não", "nao", "nie",
+    "ne", "hayır", "ei", "nem", "nu", "nej", "нет", "ні", "όχι", "いいえ", "否",
+})
+# fmt: on
 _SHOWN = 8
 _SIGNS = re.compile(r"(?<=[^\W\d])[ _\-\u2010-\u2015]+(?=[^\W\d])")  # non-smoker, non_smoker
 
@@ -137,6 +148,11 @@ def _group_spellings(counts: Mapping[str, int]) -> dict[str, list[str]]:
     # Letters such as Y and N may be anything beside a third class.
     only_yes_and_no = len(groups) > 2 and groups.keys() <= _YES | _NO
     return {"yes": yes, "no": no} if only_yes_and_no and yes and no else groups
+
+
+def says_yes(text: str) -> bool:
+    """Tell whether a text is a word for yes, in whatever language; a letter alone may be a no."""
+    return len(text) > 1 and _fold(text) in _YES
 
 
 def _fold(text: str) -> str:

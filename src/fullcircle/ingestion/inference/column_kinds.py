@@ -16,6 +16,7 @@ from fullcircle.core.parsing.date_layouts import (
 from fullcircle.core.parsing.month_names import MONTHS
 from fullcircle.core.parsing.number_formats import find_numbers
 from fullcircle.core.parsing.numbers import PLAIN, NumberFormat, is_infinite_text
+from fullcircle.core.parsing.units import find_mixed_units
 from fullcircle.ingestion.inference.columns import (
     Column,
     as_identifier,
@@ -109,6 +110,8 @@ def recognise(name: str, texts: pd.Series, hint: str = "", how: str = "") -> Col
 
 
 def _recognise_texts(column: Column, known: pd.Series, counts: Mapping[str, int]) -> Column:
+    if units := find_mixed_units(counts):
+        return replace(column, units=units, odd=f"mixes the units {', '.join(units)}")
     if is_clock(list(counts)):
         return replace(column, odd="times of day")
     return _recognise_moments(column, list(known))

@@ -45,6 +45,7 @@ class Column:
         example: One of its texts.
         with_clock: Whether its moments have a time of day.
         told: Whether the user says how it is read.
+        units: Units of one measure that its texts mix.
         span: The least and the largest of its numbers, where all are whole.
         month: How its texts write a month alone: ``%m``, ``%b``, or nothing.
     """
@@ -72,6 +73,7 @@ class Column:
     example: str = ""
     with_clock: bool = False
     told: bool = False
+    units: tuple[str, ...] = ()
     span: tuple[float, float] | None = None
     month: str = ""
 

@@ -15,6 +15,7 @@ from fullcircle.ingestion.inference.classes import (
     Classes,
     Rare,
     join_spellings,
+    says_yes,
     separate_unknown,
     split_missing_words,
     treat_rare,
@@ -285,7 +286,7 @@ def _order_classes(counts: Mapping[str, int], task: Task, positive: str | None) 
 
 def _choose_positive(counts: Mapping[str, int]) -> str:
     """Take the value that says yes, or else the rarer one: it is usually what is looked for."""
-    said = [text for text in counts if text.lower() in _POSITIVE]
+    said = [text for text in counts if text.lower() in _POSITIVE or says_yes(text)]
     return said[0] if len(said) == 1 else min(counts, key=lambda text: (counts[text], text))
 
 

@@ -2,12 +2,15 @@
 
 from fullcircle.core.parsing.numbers import NumberFormat
 from fullcircle.core.parsing.timestamps import read_moment
+from fullcircle.core.parsing.units import list_scales
 from fullcircle.core.questions import Choice, Question
 from fullcircle.ingestion.inference.column_kinds import Column
 
 
 def ask_about(column: Column) -> Question | None:
     """Return the question that a column raises, or None where its texts decide."""
+    if column.units:
+        return _ask_about_units(column)
     if column.clock and column.layout.startswith("%Y ") and not column.told:
         return _ask_about_month(column)
     if not column.guessed or not column.other:
@@ -20,6 +23,19 @@ def ask_about(column: Column) -> Question | None:
     asked = f"The dates of {column.source!r}, as {column.example!r}, can be read in two ways."
     previews = {how: _preview_moment(column.example, how) for how in (column.layout, column.other)}
     return Question("dates", asked, _list_readings(column, previews))
+
+
+def _ask_about_units(column: Column) -> Question:
+    asked = f"{column.source!r} mixes the units {', '.join(column.units)}, as {column.example!r}."
+    unit = column.units[0]
+    form = NumberFormat(scales=list_scales(unit))
+    number = form.read(column.example)
+    shown = f"{column.example} as {number:g} {unit}" if number is not None else f"all in {unit}"
+    choices = (
+        read_as(column.source, unit, shown),
+        read_as(column.source, "text", f"{column.example} as a text"),
+    )
+    return Question("units", asked, choices)
 
 
 def _ask_about_month(column: Column) -> Question:

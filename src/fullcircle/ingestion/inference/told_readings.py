@@ -12,6 +12,7 @@ from fullcircle.core.parsing.layouts import EPOCHS, EXCEL, ISO, parse_layout
 from fullcircle.core.parsing.number_formats import find_numbers
 from fullcircle.core.parsing.numbers import PLAIN, NumberFormat
 from fullcircle.core.parsing.timestamps import is_local_hour_odd, read_moment
+from fullcircle.core.parsing.units import find_mixed_units, list_scales
 from fullcircle.ingestion.inference.columns import Column, read_number_texts
 from fullcircle.ingestion.inference.sentinels import find_sentinels
 
@@ -52,6 +53,8 @@ def read_as_told(column: Column, known: pd.Series, counts: Mapping[str, int], ho
             marks=marks,
             sentinels=find_sentinels(numbers.dropna()),
         )
+    if scales := list_scales(how):
+        return _convert(column, known, counts, scales)
     how, _, clock = how.partition(" + ")
     layout = _find_told_layout(column, known, how)
     texts = list(counts)
@@ -64,6 +67,24 @@ def read_as_told(column: Column, known: pd.Series, counts: Mapping[str, int], ho
             f"--read {column.source}={how} does not fit: {wrong!r} is not written so."
         )
     return replace(column, kind="moment", layout=layout, odd_hours=_count_odd(texts, layout))
+
+
+def _convert(
+    column: Column,
+    known: pd.Series,
+    counts: Mapping[str, int],
+    scales: tuple[tuple[str, float], ...],
+) -> Column:
+    """Read a column that mixes units in one of them."""
+    units = find_mixed_units(counts)
+    decimal = "," if any("," in text for text in counts) and "." not in "".join(counts) else "."
+    form = NumberFormat(decimal, scales=tuple(each for each in scales if each[0] in units))
+    if not units or not form.scales:
+        raise ConfigurationError(
+            f"--read {column.source} in a unit does not fit: {known.iloc[0]!r} is no number with "
+            "one of its units behind it."
+        )
+    return replace(column, kind="number", form=form)
 
 
 def _find_told_layout(column: Column, known: pd.Series, how: str) -> str:
