@@ -59,9 +59,9 @@ def draw_room(pipeline: Pipeline) -> str:
     """Draw a room's nodes and datasets, in the order in which they run."""
     lines = [f"{name}([{name}])" for name in datasets(pipeline.datasets())]
     for node in pipeline.nodes:
-        lines.append(f"{node.name}[[{node.name}]]")
-        lines += [f"{source} --> {node.name}" for source in datasets(node.inputs)]
-        lines += [f"{node.name} --> {made}" for made in datasets(node.outputs)]
+        lines.append(f"{node.short_name}[[{node.short_name}]]")
+        lines += [f"{source} --> {node.short_name}" for source in datasets(node.inputs)]
+        lines += [f"{node.short_name} --> {made}" for made in datasets(node.outputs)]
     return flowchart("TB", lines)
 
 

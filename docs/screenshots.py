@@ -149,7 +149,7 @@ def main() -> None:
     subprocess.run(["kedro", "viz", "build", "--include-previews"], cwd=project, check=True)  # noqa: S607 - on PATH
     with open_browser(chromium) as browser, serve_folder(project / "build") as address:
         pictures = [photograph(open_page(browser, pages[0].as_uri()), "dashboard")]
-        graph = open_page(browser, f"{address}?pid=training")
+        graph = open_page(browser, f"{address}?pid=training&expandAllPipelines=true")
         open_node(graph, "evaluation_figures")
         graph.wait_for_selector(PLOT, timeout=60_000)
         pictures.append(photograph(graph, "kedro-viz"))

@@ -33,9 +33,16 @@ def test_there_are_the_six_rooms(everything: Any) -> None:
 def test_node_is_named_as_its_function(everything: Any) -> None:
     """A node carries its function's name, which is a verb and an object without a suffix."""
     for node in everything.nodes:
-        assert node.name == node.func.__name__
-        assert re.fullmatch(r"[a-z]+(_[a-z]+)+", node.name)
+        assert node.short_name == node.func.__name__
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)+", node.short_name)
         assert not node.name.endswith("_node")
+
+
+def test_each_pipeline_is_a_namespace(everything: Any) -> None:
+    """Every node lies in its pipeline's namespace, no dataset does: Kedro-Viz shows six boxes."""
+    for name in ROOMS:
+        assert {node.namespace for node in pipelines[name].nodes} == {name}
+    assert not [name for name in everything.datasets() if "." in name]
 
 
 def test_every_dataset_is_declared(circle: Any, everything: Any) -> None:

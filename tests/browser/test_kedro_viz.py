@@ -26,7 +26,7 @@ def graph(circle: Any, browser: Any, hands: ModuleType) -> Iterator[Any]:
     )
     assert built.returncode == 0, built.stdout + built.stderr
     with hands.serve_folder(circle.path / "build") as address:
-        page = hands.open_page(browser, f"{address}?pid=training")
+        page = hands.open_page(browser, f"{address}?pid=training&expandAllPipelines=true")
         page.wait_for_selector(hands.NODE, timeout=60_000)
         yield page
 
@@ -39,6 +39,20 @@ def test_pipelines_are_found(graph: Any) -> None:
     shown = set(graph.locator(".pipeline-node").all_text_contents())
     assert {"choose_winner", "leaderboard"} <= shown
     assert "score_requests" not in shown
+
+
+def test_all_pipelines_are_six_boxes(graph: Any, hands: ModuleType) -> None:
+    """The default view opens with a box per pipeline, and none of their nodes."""
+    before = graph.url
+    graph.goto(re.sub("pid=[^&]*.*", "pid=__default__", before))
+    graph.wait_for_selector(hands.NODE, timeout=60_000)
+    boxes = graph.locator(".pipeline-node--modularPipeline").all_text_contents()
+    assert sorted(text.strip().lower().replace(" ", "_") for text in boxes) == sorted(
+        p.parent.name for p in (ROOT / "src/fullcircle/pipelines").glob("*/pipeline.py")
+    )
+    assert "search_candidates" not in graph.locator(".pipeline-node").all_text_contents()
+    graph.goto(before)
+    graph.wait_for_selector(hands.NODE, timeout=60_000)
 
 
 def test_a_plot_opens(graph: Any, hands: ModuleType) -> None:
@@ -68,6 +82,6 @@ def test_a_node_shows_what_it_does(
     graph: Any, hands: ModuleType, pipeline: str, node: str, told: str
 ) -> None:
     """A click draws who sees which rows, what the join hides from an event, what the gate asks."""
-    graph.goto(re.sub("pid=[^&]*.*", f"pid={pipeline}", graph.url))
+    graph.goto(re.sub("pid=[^&]*.*", f"pid={pipeline}&expandAllPipelines=true", graph.url))
     hands.open_node(graph, node)
     graph.get_by_text(told).first.wait_for(timeout=60_000)

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from fullcircle.reporting.dashboard import draw_dashboard
-from fullcircle.reporting.dashboard.charts import chart_latency, chart_performance, chart_volume
+from fullcircle.reporting.dashboard.charts import (
+    chart_drift,
+    chart_latency,
+    chart_performance,
+    chart_volume,
+)
 from fullcircle.reporting.figures import drift_figure, monitoring_figures
 
 DRIFT: dict[str, Any] = {
@@ -377,3 +382,33 @@ def test_every_metric_of_the_newest_judged_period_is_shown() -> None:
     assert "0.6123 (0.5000 to 0.7000)" in page
     assert "<td>1,234</td>" in page
     assert "old_metric" not in page
+
+
+def watch(as_of: str, **sources: list[str] | None) -> dict[str, Any]:
+    """A watched window: the columns that drifted by source, None where too few rows came."""
+    found = {
+        name: {"rows": 400, "judged": drifted is not None, "drifted": drifted or []}
+        for name, drifted in sources.items()
+    }
+    return {"as_of": f"{as_of}T00:00:00+00:00", "sources": found}
+
+
+def test_drift_over_time_is_drawn_by_source() -> None:
+    """Each source has its bars, oldest first; what was not watched or judged is told apart."""
+    watched = [
+        watch("2024-02-01", batch=["age", "city"], endpoint=None),
+        watch("2024-01-01", batch=["age"]),
+        watch("2099-01-01", batch=["later"]),
+    ]
+    batch, endpoint = chart_drift(watched, "2024-03-01")
+    assert [batch["source"], endpoint["source"]] == ["batch", "endpoint"]
+    assert [bar["height"] for bar in batch["bars"]] == [50, 100]
+    assert batch["bars"][1]["told"] == "2024-02-01: age, city drifted, 400 rows"
+    assert [bar["told"] for bar in endpoint["bars"]] == [
+        "2024-01-01: not watched",
+        "2024-02-01: 400 rows are too few to judge",
+    ]
+    assert chart_drift(watched[:1], "2024-03-01") == []
+    page = draw({**DRIFT, "as_of": "2024-03-01"}, watched=watched)
+    assert 'aria-label="Drifted columns by window, endpoint"' in page
+    assert "later" not in page

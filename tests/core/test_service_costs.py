@@ -12,7 +12,7 @@ from fullcircle.core.contract import Clock
 from fullcircle.core.service import MachineHours, measure_costs, measure_service
 from fullcircle.serving.runtime_dir import RuntimeDir, read_json
 from fullcircle.serving.settings import ServingSettings
-from fullcircle.serving.uptime import MachineHours as UptimeFile
+from fullcircle.serving.uptime import Uptime as UptimeFile
 
 DAY = timedelta(days=1)
 START = datetime(2024, 3, 5, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_the_endpoint_keeps_when_it_was_up(tmp_path: Path) -> None:
     second.beat(last=True)
     kept = read_json(folder.uptime)
     assert len(kept["spans"]) == 2
-    assert all(first <= last for first, last in kept["spans"])
+    assert all(first <= last for first, last, _ in kept["spans"])
     assert MachineHours.read(kept) is not None
     folder.uptime.write_text("{", encoding="utf-8")
     UptimeFile(folder).beat()
@@ -114,3 +114,19 @@ def test_the_price_has_one_place(caplog: pytest.LogCaptureFixture) -> None:
     assert settings.port == 9000
     assert not hasattr(settings, "price_per_hour")
     assert "service.price_per_hour" in caplog.text
+
+
+def test_problems_that_share_a_machine_pay_equal_parts_of_it(tmp_path: Path) -> None:
+    """The costs of all that shared an hour add up to its price, also if some were not shared."""
+    start = AS_OF - 2 * DAY
+    hours = [(start + timedelta(hours=n)).isoformat() for n in range(3)]
+    alone = [hours[:2], hours[1:]]
+    content = {"cores": 2, "spans": [[*alone[0], 1], [*alone[1], 3]]}
+    found = price(content).whole
+    assert found["up_hours"] == 2
+    assert found["own_hours"] == pytest.approx(1 + 1 / 3)
+    assert found["cost"] == pytest.approx(price({"cores": 2, "spans": alone}).whole["cost"] * 2 / 3)
+    UptimeFile(RuntimeDir(tmp_path), 3).beat()
+    kept = MachineHours.read(read_json(RuntimeDir(tmp_path).uptime))
+    assert kept is not None
+    assert [problems for *_, problems in kept.spans] == [3]

@@ -27,7 +27,10 @@ from fullcircle.core.performance import (
 from fullcircle.core.performance import (
     report as performance_report,
 )
+from fullcircle.core.performance.windows import evaluate_window
+from fullcircle.core.predictions.sources import mark_canaries, name_role, name_source
 from fullcircle.core.profile import PREDICTION, build_profile
+from fullcircle.core.retraining import RetrainingInputs, RetrainingSettings, decide_retraining
 
 Make = Callable[..., ProblemSpec]
 SETTINGS = DriftSettings(false_alarm_rate=0.01, min_psi=0.1, min_rows=100)
@@ -449,5 +452,62 @@ def test_several_sources_share_the_chance_of_a_false_verdict(problem: ProblemSpe
     [window] = [w for w in report["windows"] if w["source"] == "endpoint"]
     assert window["bound"]["low"] < window["score"]["low"]
     assert window["bound"]["confidence"] == pytest.approx(0.95)
+    assert set(window["bounds"]) == set(window["scores"])
     [alone] = judge(problem, log, truth(log))["windows"]
     assert "bound" not in alone
+
+
+def test_limits_of_all_sources_are_seldom_broken_by_chance(problem: ProblemSpec) -> None:
+    """With each metric at its limit, the wider bounds keep the chance of any false verdict.
+
+    A limit lies on one side: of the confidence of 0.8, 0.1 may fail there over all sources.
+    """
+    rng, sources, trials = np.random.default_rng(7), 4, 100
+    limits = RetrainingSettings(max_drifted_columns=1, score_limit={"accuracy": 0.7})
+    judging = JUDGING.model_copy(update={"bootstrap_resamples": 200, "confidence": 0.8})
+    false = {"bounds": 0, "scores": 0}
+    for _ in range(trials):
+        windows = [
+            {"source": f"s{n}", "as_of": "2025-01-01", "model_version": "1"}
+            | evaluate_window(draw_right(rng, 0.7), problem, judging, None, sources)
+            for n in range(sources)
+        ]
+        for name in false:
+            seen = [{**each, "bounds": each[name]} for each in windows]
+            false[name] += any(break_limit(each, limits) for each in seen)
+    assert false["bounds"] / trials <= 0.13
+    assert false["scores"] / trials > 0.2
+
+
+def draw_right(rng: np.random.Generator, share: float) -> pd.DataFrame:
+    """Draw labelled rows of which so many are decided rightly, in the long run."""
+    label = rng.integers(0, 2, 300).astype(float)
+    decided = np.where(rng.random(300) < share, label, 1 - label)
+    predicted = np.where(decided == 1, 0.8, 0.2)
+    return pd.DataFrame({"returned": label, "predicted": predicted, "decision": decided})
+
+
+def break_limit(window: dict[str, Any], limits: RetrainingSettings) -> bool:
+    """Return whether a window asks for a retraining by its limits alone."""
+    still = {"rows": 1, "judged": False, "drifted": [], "prediction_drifted": False}
+    evidence = RetrainingInputs(
+        {**still, "vanished": [], "columns": []},
+        {"metric": "roc_auc", "windows": [window]},
+        {"version": "1", "promised": {"value": 0.0, "low": 0.0, "high": 1.0}},
+        AS_OF.moment,
+        AS_OF.moment,
+    )
+    return bool(decide_retraining(evidence, limits)["asked"])
+
+
+def test_a_challenger_beside_the_champion_is_shown_as_a_canary() -> None:
+    """It is one where the champion answered as well; one that answers everybody is none."""
+    parts = [
+        {"source": "endpoint", "as_of": day, "role": role, "model_version": "2"}
+        for day, role in (("2025-01-01", "champion"), ("2025-01-01", "challenger"),
+                          ("2025-01-08", "challenger"))
+    ]  # fmt: skip
+    marked = mark_canaries(parts)
+    assert [name_role(part) for part in marked] == ["champion", "canary", "challenger"]
+    assert name_source(marked[1], several=True) == "endpoint, canary v2: "
+    assert mark_canaries(marked[1:2]) == parts[1:2]

@@ -42,13 +42,21 @@ def run_part(project: Any, pipeline: str, as_of: str, **options: Any) -> None:
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "training": ("training", {}, "feature_store"),
     "registry": ("registry", {}, "feature_store,training"),
-    "train set": ("training", {"node_names": ["diagnose_train_set"]}, "feature_store,training"),
-    "from a node": ("training", {"from_nodes": ["split_training_set"]}, "feature_store"),
-    "requests": ("scoring", {"node_names": ["plan_scoring"]}, "scoring"),
-    "plan": ("scoring", {"node_names": ["score_requests"]}, "scoring"),
-    "alerts": ("monitoring", {"node_names": ["decide_alerts"]}, "monitoring"),
+    "train set": (
+        "training",
+        {"node_names": ["training.diagnose_train_set"]},
+        "feature_store,training",
+    ),
+    "from a node": ("training", {"from_nodes": ["training.split_training_set"]}, "feature_store"),
+    "requests": ("scoring", {"node_names": ["scoring.plan_scoring"]}, "scoring"),
+    "plan": ("scoring", {"node_names": ["scoring.score_requests"]}, "scoring"),
+    "alerts": ("monitoring", {"node_names": ["monitoring.decide_alerts"]}, "monitoring"),
     "missing": ("scoring", {"only_missing_outputs": True}, "scoring"),
-    "join": ("feature_store", {"node_names": ["build_training_set"]}, "feature_store"),
+    "join": (
+        "feature_store",
+        {"node_names": ["feature_store.build_training_set"]},
+        "feature_store",
+    ),
 }
 
 
@@ -88,9 +96,9 @@ def test_any_sequence_of_parts_is_right_or_refused(circle_of_april: Any) -> None
     """Parts in any order at any clocks: each is refused, or leaves the rows of its own clock."""
     parts: list[tuple[str, dict[str, Any], str]] = [
         ("feature_store", {}, "training_set"),
-        ("training", {"node_names": ["split_training_set"]}, "train_set"),
-        ("scoring", {"node_names": ["select_requests"]}, "scoring_requests"),
-        ("scoring", {"from_nodes": ["plan_scoring"]}, "predictions"),
+        ("training", {"node_names": ["training.split_training_set"]}, "train_set"),
+        ("scoring", {"node_names": ["scoring.select_requests"]}, "scoring_requests"),
+        ("scoring", {"from_nodes": ["scoring.plan_scoring"]}, "predictions"),
     ]
     right: dict[tuple[str, str], Any] = {}
     for as_of in (APRIL, MAY):

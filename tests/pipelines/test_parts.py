@@ -65,15 +65,24 @@ def assert_whole(project: Any, whole: dict[str, pd.DataFrame]) -> None:
 
 
 PARTS: dict[str, tuple[list[str], dict[str, Any]]] = {
-    "nodes of one pipeline": (["scoring"], {"node_names": ["select_requests"]}),
-    "a node in the middle": (["scoring"], {"node_names": ["score_requests"]}),
-    "nodes of two pipelines": ([], {"node_names": ["validate_rows", "build_training_set"]}),
+    "nodes of one pipeline": (["scoring"], {"node_names": ["scoring.select_requests"]}),
+    "a node in the middle": (["scoring"], {"node_names": ["scoring.score_requests"]}),
+    "nodes of two pipelines": (
+        [],
+        {"node_names": ["data_processing.validate_rows", "feature_store.build_training_set"]},
+    ),
     "a tag": ([], {"tags": ["data_processing"]}),
     "two tags": ([], {"tags": ["feature_store", "scoring"]}),
-    "from a node": (["scoring"], {"from_nodes": ["plan_scoring"]}),
-    "from a node of the whole": ([], {"from_nodes": ["report_drift"]}),
-    "to a node": (["training"], {"to_nodes": ["split_training_set"]}),
-    "between nodes": ([], {"from_nodes": ["select_events"], "to_nodes": ["build_training_set"]}),
+    "from a node": (["scoring"], {"from_nodes": ["scoring.plan_scoring"]}),
+    "from a node of the whole": ([], {"from_nodes": ["monitoring.report_drift"]}),
+    "to a node": (["training"], {"to_nodes": ["training.split_training_set"]}),
+    "between nodes": (
+        [],
+        {
+            "from_nodes": ["data_processing.select_events"],
+            "to_nodes": ["feature_store.build_training_set"],
+        },
+    ),
     "from an input": (["scoring"], {"from_inputs": ["scoring_requests"]}),
     "to an output": ([], {"to_outputs": ["train_set", "gate_set"]}),
     "to an output of one": (["scoring"], {"to_outputs": ["scoring_plan"]}),
@@ -123,6 +132,6 @@ IN_MEMORY = {
 def test_part_that_needs_memory_is_refused(project: Any, node: str, names: list[str]) -> None:
     """A node whose inputs lie in no file is refused, and the line says where to begin."""
     with pytest.raises(ConfigurationError, match="memory only") as refused:
-        run(project, *names, node_names=[node])
+        run(project, *names, node_names=[f"training.{node}"])
     assert IN_MEMORY[node] in str(refused.value)
     assert "\n" not in str(refused.value)

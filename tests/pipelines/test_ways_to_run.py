@@ -104,7 +104,9 @@ def run_nodes(project: Any, nodes: list[str], **params: Any) -> None:
 
     with KedroSession.create(project.path, runtime_params=params) as session:
         catalog = session.load_context().catalog
-    SequentialRunner().run(pipelines["scoring"].only_nodes(*nodes), catalog)
+    SequentialRunner().run(
+        pipelines["scoring"].only_nodes(*(f"scoring.{n}" for n in nodes)), catalog
+    )
 
 
 def test_overwrites_that_collide_are_repeated(tmp_path: Path) -> None:

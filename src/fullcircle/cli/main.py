@@ -46,11 +46,12 @@ def _list_options() -> list[click.Parameter]:
 
 
 def _run(**options: Any) -> Any:
-    """Run by Kedro, with a runner that the tables allow."""
+    """Run by Kedro, with a runner that the tables allow; nodes may go without their pipeline."""
+    from fullcircle.cli.node_names import resolve_node_names
     from fullcircle.hooks.runners import choose_runner
 
     assert kedro_run.callback is not None  # noqa: S101 - a command of Kedro has one
-    return kedro_run.callback(**choose_runner(options))
+    return kedro_run.callback(**choose_runner(resolve_node_names(options)))
 
 
 run = Command(

@@ -142,7 +142,7 @@ class ProgressHook:
     def before_node_run(self, node: Node) -> None:
         """Name the node that starts."""
         if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], description=node.name)
+            self._progress.update(self._progress.task_ids[0], description=node.short_name)
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
@@ -152,7 +152,9 @@ class ProgressHook:
             if self._work is not None:
                 self._work.clear()
         else:
-            _logger.info("%s %.1f s", node.name, self._timer.node_seconds.get(node.name, 0.0))
+            _logger.info(
+                "%s %.1f s", node.short_name, self._timer.node_seconds.get(node.short_name, 0.0)
+            )
 
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self) -> None:

@@ -12,6 +12,7 @@ from fullcircle.core.predictions.sources import (
     CHAMPION,
     has_several,
     list_windows,
+    name_role,
     name_source,
     split_by_source,
 )
@@ -81,7 +82,7 @@ def format_performance(report: dict[str, Any]) -> RenderableType:
 
 
 def _name_role(window: Mapping[str, Any]) -> str:
-    role = window.get("role", CHAMPION)
+    role = name_role(window)
     return "" if role == CHAMPION else f"{role} "
 
 

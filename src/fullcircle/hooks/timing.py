@@ -38,12 +38,12 @@ class RunTimer:
     @hook_impl(trylast=True)
     def before_node_run(self, node: Node) -> None:
         """Note when a node starts."""
-        self._node_started[node.name] = time.time()
+        self._node_started[node.short_name] = time.time()
 
     @hook_impl(tryfirst=True)
     def after_node_run(self, node: Node) -> None:
         """Note how long a node took."""
-        self.node_seconds[node.name] = time.time() - self._node_started[node.name]
+        self.node_seconds[node.short_name] = time.time() - self._node_started[node.short_name]
 
     def measure_phases(self) -> dict[str, float]:
         """Split the seconds up to now into start-up, fitting, other nodes, and input and output."""

@@ -139,7 +139,7 @@ class ModelUpdater:
         """Begin the errands, each in a thread of its own."""
         self._reserved = keep_reserve(self.folder.reserve, self._reserve_bytes)
         self._metrics = metrics
-        self._uptime = Uptime(self.folder)
+        self._uptime = Uptime(self.folder, 1 + len(self.beside))
         self._errands = [
             Thread(target=self._repeat, args=errand, daemon=True)
             for errand in (

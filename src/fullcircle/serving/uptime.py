@@ -15,15 +15,16 @@ _SECONDS = 15.0  # so much may be missing of a span that ended with the power
 class Uptime:
     """Keeps the spans in which a supervisor ran, and how many cores its machine has."""
 
-    def __init__(self, folder: RuntimeDir) -> None:
-        """Begin a span."""
+    def __init__(self, folder: RuntimeDir, problems: int = 1) -> None:
+        """Begin a span, which so many problems share."""
         self._path = folder.uptime
-        spans: list[list[str]] = []
+        spans: list[list[str | int]] = []
         with suppress(StorageError):  # a file that was cut off tells nothing any more
             known = read_json(self._path)
             spans = known.get("spans", []) if isinstance(known, dict) else []
         now = datetime.now(UTC).isoformat()
-        self._said: dict[str, Any] = {"cores": os.cpu_count() or 1, "spans": [*spans, [now, now]]}
+        spans = [*spans, [now, now, problems]]
+        self._said: dict[str, Any] = {"cores": os.cpu_count() or 1, "spans": spans}
         self._written_at = -_SECONDS
 
     def beat(self, *, last: bool = False) -> None:

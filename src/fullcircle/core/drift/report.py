@@ -13,7 +13,7 @@ from fullcircle.core.drift.past_variation import INDEPENDENT
 from fullcircle.core.drift.settings import DriftSettings
 from fullcircle.core.drift.violations import DataViolation
 from fullcircle.core.drift.windows import DriftWindow, WindowComparison, compare_window
-from fullcircle.core.predictions.sources import CHAMPION
+from fullcircle.core.predictions.sources import CHAMPION, mark_canaries
 from fullcircle.core.profile import PREDICTION, Profile, bin_labels
 
 
@@ -103,8 +103,8 @@ def measure_windows(windows: Sequence[DriftWindow], settings: DriftSettings) -> 
         "history": _describe_history(windows[0].profile["history"]),
         "rows_by_source": {part["source"]: part["rows"] for part in own},
         "drifted_by_source": _count_drifted(parts),
-        "sources": parts,
-        "columns": columns,
+        "sources": mark_canaries(parts),
+        "columns": mark_canaries(columns),
     }
 
 

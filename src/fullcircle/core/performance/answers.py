@@ -1,5 +1,6 @@
 """Labelled rows as metrics take them: what was predicted, what was decided, and what was true."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,15 +46,14 @@ class Answers:
         """Score by one metric, with resamples."""
         return self._resample([metric], settings, _MAX_ROWS)[metric]
 
-    def estimate_all(
+    def resample_all(
         self, problem: ProblemSpec, settings: PerformanceSettings
-    ) -> dict[str, dict[str, float]]:
-        """Estimate every metric of the task; those of decisions where decisions were kept."""
+    ) -> dict[str, Resampled]:
+        """Score by every metric of the task; by those of decisions where decisions were kept."""
         undecided = self.task == "binary" and self.decided is None
         names = dict.fromkeys([*list_metrics(self.task), problem.primary_metric, *settings.metrics])
         wanted = [name for name in names if not (undecided and METRICS[name].decides)]
-        scored = self._resample(wanted, settings, _MAX_ROWS_OF_OTHERS)
-        return {name: each.estimate(settings.confidence).as_dict() for name, each in scored.items()}
+        return self._resample(wanted, settings, _MAX_ROWS_OF_OTHERS)
 
     def count(self) -> list[list[int]] | None:
         """Count the rows by class and decision; None where there are no decisions."""
@@ -81,6 +81,11 @@ class Answers:
 
     def _by_decisions(self, metric: str) -> bool:
         return self.task == "binary" and METRICS[metric].decides
+
+
+def estimate_all(scored: Mapping[str, Resampled], confidence: float) -> dict[str, dict[str, float]]:
+    """Return what each metric is estimated at, with its interval, as plain values."""
+    return {name: each.estimate(confidence).as_dict() for name, each in scored.items()}
 
 
 def _resample(

@@ -17,11 +17,11 @@ from fullcircle.core.performance.estimation import BLIND_SPOT
 from fullcircle.core.performance.labelled import CLOCK, ROLE, VERSION, Labelled, LabelledWindow
 from fullcircle.core.performance.settings import PerformanceSettings
 from fullcircle.core.performance.windows import evaluate_window
-from fullcircle.core.predictions.sources import BATCH, CHAMPION
+from fullcircle.core.predictions.sources import BATCH, CHAMPION, mark_canaries
 from fullcircle.core.profile import PREDICTION
 
 # What is kept of windows that have not changed is of no use once this code judges otherwise.
-_LAYOUT = 1
+_LAYOUT = 2
 
 
 def measure_performance(
@@ -175,7 +175,7 @@ def _evaluate_slices(window: LabelledWindow | None, judge: _Judge) -> dict[str, 
 def _sum_up(
     problem: ProblemSpec, found: list[_SourceReport], sources: Sequence[Labelled]
 ) -> dict[str, Any]:
-    windows = [window for each in found for window in each.windows]
+    windows = mark_canaries(window for each in found for window in each.windows)
     checked = [w["estimate"]["holds"] for w in windows if w["estimate"]]
     known = [each for each in checked if each is not None]
     told = [

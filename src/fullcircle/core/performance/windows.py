@@ -8,7 +8,7 @@ import pandas as pd
 from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.evaluation.intervals import Estimate, Resampled
 from fullcircle.core.metrics import METRICS
-from fullcircle.core.performance.answers import Answers, stack
+from fullcircle.core.performance.answers import Answers, estimate_all, stack
 from fullcircle.core.performance.estimation import check_estimate, estimate_metric
 from fullcircle.core.performance.labelled import VERSION
 from fullcircle.core.performance.settings import PerformanceSettings
@@ -39,8 +39,9 @@ def evaluate_window(
     Returns:
         ``rows``, ``labelled``, ``unlabelled_share``, ``predicted_mean`` and, of two classes,
         ``positive_share``; ``score`` (the primary metric) with its interval or None with the
-        ``reason``, of several sources the ``bound`` to judge by; ``scores`` of every metric of the
-        task with their intervals, by name, empty where there is a reason; ``confusion``, the matrix
+        ``reason``; ``scores`` of every metric of the task with their intervals, by name, empty
+        where there is a reason; of several sources, ``bound`` and ``bounds``: the wider intervals
+        of the same scores, to judge by; ``confusion``, the matrix
         of truth (rows) and decisions (columns), None of a regression or with a reason; ``estimate``
         without labels with whether it ``holds``, ``value``, and ``beside``: each other model that
         predicted the same rows.
@@ -51,10 +52,15 @@ def evaluate_window(
     answers = Answers.read(labelled, PREDICTION, DECISION, problem)
     scored = None if reason else answers.resample(problem.primary_metric, settings)
     score = None if scored is None else scored.estimate(settings.confidence).as_dict()
+    every = {} if reason else answers.resample_all(problem, settings)
     share = len(labelled) / max(len(rows), 1)
-    bound = None
+    bounds: dict[str, Any] = {}
     if scored is not None and sources > 1:
-        bound = scored.estimate(1 - (1 - settings.confidence) / sources).as_dict()
+        shared = 1 - (1 - settings.confidence) / sources
+        bounds = {
+            "bound": scored.estimate(shared).as_dict(),
+            "bounds": estimate_all(every, shared),
+        }
     estimate = _estimate(rows[usable], problem, settings, reference)
     holds = check_estimate(estimate, score, share, settings.min_checked_share)
     return {
@@ -65,8 +71,8 @@ def evaluate_window(
         **_describe_predictions(rows[usable], problem),
         "score": score,
         "reason": reason,
-        **({} if bound is None else {"bound": bound}),
-        "scores": {} if reason else answers.estimate_all(problem, settings),
+        **bounds,
+        "scores": estimate_all(every, settings.confidence),
         "confusion": None if reason else answers.count(),
         "estimate": None if estimate is None else {**estimate, "holds": holds},
         "value": _value(labelled, DECISION, PREDICTION, problem, settings),
@@ -178,7 +184,7 @@ def _compare_role(
         **facts,
         "reason": None,
         "score": other.estimate(settings.confidence).as_dict(),
-        "scores": answers.estimate_all(problem, settings),
+        "scores": estimate_all(answers.resample_all(problem, settings), settings.confidence),
         "gain": other.gain(champion).estimate(settings.confidence).as_dict(),
         "value": _value(both, decision, column, problem, settings),
     }

@@ -11,6 +11,8 @@ import ibis.expr.types as ir
 BATCH, STREAM, ENDPOINT = "batch", "stream", "endpoint"
 SOURCES = (BATCH, STREAM, ENDPOINT)
 CHAMPION = "champion"
+CHALLENGER = "challenger"
+CANARY = "canary"  # a challenger that answers some while the champion answers the others
 
 DEFAULT_DAYS = 7.0
 SCORED_AT = "scored_at"  # moment of a streamed row without an event time
@@ -89,11 +91,34 @@ def name_source(part: Mapping[str, Any], several: bool) -> str:
             ``model_version``.
         several: Whether the report tells of several sources.
     """
-    source, role = part.get("source", BATCH), part.get("role", CHAMPION)
+    source, role = part.get("source", BATCH), name_role(part)
     if role != CHAMPION:
         version = part.get("model_version")
         return f"{source}, {role}{f' v{version}' if version else ''}: "
     return f"{source}: " if several or source != BATCH else ""
+
+
+def name_role(part: Mapping[str, Any]) -> str:
+    """Return the role that a part of a report is shown under."""
+    return str(part.get("shown_role") or part.get("role", CHAMPION))
+
+
+def mark_canaries(parts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return parts of a report, each of a challenger beside an answering champion as a canary's.
+
+    Args:
+        parts: Each with its ``role`` and, where they have one, ``source`` and period (``as_of``).
+    """
+    given = [{n: v for n, v in part.items() if n != "shown_role"} for part in parts]
+    led = {_find_period(part) for part in given if part.get("role", CHAMPION) == CHAMPION}
+    for part in given:
+        if part.get("role") == CHALLENGER and _find_period(part) in led:
+            part["shown_role"] = CANARY
+    return given
+
+
+def _find_period(part: Mapping[str, Any]) -> tuple[str, str]:
+    return part.get("source", BATCH), str(part.get("as_of", ""))
 
 
 def has_several(parts: Iterable[Mapping[str, Any]]) -> bool:

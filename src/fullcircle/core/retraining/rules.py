@@ -204,14 +204,16 @@ def _describe_decline(
         given = f"{score['value']:.4f}, promised {promised['value']:.4f}"
         reasons.append(f"{_format_worse(name, window)} promised: {given}")
     for limited, limit in list_limits(name, settings.score_limit).items():
-        found = bound if limited == name else _find_score(limited, window["scores"])
+        found = bound if limited == name else _find_bound(limited, window)
         if METRICS[limited].is_surely_worse(found, limit):
             given = f"{found['value']:.4f}, limit {limit:g}"
             reasons.append(f"{_format_worse(limited, window)} its limit: {given}")
     return reasons
 
 
-def _find_score(metric: str, scores: Mapping[str, Mapping[str, float]]) -> Mapping[str, float]:
+def _find_bound(metric: str, window: Mapping[str, Any]) -> Mapping[str, float]:
+    """Return a metric's interval; of several sources the wider one, as for the primary metric."""
+    scores: Mapping[str, Mapping[str, float]] = window.get("bounds") or window["scores"]
     if metric not in scores:
         raise ConfigurationError(
             f"retraining.score_limit names {metric}, which the performance report does not hold. "

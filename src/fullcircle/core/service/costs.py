@@ -21,11 +21,11 @@ class MachineHours:
     """When the machine was up.
 
     Attributes:
-        spans: First and last moment of each span, in UTC.
+        spans: First and last moment of each span, in UTC, and how many problems shared it.
         cores: Of the machine.
     """
 
-    spans: Sequence[tuple[datetime, datetime]]
+    spans: Sequence[tuple[datetime, datetime, int]]
     cores: int
 
     @classmethod
@@ -33,14 +33,27 @@ class MachineHours:
         """Read what the endpoint keeps; None where it kept nothing."""
         if not content:
             return None
-        moments = [tuple(map(datetime.fromisoformat, span)) for span in content["spans"]]
-        return cls([(first, last) for first, last in moments], int(content["cores"]))
+        spans = [
+            (datetime.fromisoformat(first), datetime.fromisoformat(last), *more)
+            for first, last, *more in content["spans"]
+        ]
+        # A span without a number was written before problems could share a machine.
+        return cls(
+            [(first, last, *(more or [1])) for first, last, *more in spans], content["cores"]
+        )
 
-    def count_hours(self, start: datetime, end: datetime) -> float:
-        """Return how many hours the machine was up between two moments."""
+    def count_hours(self, start: datetime, end: datetime, *, own: bool = False) -> float:
+        """Return how many hours the machine was up between two moments.
+
+        Args:
+            start: The first moment.
+            end: The last.
+            own: Count an hour that several problems shared in equal parts: what each pays.
+        """
         seconds = sum(
             max((min(last, end) - max(first, start)).total_seconds(), 0.0)
-            for first, last in self.spans
+            / (problems if own else 1)
+            for first, last, problems in self.spans
         )
         return seconds / _HOUR_SECONDS
 
@@ -70,8 +83,9 @@ def measure_costs(
 ) -> CostReport | None:
     """Price a window of the endpoint's log; None of an empty one.
 
-    An hour of the machine costs its price whether it is asked or not. Processor time is priced at
-    the price of an hour over the machine's cores: what a fully used machine would cost.
+    An hour of the machine costs its price whether it is asked or not. Problems that share it pay
+    equal parts, so that the costs of all of them add up to the machine's. Processor time is priced
+    at the price of an hour over the machine's cores: what a fully used machine would cost.
 
     Args:
         log: Requests, as the endpoint's log has them.
@@ -144,12 +158,13 @@ class _Price:
     ) -> dict[str, Any]:
         """Return counts, hours, and what they cost; None of what is not known."""
         rows, cpu_seconds = int(counted["rows"].sum()), float(counted["cpu_ms"].sum()) / 1000
-        hours = cores = None
+        hours = own = cores = None
         if self.uptime is not None:
             hours = sum(self.uptime.count_hours(*span) for span in spans)
+            own = sum(self.uptime.count_hours(*span, own=True) for span in spans)
             cores = self.uptime.cores
         price = self.settings.price_per_hour
-        cost = None if price is None or hours is None else hours * price
+        cost = None if price is None or own is None else own * price
         cpu_hours = None if cores is None else cpu_seconds / _HOUR_SECONDS / cores
         cpu_cost = None if price is None or cpu_hours is None else cpu_hours * price
         return {
@@ -158,6 +173,7 @@ class _Price:
             "cpu_seconds": round(cpu_seconds, 3),
             "cpu_ms_per_thousand": _per_thousand(cpu_seconds * 1000, rows),
             "up_hours": hours,
+            "own_hours": own,
             "utilisation": cpu_hours / hours if cpu_hours is not None and hours else None,
             "cost": cost,
             "cost_per_thousand": _per_thousand(cost, rows),

@@ -9,6 +9,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.drift.violations import DataViolation
+from fullcircle.core.predictions.sources import mark_canaries
 from fullcircle.core.service.costs import MachineHours, measure_costs
 from fullcircle.core.service.counting import (
     COLUMNS,
@@ -85,7 +86,7 @@ def measure_service(
         "memory": describe_memory(measure_memory(window)),
         "by_day": _split(predicting, ["date"]),
         "by_route": _split(counted, ["route"]),
-        "by_version": _split(predicting, ["role", "model_version"]),
+        "by_version": mark_canaries(_split(predicting, ["role", "model_version"])),
         "problems": [each.as_dict() for each in _find_problems(counted, last, basis, as_of)],
     }
 

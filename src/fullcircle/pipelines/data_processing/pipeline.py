@@ -33,4 +33,6 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             node(nodes.select_labels, ["events", "params:problem"], "labels", name="select_labels"),
         ],
         tags="data_processing",
+        namespace="data_processing",  # a box that unfolds in Kedro-Viz
+        prefix_datasets_with_namespace=False,
     )

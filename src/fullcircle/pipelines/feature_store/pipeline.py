@@ -31,6 +31,8 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
         ],
         tags="feature_store",
+        namespace="feature_store",  # a box that unfolds in Kedro-Viz
+        prefix_datasets_with_namespace=False,
     )
 
 

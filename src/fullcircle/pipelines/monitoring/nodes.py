@@ -160,10 +160,15 @@ def render_dashboard(
     problem: ProblemSpec,
     service_report: dict[str, Any] | None = None,
     alert_log: Sequence[dict[str, Any]] = (),
-    alerts: dict[str, Any] | None = None,
+    watched_window: dict[str, Any] | Sequence[dict[str, Any]] = (),
+    *alerts: Any,
 ) -> str:
-    """Write one page that says how things stand."""
+    """Write one page that says how things stand.
+
+    Of the watched windows, the file gives back all, and memory the one that was put there.
+    """
     del alerts  # they are in the log by now
+    watched = [watched_window] if isinstance(watched_window, dict) else watched_window
     return draw_dashboard(
         problem.name,
         drift_report,
@@ -172,4 +177,5 @@ def render_dashboard(
         reference_profile,
         service_report,
         alert_log,
+        watched,
     )

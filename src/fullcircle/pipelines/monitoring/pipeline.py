@@ -93,6 +93,7 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
                     "params:problem",
                     "service_report",
                     "alert_log",
+                    "watched_window",
                     "alerts",
                 ],
                 "dashboard",
@@ -100,4 +101,6 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
         ],
         tags="monitoring",
+        namespace="monitoring",  # a box that unfolds in Kedro-Viz
+        prefix_datasets_with_namespace=False,
     )

@@ -50,6 +50,8 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
         ],
         tags="registry",
+        namespace="registry",  # a box that unfolds in Kedro-Viz
+        prefix_datasets_with_namespace=False,
     )
 
 

@@ -67,4 +67,6 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
         ],
         tags="scoring",
+        namespace="scoring",  # a box that unfolds in Kedro-Viz
+        prefix_datasets_with_namespace=False,
     )

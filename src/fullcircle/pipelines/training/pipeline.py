@@ -132,6 +132,8 @@ def create_pipeline(**kwargs: object) -> Pipeline:  # noqa: ARG001 - Kedro's sig
             ),
         ],
         tags="training",
+        namespace="training",  # a box that unfolds in Kedro-Viz
+        prefix_datasets_with_namespace=False,
     )
 
 

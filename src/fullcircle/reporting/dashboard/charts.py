@@ -1,9 +1,9 @@
 """Places on charts, in percent of their size, so that the text beside keeps its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fullcircle.core.predictions.sources import CHAMPION, split_by_source
+from fullcircle.core.predictions.sources import CHAMPION, name_role, split_by_source
 
 _MANY = 12
 
@@ -89,7 +89,7 @@ def _label(clocks: list[str]) -> list[dict[str, Any]]:
 def _describe_point(kind: str, window: dict[str, Any], metric: str) -> str:
     found = window[kind]
     name = metric if kind == "score" else f"{metric}, estimated without labels"
-    role = window.get("role", CHAMPION)
+    role = name_role(window)
     who = f"{'' if role == CHAMPION else f'{role} '}v{window['model_version']}"
     return (
         f"{window['as_of']}, {who}: {name} {found['value']:.4f}, "
@@ -130,6 +130,54 @@ def chart_volume(windows: list[dict[str, Any]]) -> dict[str, Any]:
         for place, (clock, (rows, labelled)) in enumerate(totals.items())
     ]
     return {"bars": bars, "most": most, "labels": _label(clocks), "count": len(clocks)}
+
+
+def chart_drift(watched: Sequence[dict[str, Any]], as_of: str) -> list[dict[str, Any]]:
+    """Return by source how many columns drifted in each window up to the clock.
+
+    Args:
+        watched: Windows as ``summarize_window`` gives them, in any order.
+        as_of: The page's clock; what was watched later is left out.
+
+    Returns:
+        By source ``bars`` in percent of the ``most``, each with words, and the axis' labels; empty
+        with fewer than two windows, which show no course.
+    """
+    known = sorted(
+        (each for each in watched if str(each["as_of"])[:10] <= as_of[:10]),
+        key=lambda each: str(each["as_of"]),
+    )
+    if len(known) < 2:
+        return []
+    sources = dict.fromkeys(name for each in known for name in each.get("sources", {}))
+    return [{"source": source, **_chart_drift_of(source, known)} for source in sources]
+
+
+def _chart_drift_of(source: str, known: list[dict[str, Any]]) -> dict[str, Any]:
+    clocks = [str(each["as_of"]) for each in known]
+    seen = [each.get("sources", {}).get(source) for each in known]
+    most = max([len(one["drifted"]) for one in seen if one], default=0) or 1
+    width = min(70.0, 10.0 * len(clocks)) / len(clocks)
+    bars = [
+        {
+            "x": _across(place, len(clocks)) - width / 2,
+            "width": width,
+            "height": 100 * len(one["drifted"]) / most if one else 0,
+            "judged": bool(one and one["judged"]),
+            "told": f"{clock[:10]}: {_describe_watched(one)}",
+        }
+        for place, (clock, one) in enumerate(zip(clocks, seen, strict=True))
+    ]
+    return {"bars": bars, "most": most, "labels": _label(clocks), "count": len(clocks)}
+
+
+def _describe_watched(one: dict[str, Any] | None) -> str:
+    if one is None:
+        return "not watched"
+    if not one["judged"]:
+        return f"{one['rows']:,} rows are too few to judge"
+    names = ", ".join(one["drifted"]) or "nothing"
+    return f"{names} drifted, {one['rows']:,} rows"
 
 
 def chart_latency(service: dict[str, Any] | None) -> dict[str, Any] | None:

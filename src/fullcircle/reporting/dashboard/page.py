@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fullcircle.core.predictions.sources import BATCH, CHAMPION, has_several, name_source
-from fullcircle.reporting.dashboard.charts import chart_latency, chart_sources
+from fullcircle.reporting.dashboard.charts import chart_drift, chart_latency, chart_sources
 from fullcircle.reporting.dashboard.columns import describe_columns, describe_sources
 from fullcircle.reporting.dashboard.state import Reports, find_cards, find_findings, format_headline
 from fullcircle.reporting.dashboard.tables import (
@@ -28,6 +28,7 @@ def draw_dashboard(
     reference: dict[str, Any],
     service: dict[str, Any] | None = None,
     alerts: Sequence[dict[str, Any]] = (),
+    watched: Sequence[dict[str, Any]] = (),
 ) -> str:
     """Write the monitoring page as HTML that needs no network.
 
@@ -40,6 +41,7 @@ def draw_dashboard(
         service: As measure_service gives it; None without.
         alerts: What was told, oldest first: ``as_of``, ``severity``, ``what``, ``since``,
             ``how_much``, ``what_to_do``, ``state``; told later than the page's clock is left out.
+        watched: Every window that was watched, as summarize_window gives it.
     """
     served = service if service and service["present"] else None
     reports = Reports(drift, performance, retraining, reference, served)
@@ -55,6 +57,7 @@ def draw_dashboard(
         cards=find_cards(reports),
         charts_by_source=chart_sources(performance, reference["promised"]),
         sources=describe_sources(drift),
+        drift_over_time=chart_drift(watched, drift["as_of"]),
         roles=has_roles(performance),
         windows=list_windows(performance),
         metrics=describe_metrics(performance),

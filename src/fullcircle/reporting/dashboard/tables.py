@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fullcircle.core.predictions.sources import BATCH, CHAMPION, has_several, name_source
+from fullcircle.core.predictions.sources import BATCH, CHAMPION, has_several, name_role, name_source
 
 
 def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
@@ -11,7 +11,7 @@ def list_windows(performance: dict[str, Any]) -> list[dict[str, str]]:
         {
             "as_of": str(window["as_of"])[:10],
             "source": window.get("source", BATCH),
-            "role": window.get("role", CHAMPION),
+            "role": name_role(window),
             "version": window["model_version"],
             "predicted": _describe_predictions(window),
             "rows": f"{window['rows']:,}",
@@ -116,7 +116,7 @@ def describe_service(service: dict[str, Any] | None) -> dict[str, Any] | None:
         "objectives": [_objective(each) for each in service["objectives"]],
         "versions": [
             {
-                "role": each["role"],
+                "role": name_role(each),
                 "version": each["model_version"],
                 "requests": f"{each['requests']:,}",
                 "p95": _milliseconds(each["latency_ms"]["p95"]),

@@ -10,6 +10,7 @@ from fullcircle.core.predictions.sources import (
     ENDPOINT,
     STREAM,
     has_several,
+    name_role,
     name_source,
     split_by_source,
 )
@@ -135,7 +136,7 @@ def _add_intervals(
 
 
 def _name_role(window: dict[str, Any]) -> str:
-    role = window.get("role", CHAMPION)
+    role = name_role(window)
     return "" if role == CHAMPION else f", {role}"
 
 
