@@ -31,7 +31,7 @@ from fullcircle.log_config import quiet_libraries
 
 quiet_libraries()
 
-# For docs/mutation.md: the same examples each time, and no search for the smallest that fails.
+# For docs/development/mutation.md: the same examples each time, and none made smaller.
 settings.register_profile(
     "mutation", settings.get_profile("ci"), phases=[Phase.explicit, Phase.generate]
 )

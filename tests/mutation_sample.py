@@ -5,7 +5,7 @@ Each mutant's name, hashed, is a number between 0 and 1, whatever else there is;
 of intervals that do not meet are disjoint, even where the code changed in between. Only a test
 that fails kills: what ran out of time, crashed, or is reached by no test counts as alive.
 
-Needs mutmut, and the mutants, which it makes the first time: docs/mutation.md.
+Needs mutmut, and the mutants, which it makes the first time: docs/development/mutation.md.
 Run: python tests/mutation_sample.py --low 0 --high 0.01 [--report]
 """
 

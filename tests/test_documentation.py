@@ -17,7 +17,7 @@ from fullcircle.core.metrics import METRICS
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
     *sorted(ROOT.glob("*.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "notebooks").glob("*.md")),
 ]
 OURS = ("src/", "conf/", "tests/", "docs/", "deploy/", "notebooks/", ".ci/")
