@@ -15,12 +15,15 @@ from fullcircle.configuration.parameters import find_types
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "parameters.md"
-HEAD = """# All parameters
-
-Made from the classes that hold them, and from their values in `conf/base`: `python docs/parameters.py`.
-
-A parameter is changed for one run by `--params` (`kedro run --params drift.min_psi=0.2`), for a project in `conf/local/parameters.yml` or an environment's folder, and for one problem in its own `parameters.yml`, where it has a key there ([problems](problems.md)). An unknown name is refused with the nearest one that exists.
-"""
+HEAD = (
+    "# All parameters\n\n"
+    "Made from the classes that hold them, and from their values in `conf/base`: "
+    "`python docs/parameters.py`.\n\n"
+    "A parameter is changed for one run by `--params` "
+    "(`kedro run --params drift.min_psi=0.2`), for a project in `conf/local/parameters.yml` or an "
+    "environment's folder, and for one problem in its own `parameters.yml`, where it has a key "
+    "there ([problems](problems.md)). An unknown name is refused with the nearest one that exists.\n"
+)
 
 
 def read_base() -> dict[str, tuple[str, Any]]:
