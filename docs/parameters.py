@@ -22,7 +22,7 @@ HEAD = (
     "A parameter is changed for one run by `--params` "
     "(`kedro run --params drift.min_psi=0.2`), for a project in `conf/local/parameters.yml` or an "
     "environment's folder, and for one problem in its own `parameters.yml`, where it has a key "
-    "there ([problems](problems.md)). An unknown name is refused with the nearest one that exists.\n"
+    "there ([problems](problems.md)). An unknown name is refused with the nearest one.\n"
 )
 
 
