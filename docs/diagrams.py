@@ -14,12 +14,12 @@ from fullcircle.log_config import quiet_libraries
 quiet_libraries()
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
-# The order of the lifecycle; a room that is not here yet comes last.
+# The order of the lifecycle; one that is not here yet comes last.
 ORDER = ["data_processing", "feature_store", "training", "registry", "scoring", "monitoring"]
 
 
-def read_rooms() -> dict[str, Pipeline]:
-    """Give each room's pipeline, in the order of the lifecycle."""
+def read_pipelines() -> dict[str, Pipeline]:
+    """Return each pipeline, in the order of the lifecycle."""
     [folder] = package.__path__
     names = sorted(path.parent.name for path in Path(folder).glob("*/pipeline.py"))
     names.sort(key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
@@ -44,19 +44,19 @@ def draw_layers(pyproject: str, package: str) -> str:
     return flowchart("TB", [" --> ".join(named)])
 
 
-def draw_rooms(rooms: dict[str, Pipeline]) -> str:
-    """Draw which room leaves what for which."""
-    lines = [f"{name}[{name}]" for name in rooms]
-    for giver, given in rooms.items():
-        for taker, taken in rooms.items():
+def draw_flow(parts: dict[str, Pipeline]) -> str:
+    """Draw which pipeline leaves what for which."""
+    lines = [f"{name}[{name}]" for name in parts]
+    for giver, given in parts.items():
+        for taker, taken in parts.items():
             shared = datasets(given.all_outputs() & taken.all_inputs())
             if giver != taker and shared:
                 lines.append(f'{giver} -- "{"<br/>".join(shared)}" --> {taker}')
     return flowchart("LR", lines)
 
 
-def draw_room(pipeline: Pipeline) -> str:
-    """Draw a room's nodes and datasets, in the order in which they run."""
+def draw_pipeline(pipeline: Pipeline) -> str:
+    """Draw a pipeline's nodes and datasets, in the order in which they run."""
     lines = [f"{name}([{name}])" for name in datasets(pipeline.datasets())]
     for node in pipeline.nodes:
         lines.append(f"{node.short_name}[[{node.short_name}]]")
@@ -67,13 +67,13 @@ def draw_room(pipeline: Pipeline) -> str:
 
 def draw_all() -> dict[str, str]:
     """Give each diagram by the name of its place on the page."""
-    rooms = read_rooms()
+    parts = read_pipelines()
     pyproject = (ROOT / "pyproject.toml").read_text("utf-8")
-    titled = (f"### {name}\n\n{draw_room(pipeline)}" for name, pipeline in rooms.items())
+    titled = (f"### {name}\n\n{draw_pipeline(pipeline)}" for name, pipeline in parts.items())
     return {
         "layers": draw_layers(pyproject, "fullcircle"),
         "core": draw_layers(pyproject, "fullcircle.core"),
-        "rooms": draw_rooms(rooms),
+        "flow": draw_flow(parts),
         "pipelines": "\n\n".join(titled),
     }
 

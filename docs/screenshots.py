@@ -77,9 +77,9 @@ def serve_models(project: Path) -> Iterator[str]:
     Raises:
         RuntimeError: It ends, or does not answer.
     """
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--port", str(port)]
     surroundings = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     address, quiet = f"http://127.0.0.1:{port}", subprocess.DEVNULL

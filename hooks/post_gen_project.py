@@ -33,7 +33,7 @@ def list_files(renaming: dict) -> list[Path]:
 
 def main() -> None:
     """Copy, rename, tidy."""
-    [found] = SOURCE.glob("src/*/commands/renaming.py")
+    [found] = SOURCE.glob("src/*/cli/package_rename.py")
     renaming = runpy.run_path(str(found))
     project = Path.cwd()
     (project / ".gitkeep").unlink()  # all that the template holds

@@ -1,7 +1,7 @@
 """What notebooks and scripts call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.features.point_in_time import KeyedTable, join_features
 from fullcircle.core.models.model import Model
 from fullcircle.core.profile import PREDICTION
+from fullcircle.core.scoring.raw_frames import read_frame
 from fullcircle.tracking.registry.lookup import find_version
 from fullcircle.tracking.registry.model_files import read_model
 
@@ -30,12 +31,14 @@ class ScoredBatch:
         missing: Rows per looked-up feature for which no value was known.
         stale: Rows per looked-up feature whose newest value was older than the lookup allows.
         model: Name and version of the model.
+        unreadable: Values per column that cannot be read, and so count as missing.
     """
 
     rows: pd.DataFrame
     missing: dict[str, int]
     stale: dict[str, int]
     model: str
+    unreadable: dict[str, int] = field(default_factory=dict)
 
 
 def score_batch(
@@ -49,6 +52,7 @@ def score_batch(
         model_uri: ``models:/name@alias``, ``models:/name/version`` or ``models:/name/latest``.
         frame: Rows with the lookups' key columns, the request columns and, for a model with
             history, the moment of each request in UTC; without that column, the moment is now.
+            Raw values are read as training read them, and may have the source's column names.
         feature_tables: Feature tables by name; None takes those of the Kedro project in the
             working directory.
 
@@ -64,6 +68,7 @@ def score_batch(
     """
     tables = feature_tables if feature_tables is not None else _load_feature_tables()
     model = read_model(find_version(model_uri))
+    frame, unreadable = read_frame(frame, model)
     spine = _as_spine(frame, model)
     joined = _join(spine, tables, model, model.lookups)
     ageless = [lookup.model_copy(update={"max_age_days": None}) for lookup in model.lookups]
@@ -77,6 +82,7 @@ def score_batch(
             for name, count in _count_nulls(joined, model.lookups).items()
         },
         model=str(model),
+        unreadable=unreadable,
     )
 
 

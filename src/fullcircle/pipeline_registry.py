@@ -6,7 +6,7 @@ import re
 from kedro.framework.project import find_pipelines
 from kedro.pipeline import Pipeline
 
-from fullcircle import pipelines as rooms
+from fullcircle import pipelines as packages
 from fullcircle.core.errors import ConfigurationError, name_missing
 
 
@@ -27,8 +27,8 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 def _explain_unknown_pipeline(error: ImportError) -> None:
     """Raise a clearer error where the import failed because there is no such package."""
-    known = sorted(module.name for module in pkgutil.iter_modules(rooms.__path__))
-    asked = re.search(rf"'{re.escape(rooms.__name__)}\.(\w+)'", str(error))
+    known = sorted(module.name for module in pkgutil.iter_modules(packages.__path__))
+    asked = re.search(rf"'{re.escape(packages.__name__)}\.(\w+)'", str(error))
     if asked and asked[1] not in known:
         unknown = name_missing([asked[1]], known)
         raise ConfigurationError(

@@ -17,6 +17,7 @@ from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training.trial_store import NoTrialStore
 from fullcircle.pipelines.training import nodes
+from fullcircle.problems import find_reading
 from fullcircle.tracking.provenance import describe_code, describe_environment
 from fullcircle.tracking.registry.model_files import read_model
 from fullcircle.tracking.uncommitted_code import PATCH_FILE, read_patch
@@ -210,7 +211,15 @@ def _train(
             training_context, model_config, training_context.fit(model_config), selection
         )
     clock = str(Clock.model_validate(recorded.trained_on["as_of"]))
-    return make_model(training_context, winner, selection, clock, None, profiled=True)
+    return make_model(
+        training_context,
+        winner,
+        selection,
+        clock,
+        None,
+        profiled=True,
+        reading=find_reading(problem.name),
+    )
 
 
 def _find_difference(
@@ -227,4 +236,6 @@ def _find_difference(
 def _compare_papers(recorded: Model, again: Model) -> list[str]:
     """Name the parts of the description, beside predictions, that came out otherwise."""
     then, now = recorded.describe(), again.describe()
+    if then["raw_schema"] is None:  # made before models carried one
+        now["raw_schema"] = None
     return [name for name in then if name != "report" and str(then[name]) != str(now.get(name))]

@@ -4,7 +4,7 @@ A table of these four metrics circulates for this file; what is known of it stan
 Each model is fitted on 60 % of the rows. Of the rest, half chooses the threshold by F1, and half
 has a say in nothing and scores: at that threshold, and at 0.5. Each seed divides the rows anew.
 
-Run: python tests/benchmarks/bench_decisions.py --data RAW_DIR [--seeds 5] [--trials 24]
+Run: python tests/benchmarks/bench_decisions.py --data RAW_DIR [--seeds 3] [--trials 8]
 """
 
 import argparse
@@ -82,8 +82,8 @@ def main() -> None:
     """Print the table as Markdown: means over the seeds, and how far the seeds lie apart."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the publisher's file")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=24, help="of the forest's search")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=8, help="of the forest's search")
     given = parser.parse_args()
     rows = read_customers(given.data)
     found = pd.DataFrame(

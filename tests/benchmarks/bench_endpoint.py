@@ -210,14 +210,14 @@ def show_times(endpoint: Any, rows: list[dict[str, Any]], together: int = 16) ->
     room = WorkerState(endpoint, read_json(endpoint.plan), 0)
     asyncio.run(room.load())
     content = orjson.dumps({"dataframe_records": rows})
-    features = room.seats.champion.model.features
-    reader = BodyReader(features, room.seats.columns | room.contract.columns)
+    features = room.active_models.champion.model.features
+    reader = BodyReader(features, room.active_models.columns | room.contract.columns)
     taken = dict.fromkeys(("read", "score", "answer", "tell the journal"), 0.0)
     for _ in range(200):
         began = time.perf_counter()
         bodies = [reader.read(content, "application/json") for _ in range(together)]
         read = time.perf_counter()
-        found = room.scorer.score(bodies, ["x"] * together, room.seats, room.declared)
+        found = room.scorer.score(bodies, ["x"] * together, room.active_models, room.declared)
         scored = time.perf_counter()
         for parts in found:
             orjson.dumps(describe_parts(parts, 1))

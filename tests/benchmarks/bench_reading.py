@@ -38,7 +38,7 @@ def read_ours(path: Path) -> Table:
     """Read a file as ``kedro problem new`` does."""
     source = open_source(str(path), ReadOptions())
     rows = [list(row.values()) for batch in source.batches() for row in batch.to_pylist()]
-    source.tally.raise_if_too_many()
+    source.row_counts.raise_if_too_many()
     # Names as the file states them: that a repeated one gets a number is told.
     return _name(list(source.stated), "column_", 1), rows
 

@@ -99,10 +99,13 @@ class Attacker:
                 writer.write(piece)
                 await writer.drain()
             head = await reader.read(64) if wait else b""
-            status = head[9:12]
-            self.answers[int(status) if status.isdigit() else 0] += 1
+            self._count(head)
         finally:
             writer.close()
+
+    def _count(self, head: bytes) -> None:
+        status = head[9:12]
+        self.answers[int(status) if status.isdigit() else 0] += 1
 
     async def _send_body(self) -> None:
         await self._send(_post(*draw_body(self.rng)))
@@ -137,7 +140,7 @@ class Attacker:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             writer.write(half)
-            await asyncio.wait_for(reader.read(1), self.rng.uniform(0, 2))
+            self._count(await asyncio.wait_for(reader.read(64), self.rng.uniform(0, 2)))
         finally:
             writer.close()
 

@@ -79,7 +79,9 @@ def test_renamed_code_is_code(renamed: Path) -> None:
     ruff = [sys.executable, "-m", "ruff", "check", "--no-cache", "src", "tests"]
     done = subprocess.run(ruff, cwd=renamed, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
-    code = f"import sys, {NEW}.cli, {NEW}.core.survey; assert 'fullcircle' not in sys.modules"
+    code = (
+        f"import sys, {NEW}.cli.main, {NEW}.core.contract; assert 'fullcircle' not in sys.modules"
+    )
     environment = {**os.environ, "PYTHONPATH": str(renamed / "src")}
     subprocess.run([sys.executable, "-c", code], cwd=renamed, env=environment, check=True)
 
@@ -125,7 +127,7 @@ def test_the_repository_is_a_starter(tmp_path: Path) -> None:
     )
     project = tmp_path / "night-shift"
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (project / "src" / "night_shift" / "cli.py").is_file()
+    assert (project / "src" / "night_shift" / "cli" / "main.py").is_file()
     assert (project / "conf" / "base" / "globals.yml").is_file()
     of_the_starter = ("cookiecutter.json", "prompts.yml", "hooks", "{{ cookiecutter.repo_name }}")
     assert [name for name in of_the_starter if (project / name).exists()] == []

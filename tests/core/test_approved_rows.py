@@ -127,7 +127,7 @@ def test_rows_that_are_scored() -> None:
     for day in score_days(requests, plan, scoring):
         rows += day.read().read_all().to_pylist()
         told.append([day.day, day.fingerprint, str(day.schema)])
-        summary = day.tally
+        summary = day.counts
         scored[day.day] = {
             "rows": summary.rows, "stale_rows": summary.stale_rows,
             "seconds": {"wall": 0.5, "read": 0.25}, "peak_memory_mb": 100.0 + len(scored),

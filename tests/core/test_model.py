@@ -75,7 +75,10 @@ def test_a_description_survives_json() -> None:
     model = make_model()
     told = json.loads(json.dumps(model.describe()))
     rebuilt = Model.from_description(told, model.estimator, model.example)
-    assert rebuilt == model
+    # From Python 3.13 on, == of dataclasses asks each field, and frames have no one answer.
+    assert rebuilt.describe() == model.describe()
+    assert rebuilt.estimator is model.estimator
+    assert rebuilt.example is model.example
     assert rebuilt.lookups[0].renaming == {"c": "colour"}
 
 

@@ -42,7 +42,7 @@ def test_summary_shows_the_leaderboard_with_intervals() -> None:
     row = {"candidate": "a", "metric": "rmse", "value": 2.0, "low": 1.5, "high": 2.5}
     facts = {"confidence": 0.9, "cv_score": 2.1, "standard_error": 0.2}
     facts["train_scores"] = {"rmse": 1.25}
-    best = {**row, **facts, "chosen": False, "shortlisted": True, "behind": 0.0}
+    best = {**row, **facts, "chosen": False, "shortlisted": True, "ties": True, "behind": 0.0}
     chosen = {**best, "candidate": "b", "chosen": True, "behind": 0.05}
     text = shown(format_leaderboard([best, chosen], {"failures": []}))
     assert "rmse" in text
@@ -160,7 +160,7 @@ def test_progress_bar_shows_only_to_a_person(monkeypatch: Any, circle: Any) -> N
     hook.before_node_run(pipeline.nodes[0])
     hook.after_node_run(pipeline.nodes[0])
     assert progress.tasks[0].completed == 1
-    assert progress.tasks[0].description == pipeline.nodes[0].name
+    assert progress.tasks[0].description == "select_requests"
     hook.on_pipeline_error()
     assert hook._progress is None
     hook.after_pipeline_run()

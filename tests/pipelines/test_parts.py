@@ -1,6 +1,7 @@
 """Parts of pipelines: each leaves the tables of the whole, or is refused in one line."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from deltalake import DeltaTable
 
 from fullcircle.core.errors import ConfigurationError
 from fullcircle.hooks.runners import OneThreadRunner
+from fullcircle.pipelines.training.nodes import record_candidates
 
 APRIL = "2025-04-01"
 TABLES = (
@@ -135,3 +137,20 @@ def test_part_that_needs_memory_is_refused(project: Any, node: str, names: list[
         run(project, *names, node_names=[f"training.{node}"])
     assert IN_MEMORY[node] in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_leaderboard_of_an_earlier_version_is_read() -> None:
+    """A file that does not tell of the train rows gives a finalist's run without their scores."""
+    search = {
+        "metric": "roc_auc",
+        "trials": [],
+        "finalists": [
+            {"name": "ridge", "candidate": "ridge", "parameters": {"alpha": 1.0}, "dropped": []}
+        ],
+    }
+    old = [{"candidate": "ridge", "chosen": True, "scores": {"roc_auc": 0.8}}]
+    recorded = record_candidates(search, old, SimpleNamespace(seed=1))
+    assert recorded["ridge"]["metrics"] == {"roc_auc": 0.8}
+    new = [{**old[0], "train_scores": {"roc_auc": 0.9}}]
+    both = record_candidates(search, new, SimpleNamespace(seed=1))["ridge"]["metrics"]
+    assert both == {"roc_auc": 0.8, "train.roc_auc": 0.9}

@@ -51,7 +51,7 @@ def read_scored(project: Any) -> pd.DataFrame:
     return DeltaTable(path).to_pandas()
 
 
-@pytest.mark.parametrize("seconds", [0.3])
+@pytest.mark.parametrize("seconds", [0.15, 0.9])
 def test_runs_with_different_clocks_keep_their_rows_apart(trained: Any, seconds: float) -> None:
     """Started a moment apart, each run scores all rows of its own period, and stamps them so."""
     names = ("data_processing", "feature_store", "scoring")

@@ -34,6 +34,8 @@ class Options(Settings):
         folder: Where the winner's notebook and its rows go, and finished trials meanwhile: a
             search that was killed goes on when the same is asked again. None for nowhere.
         note: What the search is to find out, for the MLflow run.
+        raw_schema: How raw values of the columns are read, as a ``RawSchema`` writes it: the model
+            carries it. None where they need no reading.
     """
 
     seconds: PositiveFloat | None = 60.0
@@ -51,6 +53,7 @@ class Options(Settings):
     track: bool = True
     folder: Path | None = Path("automl")
     note: str = ""
+    raw_schema: dict[str, Any] | None = None
 
     def settle(self) -> TrainingSettings:
         """Give what a project would declare of training."""

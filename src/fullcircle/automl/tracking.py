@@ -39,7 +39,7 @@ def track_search(
     note = {"mlflow.note.content": options.note, "note": options.note} if options.note else {}
     tags = {**describe_process(), **note}
     with mlflow.start_run(run_name=f"automl {target}", tags=tags) as run:
-        mlflow.log_params(flatten(options.model_dump(mode="json")))
+        mlflow.log_params(flatten(options.model_dump(mode="json", exclude={"raw_schema"})))
         [chosen] = [row for row in board if row["chosen"]]
         mlflow.log_metrics(
             {

@@ -23,6 +23,7 @@ from fullcircle.core.contract import Clock, Task
 from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation import Estimate, estimate_scores
 from fullcircle.core.gate import GateSettings
+from fullcircle.core.parsing.raw_schema import RawSchema
 from fullcircle.core.training.trial_store import NoTrialStore
 from fullcircle.pipelines.training import nodes
 from fullcircle.reporting.notebook import NotebookFacts
@@ -83,7 +84,8 @@ def _train(
     problem = declare_problem(task, features, options)
     training = options.settle()
     sets = split_events(as_events(rows, label, options), problem, options)
-    plan = nodes.diagnose_train_set(sets["train"], problem, training)
+    schema = RawSchema.from_dict(options.raw_schema)
+    plan = nodes.diagnose_train_set(sets["train"], problem, training, schema)
     search = nodes.search_candidates(sets["train"], plan, _journal(options), problem, training)
     candidates = nodes.fit_finalists(sets["train"], plan, search, problem, training)
     board = nodes.compare_candidates(
@@ -114,7 +116,7 @@ def _train(
         seed=training.seed,
     )
     score = Estimate(**scores[problem.primary_metric])
-    model = replace(final, scores=challenger.scores)
+    model = replace(final, scores=challenger.scores, raw_schema=options.raw_schema)
     notebook, run_id, model_uri = None, None, None
     if options.folder is not None:
         judging = GateSettings(

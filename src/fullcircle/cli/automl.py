@@ -106,6 +106,7 @@ def automl(
         rows = read_typed_rows(address, problem_options, options, decider)
     budget = {"seconds": seconds} if trials is None else {"seconds": None, "trials": trials}
     search = {n: v for n, v in given.items() if v is not None and n not in _OF_THE_FILE}
+    search["raw_schema"] = rows.raw_schema
     search["exclude"] = _find_excluded(given["exclude"] or [], rows)
     with show_work():
         find = engine.classify if rows.is_class else engine.regress

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from fullcircle.hooks.timing import RunTimer
+from fullcircle.hooks.timing import RunTimer, name_without_namespace
 
 _logger = logging.getLogger(__name__)
 _WORK = logging.getLogger("fullcircle.progress")
@@ -142,7 +142,9 @@ class ProgressHook:
     def before_node_run(self, node: Node) -> None:
         """Name the node that starts."""
         if self._progress is not None:
-            self._progress.update(self._progress.task_ids[0], description=node.short_name)
+            self._progress.update(
+                self._progress.task_ids[0], description=name_without_namespace(node)
+            )
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:
@@ -153,7 +155,9 @@ class ProgressHook:
                 self._work.clear()
         else:
             _logger.info(
-                "%s %.1f s", node.short_name, self._timer.node_seconds.get(node.short_name, 0.0)
+                "%s %.1f s",
+                name_without_namespace(node),
+                self._timer.node_seconds.get(name_without_namespace(node), 0.0),
             )
 
     @hook_impl(tryfirst=True)

@@ -9,6 +9,7 @@ from kedro.pipeline.node import Node
 from kedro.runner import ThreadRunner
 
 from fullcircle.core.errors import ConfigurationError
+from fullcircle.hooks.timing import name_without_namespace
 
 _WHY = "all tables of a run share one connection to DuckDB, which itself uses every core"
 
@@ -70,7 +71,7 @@ class RunnerHook:
             ConfigurationError: The runner does so.
         """
         if is_async:
-            raise _refuse(f"is_async, at {node.short_name}", "leave it out")
+            raise _refuse(f"is_async, at {name_without_namespace(node)}", "leave it out")
 
 
 def _refuse(what: str, instead: str) -> ConfigurationError:
@@ -96,6 +97,6 @@ def _find_makers(absent: list[str], pipeline: Pipeline, catalog: DataCatalog) ->
         makers = {n for n in pipelines["__default__"].nodes if wanted & set(n.outputs)} - chosen
         chosen |= makers
         needed = {n: {name for name in n.inputs if name not in catalog} for n in makers}
-        begin |= {n.short_name for n in makers if not needed[n]}
+        begin |= {name_without_namespace(n) for n in makers if not needed[n]}
         wanted = set().union(*needed.values())
     return sorted(begin)

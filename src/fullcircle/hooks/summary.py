@@ -114,7 +114,7 @@ def format_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> Re
             interval: f"{format_score(row['low'], best)} to {format_score(row['high'], best)}",
             "search": format_score(row["cv_score"], best),
             **({"train": format_score(row["train_scores"][metric], best)} if taught else {}),
-            "verdict": "chosen" if row["chosen"] else "" if row["shortlisted"] else "behind",
+            "verdict": _name_verdict(row),
         }
         for row in rows
     ]
@@ -130,6 +130,13 @@ def format_leaderboard(rows: list[dict[str, Any]], search: dict[str, Any]) -> Re
         for failure in list_excluded(search.get("failures", []))
     ]
     return Group(table, *remarks)
+
+
+def _name_verdict(row: dict[str, Any]) -> str:
+    """Return ``chosen``, ``tied`` with the best within the noise, or ``worse``."""
+    if row["chosen"]:
+        return "chosen"
+    return "tied" if row["ties"] and row["shortlisted"] else "worse"
 
 
 def format_decision(decision: dict[str, Any]) -> RenderableType:

@@ -38,12 +38,14 @@ class RunTimer:
     @hook_impl(trylast=True)
     def before_node_run(self, node: Node) -> None:
         """Note when a node starts."""
-        self._node_started[node.short_name] = time.time()
+        self._node_started[name_without_namespace(node)] = time.time()
 
     @hook_impl(tryfirst=True)
     def after_node_run(self, node: Node) -> None:
         """Note how long a node took."""
-        self.node_seconds[node.short_name] = time.time() - self._node_started[node.short_name]
+        self.node_seconds[name_without_namespace(node)] = (
+            time.time() - self._node_started[name_without_namespace(node)]
+        )
 
     def measure_phases(self) -> dict[str, float]:
         """Split the seconds up to now into start-up, fitting, other nodes, and input and output."""
@@ -66,3 +68,8 @@ def describe_seconds(seconds: dict[str, float]) -> str:
     parts: dict[str, Any] = {k.replace("_", " "): f"{v:.1f} s" for k, v in seconds.items()}
     total = parts.pop("total")
     return f"{total}: " + ", ".join(f"{name} {value}" for name, value in parts.items())
+
+
+def name_without_namespace(node: Node) -> str:
+    """Return a node's name without the pipeline that Kedro puts before it."""
+    return str(node.name).removeprefix(f"{node.namespace}.")

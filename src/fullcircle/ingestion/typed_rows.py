@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import ibis.expr.types as ir
 import pandas as pd
 
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.parsing.column_parser import as_class, read_class
+from fullcircle.core.parsing.raw_schema import RawSchema, find_booleans
 from fullcircle.core.validation.row_validation import SOURCE_ROW
 from fullcircle.ingestion import ReadOptions, Source, copy_table
 from fullcircle.ingestion.decisions import Decider
@@ -32,12 +34,14 @@ class TypedRows:
         sources: All columns of the table.
         is_class: Whether the target is a class.
         findings: What was found and assumed.
+        raw_schema: How the raw values of the columns are read, for the model to carry.
     """
 
     frame: pd.DataFrame
     sources: list[str]
     is_class: bool
     findings: list[Issue]
+    raw_schema: dict[str, Any]
 
 
 def read_typed_rows(
@@ -64,7 +68,21 @@ def read_typed_rows(
         frame = _read(raw, proposal)
     told = [each for each in proposal.findings if each.what not in _OF_A_PROBLEM]
     found = [*source.findings, *findings, *told]
-    return TypedRows(frame, source.schema.names, bool(proposal.label.classes), found)
+    schema = _describe_inputs(proposal, frame, problem_options.target)
+    return TypedRows(frame, source.schema.names, bool(proposal.label.classes), found, schema)
+
+
+def _describe_inputs(proposal: Proposal, frame: pd.DataFrame, target: str) -> dict[str, Any]:
+    """Return how the frame's columns were read, by their names in the source."""
+    reading = proposal.reading
+    booleans = {
+        name: find_booleans(frame[source].unique())
+        for name, source in reading.texts.items()
+        if source in frame.columns
+    }
+    columns = reading.schema(booleans).columns.values()
+    named = {each.source: replace(each, name=each.source) for each in columns}
+    return RawSchema({name: each for name, each in named.items() if name != target}).as_dict()
 
 
 @contextmanager

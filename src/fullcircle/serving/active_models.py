@@ -91,7 +91,7 @@ class ActiveModels:
     """Who answers now.
 
     Attributes:
-        by_role: A seat per role; without a champion, nobody answers.
+        by_role: A loaded model per role; without a champion, nobody answers.
         share: Share of the entities that the challenger answers.
     """
 

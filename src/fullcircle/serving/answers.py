@@ -34,7 +34,8 @@ def describe_parts(parts: Sequence[Part], rows: int) -> dict[str, Any]:
         ``predictions`` as MLflow's own server gives them (probabilities per class, or the value);
         ``decisions`` for classes, or ``intervals`` for values where the model has them; ``roles``
         and ``model_versions``, who answered each row; the ``model``; and, where there are any,
-        ``feature_gaps``: tables whose features were missing or stale, with the rows.
+        ``feature_gaps``: tables whose features were missing or stale, with the rows; and
+        ``unreadable_cells``: values that cannot be read and count as missing.
     """
     content: dict[str, Any] = {"predictions": _in_order(parts, rows, _as_served)}
     if parts[0].loaded.model.task != "regression":
@@ -47,7 +48,19 @@ def describe_parts(parts: Sequence[Part], rows: int) -> dict[str, Any]:
     content["model"] = registration.name if registration else "unregistered"
     if any(part.gaps for part in parts):
         content["feature_gaps"] = _describe_gaps(parts)
+    if any(part.unreadable for part in parts):
+        content["unreadable_cells"] = _describe_unreadable(parts)
     return content
+
+
+def _describe_unreadable(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Return the values that count as missing, by their rows in the request."""
+    cells = [
+        cell if part.rows is None else cell._replace(row=part.rows[cell.row])
+        for part in parts
+        for cell in part.unreadable
+    ]
+    return [cell._asdict() for cell in sorted(cells, key=lambda cell: (cell.row, cell.column))]
 
 
 def _describe_gaps(parts: Sequence[Part]) -> list[dict[str, Any]]:

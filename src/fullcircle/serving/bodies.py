@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -67,11 +68,13 @@ class BodyReader:
         features: Of the model, in order: names for rows that come without.
         known: Columns that are kept: features, keys, row id and time of every model.
         limits: What a body may hold.
+        aliases: Names in the source of columns that models call otherwise.
     """
 
     features: Sequence[str]
     known: frozenset[str]
     limits: BodyLimits = BodyLimits()
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, content: bytes, kind: str) -> Body:
         """Read a body.
@@ -239,7 +242,7 @@ class BodyReader:
 
     def _keep(self, names: Iterable[str], rows: int) -> list[str]:
         """Return the names of columns that some model knows, if they are not too many cells."""
-        kept = [name for name in names if name in self.known]
+        kept = [name for name in names if name in self.known or name in self.aliases]
         if rows * len(kept) > self.limits.max_cells:
             raise DataError(
                 f"The request holds {rows} rows of {len(kept)} columns; at most "
@@ -248,12 +251,12 @@ class BodyReader:
         return kept
 
     def _finish(self, columns: dict[str, list[Any]], rows: int, names: Iterable[str]) -> Body:
-        others: list[str] = []
-        for name in names:
-            if name not in self.known:
-                others.append(name[:_LONGEST_NAME])
-                if len(others) == _REMEMBERED:
-                    break
+        for name in self.aliases.keys() & columns.keys():
+            if (own := self.aliases[name]) in columns:
+                raise DataError(f"The request holds {own!r} twice: as {name!r} too. Send one.")
+            columns[own] = columns.pop(name)
+        unknown = (n for n in names if n not in self.known and n not in self.aliases)
+        others = [name[:_LONGEST_NAME] for name in islice(unknown, _REMEMBERED)]
         return Body(
             {name: _flatten(column) for name, column in columns.items()}, rows, False, others
         )

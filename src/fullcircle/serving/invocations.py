@@ -122,7 +122,7 @@ class Invocations:
             known = active_models.columns | self._room.contract.columns
             self._reads = (
                 active_models.by_role,
-                BodyReader(champion.model.features, known, self._limits),
+                BodyReader(champion.model.features, known, self._limits, champion.form.aliases),
             )
         return self._reads[1]
 

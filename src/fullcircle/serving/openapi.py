@@ -11,6 +11,12 @@ from fullcircle.serving.schemas import Contract, InputSchema
 _SCHEMAS = "#/components/schemas/"
 _NUMBER = {"type": ["number", "string", "null"]}
 _TEXT = {"type": ["string", "null"]}
+_RAW_TYPES = {
+    "number": ("number", "string", "null"),
+    "text": ("string", "null"),
+    "code": ("integer", "string", "null"),
+    "moment": ("string", "number", "null"),
+}
 
 
 def describe_api(
@@ -142,7 +148,20 @@ def _describe_schemas(loaded: LoadedModel | None, contract: Contract) -> dict[st
                 "model": {"type": "string"},
                 "request_id": {"type": "string"},
                 "explanations": {"type": "array", "items": {"type": "object"}},
+                "unreadable_cells": {
+                    "type": "array",
+                    "items": {"$ref": _SCHEMAS + "UnreadableCell"},
+                },
                 "feature_gaps": {"type": "array", "items": {"$ref": _SCHEMAS + "FeatureGap"}},
+            },
+        },
+        "UnreadableCell": {
+            "type": "object",
+            "description": "A value that cannot be read, and counts as missing.",
+            "properties": {
+                "row": {"type": "integer"},
+                "column": {"type": "string"},
+                "value": {"type": ["string", "null"]},
             },
         },
         "FeatureGap": {
@@ -164,11 +183,13 @@ def _describe_schemas(loaded: LoadedModel | None, contract: Contract) -> dict[st
 
 def _describe_record(form: InputSchema, contract: Contract) -> dict[str, Any]:
     columns = {
-        name: _NUMBER if kind == pa.float64() else _TEXT for name, kind in form.features.items()
+        name: {**(_NUMBER if kind == pa.float64() else _TEXT), **_describe_raw(form, name)}
+        for name, kind in form.features.items()
     }
     more = {contract.row_id: "For the log: labels that come later find it by this."}
     if contract.event_time is not None:
-        more[contract.event_time] = "The row's moment; by default, now."
+        told = _describe_raw(form, contract.event_time).get("description", "")
+        more[contract.event_time] = f"The row's moment; by default, now. {told}".strip()
     keys = dict.fromkeys(key for lookup in form.lookups for key in lookup.key_mapping)
     extra = {
         **{key: {"description": "A key by which features are looked up."} for key in keys},
@@ -177,16 +198,31 @@ def _describe_record(form: InputSchema, contract: Contract) -> dict[str, Any]:
     return {"type": "object", "required": form.known, "properties": {**extra, **columns}}
 
 
+def _describe_raw(form: InputSchema, name: str) -> dict[str, Any]:
+    """Return how raw values of a column may be written, with an example, where that is declared."""
+    parser = form.parsers.get(name)
+    if parser is None:
+        return {}
+    schema = parser.schema
+    told = schema.describe()
+    if schema.source and schema.source in form.aliases:
+        told = f"{told} May also come as {schema.source!r}, its name in the source."
+    types: dict[str, Any] = {"type": list(_RAW_TYPES[schema.kind])}
+    if schema.booleans:
+        types["type"].append("boolean")
+    examples = {} if name in form.private else {"examples": [schema.example()]}
+    return {**types, **examples, "description": told}
+
+
 def build_example(loaded: LoadedModel) -> list[dict[str, Any]]:
     """Return rows that can be sent as they are: the model's own, private columns left blank."""
     rows = loaded.model.example[loaded.model.features].to_dict("records")
-    private = loaded.form.private
-    return [
-        {
-            str(name): None
-            if name in private or pd.isna(value)
-            else getattr(value, "item", lambda v=value: v)()
-            for name, value in row.items()
-        }
-        for row in rows
-    ]
+    return [{str(name): _write(loaded.form, str(name), v) for name, v in r.items()} for r in rows]
+
+
+def _write(form: InputSchema, name: str, value: Any) -> Any:
+    """Return a value of the model's example as a client would send it."""
+    if name in form.private or pd.isna(value):
+        return None
+    plain = getattr(value, "item", lambda: value)()
+    return form.parsers[name].schema.write(plain) if name in form.parsers else plain

@@ -79,7 +79,7 @@ class RoutedApp:
         raise NotImplementedError
 
     def _keep_refusal(self, route: str, reply: Response, name: str, began: float) -> None:
-        """Write a refusal down that no stranger could fill the disk with; by default nowhere."""
+        """Write a refusal down that nobody could fill the disk with; by default nowhere."""
 
     async def _ping(self, *_: Any) -> Response:
         return Response(200, b"\n", TEXT)

@@ -1,8 +1,7 @@
-"""What a request must hold for one model: columns read as the types that the model learnt."""
+"""What a request must hold for one model: raw values, read as training read them."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -11,12 +10,27 @@ from pandas.api import types
 from fullcircle.core.contract import FeatureLookup
 from fullcircle.core.errors import DataError, name_missing
 from fullcircle.core.models.model import Model
-from fullcircle.core.scoring.values import MOMENT, as_column, read_values
+from fullcircle.core.parsing.raw_schema import RawSchema
+from fullcircle.core.parsing.value_parser import ValueParser
+from fullcircle.core.scoring.values import MOMENT
+from fullcircle.serving.request_values import (
+    Columns,
+    FaultyRowsError,
+    ReadColumns,
+    RequestReading,
+    UnreadableCell,
+    read_values_of,
+)
 
-Columns = dict[str, list[Any]]
-_LONGEST_QUOTE = 60
-_QUOTED_FAULTS = 5
-_LARGEST = 2**53  # every integer up to here is a float as it is
+__all__ = [
+    "Columns",
+    "Contract",
+    "FaultyRowsError",
+    "InputSchema",
+    "UnreadableCell",
+    "declare_form",
+    "read_values_of",
+]
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,8 @@ class Contract:
         entity_keys: Columns that say what a row is about; a share of the traffic sticks to them.
         event_time: Column with a request's moment; without it, the moment is now.
         private: Columns whose values never reach a log or a message.
+        max_unreadable_share: Share of a column's values that may be unreadable, and so missing,
+            before a request is rejected.
     """
 
     name: str
@@ -36,6 +52,7 @@ class Contract:
     entity_keys: list[str]
     event_time: str | None
     private: list[str]
+    max_unreadable_share: float = 0.05
 
     @property
     def columns(self) -> frozenset[str]:
@@ -53,6 +70,10 @@ class InputSchema:
         lookups: What finds the others, where a request does not bring them itself.
         event_time: Column with the moment of a row, which may be there or not.
         private: Columns that are never quoted.
+        schema: How raw values are read; None for a model that does not say.
+        max_unreadable_share: Share of a column's values that may be unreadable in a request.
+        parsers: What reads the columns of the schema.
+        aliases: Names in the source of columns that the model calls otherwise.
     """
 
     features: dict[str, pa.DataType]
@@ -60,6 +81,10 @@ class InputSchema:
     lookups: list[FeatureLookup]
     event_time: str | None
     private: frozenset[str]
+    schema: RawSchema | None = None
+    max_unreadable_share: float = 0.05
+    parsers: dict[str, ValueParser] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
 
     def needed_lookups(
         self, present: Iterable[str], others: Sequence[str] = ()
@@ -98,66 +123,59 @@ class InputSchema:
     def columns(self) -> frozenset[str]:
         """All columns that a request may bring for the model."""
         keys = {key for lookup in self.lookups for key in lookup.key_mapping}
-        return frozenset(self.features) | keys
+        return frozenset([*self.features, *keys]) | self.clocks
 
-    def read(self, columns: Mapping[str, list[Any]], keys: Mapping[str, pa.DataType]) -> Columns:
+    @property
+    def clocks(self) -> frozenset[str]:
+        """Columns with times of day that belong to a column of dates."""
+        return frozenset(self.schema.clocks.values() if self.schema else ())
+
+    def read(
+        self,
+        columns: Mapping[str, list[Any]],
+        keys: Mapping[str, pa.DataType],
+        sizes: Sequence[int] = (),
+    ) -> ReadColumns:
         """Read the columns that matter, as plain values of the right types.
 
         Args:
             columns: Of one request or several.
             keys: Types of the keys by which features are looked up.
+            sizes: Rows of each request; by default there is one.
 
         Returns:
             Features that were brought, keys that are needed, and the moments if there are any:
             floats, stripped texts, or what keys are; None where blank.
 
         Raises:
-            FaultyRowsError: Some values are not of their type.
+            FaultyRowsError: Some values are not of their type, or too many of a column cannot be
+                read.
         """
         kinds = {name: kind for name, kind in self.features.items() if name in columns}
         kinds |= {key: kind for key, kind in keys.items() if key in columns}
         if self.event_time is not None and self.event_time in columns:
             kinds[self.event_time] = MOMENT
-        read: Columns = {}
-        faults: dict[int, str] = {}
+        reading = RequestReading(self, columns, keys)
         for name, kind in kinds.items():
-            read[name], wrong = read_values_of(columns[name], kind)
-            if wrong is not None:
-                faults.update(self._quote(name, columns[name], wrong, faults))
-        if faults:
-            raise FaultyRowsError(faults)
-        return read
-
-    def _quote(
-        self, name: str, given: list[Any], wrong: list[Any], told: Mapping[int, str]
-    ) -> dict[int, str]:
-        """Say of each row that has no fault yet what is wrong with its value."""
-        return {
-            row: f"{name} {fault}"
-            + ("" if name in self.private else f": {str(given[row])[:_LONGEST_QUOTE]!r}")
-            for row, fault in enumerate(wrong)
-            if fault is not None and row not in told
-        }
-
-
-class FaultyRowsError(DataError):
-    """Rows whose values cannot be read.
-
-    Attributes:
-        faults: What is wrong, by row.
-    """
-
-    def __init__(self, faults: Mapping[int, str]) -> None:
-        self.faults = dict(faults)
-        told = [f"row {row}: {fault}" for row, fault in sorted(self.faults.items())]
-        more = f"; and {len(told) - _QUOTED_FAULTS} rows more" * (len(told) > _QUOTED_FAULTS)
-        super().__init__(f"{'; '.join(told[:_QUOTED_FAULTS])}{more}.")
+            parser = self.parsers.get(name)
+            if parser is None or (name in keys and parser.schema.kind != "code"):
+                reading.read_as(name, kind)
+            else:
+                reading.parse(name, parser)
+        return reading.finish(sizes)
 
 
 def declare_form(model: Model, contract: Contract) -> InputSchema:
     """Say what requests must hold for a model."""
     made = {new for lookup in model.lookups for new in lookup.renaming.values()}
+    schema = RawSchema.from_dict(model.raw_schema)
+    declared = schema or RawSchema()
+    taken = {*model.features, *contract.columns}
     return InputSchema(
+        schema=schema,
+        max_unreadable_share=contract.max_unreadable_share,
+        parsers={name: ValueParser(each) for name, each in declared.columns.items()},
+        aliases={old: new for old, new in declared.aliases.items() if old not in taken},
         features={name: _kind_of(model.example[name].dtype) for name in model.features},
         known=[name for name in model.features if name not in made],
         lookups=list(model.lookups),
@@ -168,24 +186,3 @@ def declare_form(model: Model, contract: Contract) -> InputSchema:
 
 def _kind_of(dtype: Any) -> pa.DataType:
     return pa.float64() if types.is_numeric_dtype(dtype) else pa.string()
-
-
-def read_values_of(values: list[Any], kind: pa.DataType) -> tuple[list[Any], list[Any] | None]:
-    """Read plain values as a type, as ``read_values`` does, and at once where nothing is odd.
-
-    Returns:
-        The values, None where blank or wrong; and what is wrong with each, None where nothing is.
-    """
-    shapes = set(map(type, values))
-    if kind == pa.float64() and shapes <= {float, int, type(None)}:
-        if all(value is None or _is_exact(value) for value in values):
-            return values, None
-    elif kind == pa.string() and shapes <= {str, type(None)}:
-        return [value.strip() or None if value else None for value in values], None
-    column, faults = read_values(as_column(values), kind)
-    return column.to_pylist(), None if faults is None else faults.to_pylist()
-
-
-def _is_exact(value: float) -> bool:
-    """Tell whether a number is one that a float holds as it is: finite, and no larger integer."""
-    return -_LARGEST <= value <= _LARGEST if type(value) is int else math.isfinite(value)

@@ -17,7 +17,7 @@ from fullcircle.core.metrics import Vector
 from fullcircle.serving.active_models import ActiveModels, LoadedModel
 from fullcircle.serving.bodies import Body
 from fullcircle.serving.features import FeatureGap, OnlineFeatures
-from fullcircle.serving.schemas import Columns, Contract, FaultyRowsError
+from fullcircle.serving.schemas import Columns, Contract, FaultyRowsError, UnreadableCell
 from fullcircle.serving.traffic import CHALLENGER, CHAMPION, choose_role
 
 _logger = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Part:
         predicted: What it said, shape (rows,) or (rows, classes).
         fault: Why it said nothing.
         gaps: Features that the online store did not give, by row of the part.
+        unreadable: Values that cannot be read, and count as missing, by row of the part.
     """
 
     request: int
@@ -53,6 +54,7 @@ class Part:
     predicted: Vector | None = None
     fault: Exception | None = None
     gaps: list[FeatureGap] = field(default_factory=list)
+    unreadable: list[UnreadableCell] = field(default_factory=list)
 
     def intervals(self) -> list[list[float]] | None:
         """Lower and upper end per row, where the model gives intervals."""
@@ -161,7 +163,9 @@ class Scorer:
                 part.fault = fault
                 continue
             timed = self.contract.event_time in part.columns
-            alike = (part.loaded.version, tuple(lookup.table for lookup in lookups), timed)
+            clocks = part.columns.keys() & part.loaded.form.clocks
+            tables = tuple(lookup.table for lookup in lookups)
+            alike = (part.loaded.version, tables, timed, frozenset(clocks))
             groups.setdefault(alike, []).append(part)
         for group in groups.values():
             lookups = group[0].loaded.form.needed_lookups(group[0].columns)
@@ -193,8 +197,10 @@ class Scorer:
         loaded = parts[0].loaded
         keys = self.features.key_types(lookups) if lookups else {}
         gaps: list[FeatureGap] = []
-        inputs = loaded.form.read(_stack(parts, [*loaded.form.features, *keys]), keys)
-        rows = sum(part.size for part in parts)
+        sizes = [part.size for part in parts]
+        stacked = _stack(parts, [*loaded.form.columns, *keys])
+        inputs, unreadable = loaded.form.read(stacked, keys, sizes)
+        rows = sum(sizes)
         if lookups:
             moments = self._read_moments(inputs, rows, now)
             found, gaps = self.features.find(inputs, lookups, declared, moments)
@@ -209,6 +215,11 @@ class Scorer:
             part.predicted = predicted[start:end]
             own = slice(*(bisect_left(gaps, edge, key=_row_of) for edge in (start, end)))
             part.gaps = [gap._replace(row=gap.row - start) for gap in gaps[own]]
+            part.unreadable = [
+                cell._replace(row=cell.row - start)
+                for cell in unreadable
+                if start <= cell.row < end
+            ]
             start = end
 
     def _read_moments(self, inputs: Columns, rows: int, now: datetime) -> list[datetime]:

@@ -76,6 +76,8 @@ class ServingSettings(Settings):
         burst: So many at once are let through before these limits hold.
         allowed_origins: Web pages that may ask, such as https://shop.example; by default none.
         max_ahead_minutes: How far a request's own moment may lie ahead of the clock.
+        max_unreadable_share: Share of a column's values that may be unreadable, and so missing, in
+            a request; a larger one rejects it. None takes that of the intake.
         cache_rows: Predictions that a worker remembers by version and features; 0 for none.
         sticky_salt: Another one deals the entities anew to champion and challenger.
         idle_minutes: Without requests for so long, the endpoint stops; None for never.
@@ -105,6 +107,7 @@ class ServingSettings(Settings):
     burst: PositiveInt = 100
     allowed_origins: list[str] = Field(default_factory=list)
     max_ahead_minutes: PositiveFloat = 5.0
+    max_unreadable_share: float | None = Field(default=None, ge=0, le=1)
     cache_rows: NonNegativeInt = 0
     sticky_salt: str = "fullcircle"
     idle_minutes: PositiveFloat | None = None

@@ -70,6 +70,11 @@ def _describe(context: Any, settings: ServingSettings, tls: Sequence[Path]) -> d
             "entity_keys": problem.entity_keys,
             "event_time": problem.event_time,
             "private": problem.private_columns,
+            "max_unreadable_share": (
+                settings.max_unreadable_share
+                if settings.max_unreadable_share is not None
+                else context.catalog.load("params:intake").max_unreadable_share
+            ),
         },
         "settings": settings.model_dump(mode="json"),
         "model": context.catalog.get("champion").model_name,

@@ -47,7 +47,7 @@ class WorkerState:
         active_models: Who answers now; replaced as a whole.
         declared: Keys and times by feature table.
         scorer: Scores by them.
-        refused: Why a version got no seat, by version.
+        refused: Why a version could not be loaded, by version.
     """
 
     def __init__(self, folder: RuntimeDir, plan: Mapping[str, Any], worker: int) -> None:
@@ -211,8 +211,14 @@ class WorkerState:
             loaded = load_model(entry, self.contract, self.settings.cache_rows)
         except Exception as error:
             self.refused[number] = str(error)
-            _logger.error("version %s gets no seat: %s", number, error)
+            _logger.error("version %s is not loaded: %s", number, error)
             return None
+        if loaded.form.schema is None:
+            _logger.info(
+                "version %s carries no input schema: its values are read by their types alone, so "
+                "send them as a run has them, not as the source writes them",
+                number,
+            )
         self.refused.pop(number, None)
         self._known[number] = loaded
         return loaded

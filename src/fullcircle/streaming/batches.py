@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from fullcircle.core.scoring.lookups import STALE
 from fullcircle.core.scoring.requests import DAY
 from fullcircle.core.scoring.values import MOMENT
-from fullcircle.core.validation.row_validation import SOURCE_ROW
+from fullcircle.core.validation.row_validation import SOURCE_ROW, UNREADABLE
 from fullcircle.storage.record_sources import RecordSource
 from fullcircle.streaming.commit_log import BATCH, STREAM, Batch, CommitLog, Tables
 from fullcircle.streaming.record_validation import ARRIVED, SOURCE, RecordValidator
@@ -150,7 +150,8 @@ class BatchProcessor:
         """Look features up chunk by chunk, and predict on several threads."""
         settings, stamps = self._scoring.settings, self._stamps()
         stamps["scored_at"] = pa.scalar(self._now, MOMENT)
-        kept = [*self._scoring.kept, SOURCE, SOURCE_ROW, ARRIVED]
+        flags = [UNREADABLE] if self._judge.form.parsers else []
+        kept = [*self._scoring.kept, *flags, SOURCE, SOURCE_ROW, ARRIVED]
         with ThreadPoolExecutor(settings.threads or os.cpu_count() or 1) as pool:
             for chunk in _gather(self._judge.read(self._source), settings.chunk_rows):
                 rows = self._add_features(self._add_day(chunk)).select(kept)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from fullcircle.core.scoring.records import Bounds, RecordSchema, find_watermark, validate_records
 from fullcircle.core.scoring.values import MOMENT
-from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW
+from fullcircle.core.validation.row_validation import REASON, SOURCE_ROW, UNREADABLE
 from fullcircle.storage.record_blocks import NOT_OPENED, Block
 from fullcircle.storage.record_sources import RecordSource, SourcePart
 from fullcircle.streaming.commit_log import Batch
@@ -72,7 +72,7 @@ class RecordValidator:
             if self.scored is not None and piece.name not in self.scored:
                 self._reject_unscored(piece, source)
                 continue
-            for block in source.read(piece, self.form.schema):
+            for block in source.read(piece, self.form.given_schema):
                 self._set_unreadable_aside(block, piece)
                 if len(block.rows):
                     yield self._judge(block, piece)
@@ -85,7 +85,7 @@ class RecordValidator:
         before = len(self.aside), len(self.fresh), Counter(self.reasons), self.newest
         scored, self.scored = self.scored, None
         good = 0
-        for block in source.read(piece, self.form.schema):
+        for block in source.read(piece, self.form.given_schema):
             self._set_unreadable_aside(block, piece)
             if len(block.rows):
                 good += len(self._judge(block, piece))
@@ -110,6 +110,9 @@ class RecordValidator:
         if self.form.event_time is not None and len(good):
             latest = pc.max(good[self.form.event_time]).as_py()
             self.newest = latest if self.newest is None else max(self.newest, latest)
+        unreadable = judged.unreadable.filter(pc.is_in(judged.places, value_set=places))
+        if self.form.parsers:
+            good = good.append_column(UNREADABLE, unreadable)
         return (
             good.append_column(SOURCE, pa.repeat(pa.scalar(piece.name), len(good)))
             .append_column(SOURCE_ROW, block.numbers.take(places).cast(pa.int64()))

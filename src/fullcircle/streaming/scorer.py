@@ -75,6 +75,7 @@ class Scorer:
         problem: ProblemSpec,
         settings: ScoringSettings,
         known: Mapping[str, pa.DataType] | None = None,
+        max_unreadable_share: float = 0.05,
     ) -> None:
         """Read models and tables.
 
@@ -83,12 +84,14 @@ class Scorer:
             problem: The contract.
             settings: How the machine is used.
             known: Types of ids and keys that no feature table declares.
+            max_unreadable_share: See RecordSchema.
 
         Raises:
             ModelError: There is no champion, or its features no longer exist.
         """
         self.problem, self.settings = problem, settings
         self._room, self._known = model_source, known
+        self._max_unreadable_share = max_unreadable_share
         self._versions = model_source.versions()
         self.moved = 0
         self._read()
@@ -107,7 +110,9 @@ class Scorer:
 
     def _read(self) -> None:
         models, tables = self._room.models(), self._room.tables()
-        self.form: RecordSchema = declare_form(self.problem, models, tables, self._known)
+        self.form: RecordSchema = declare_form(
+            self.problem, models, tables, self._known, self._max_unreadable_share
+        )
         empty = ibis.memtable(self.form.schema.empty_table())
         for model in models.values():
             refuse_bad_requests(empty, tables, model, self.problem)

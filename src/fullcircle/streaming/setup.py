@@ -100,7 +100,10 @@ def open_stream(
         found = SparkFiles(found)
     choose_engine("duckdb")  # a join of few rows is quickest in this process, on any ENGINE
     known = _know_types(catalog, problem)
-    scorer = Scorer(CatalogModelSource(catalog), problem, catalog.load("params:scoring"), known)
+    share = catalog.load("params:intake").max_unreadable_share
+    scorer = Scorer(
+        CatalogModelSource(catalog), problem, catalog.load("params:scoring"), known, share
+    )
     tables = Tables(*(catalog.get(name) for name in _TABLES))
     stream = Stream(found, tables, scorer, settings, as_of=as_of, tell=log_batch)
     tags = {

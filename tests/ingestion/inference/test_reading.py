@@ -16,7 +16,7 @@ from fullcircle.ingestion.inference import ProblemOptions, Proposal, propose_pro
 
 ROWS = 60
 SIZES = [f"{n % 9 + 1},{n * 37 % 900 + 100}" for n in range(ROWS)]
-DAYS = [f"0{n * 5 % 9 + 1}/0{n * 7 % 8 + 1}/2021" for n in range(ROWS)]
+DAYS = [f"0{n * 5 % 9 + 1}/0{n * 7 % 8 + 1}/2021" for n in range(ROWS)]  # the first: 01/01
 
 
 def propose(read: dict[str, str] | None = None, **columns: Any) -> Proposal:
@@ -51,6 +51,7 @@ def test_days_and_months_that_nothing_decides_are_asked() -> None:
     [question] = propose(Day=DAYS, Size=[n % 7 for n in range(ROWS)]).questions
     said = [each.settings["read"] for each in question.choices]
     assert said == [{"Day": "%m/%d/%Y"}, {"Day": "%d/%m/%Y"}]
+    assert len({each.preview for each in question.choices}) == 2
     proposal = propose({"Day": "%d/%m/%Y"}, Day=DAYS, Size=[n % 7 for n in range(ROWS)])
     assert not proposal.questions
     assert proposal.reading.moments == {"day": ("Day", "%d/%m/%Y")}

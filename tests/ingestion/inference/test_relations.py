@@ -131,13 +131,16 @@ def test_the_first_state_is_kept_whatever_the_order_of_the_rows(known: str | Non
     ("shift", "what", "said"),
     [(1, "lag", "the label of the row before"), (-1, "leak", "the label of the next row")],
 )
-def test_the_label_of_a_neighbouring_row_is_named(shift: int, what: str, said: str) -> None:
-    """A column that repeats the label one step later, or earlier, is named; chance is not."""
+@pytest.mark.parametrize("digits", [4, 2])
+def test_the_label_of_a_neighbouring_row_is_named(
+    shift: int, what: str, said: str, digits: int
+) -> None:
+    """A column that repeats the label one step off, rounded or not, is named; chance is not."""
     rng = np.random.default_rng(3)
     y = rng.normal(size=ROWS).round(4)
     day = pd.date_range("2024-01-01", periods=ROWS).strftime("%Y-%m-%d")
     frame = pd.DataFrame({"day": day, "other": rng.normal(size=ROWS).round(4), "y": y})
-    frame["moved"] = frame["y"].shift(shift)
+    frame["moved"] = frame["y"].shift(shift).round(digits)
     proposal = propose(frame.sample(frac=1.0, random_state=4), time="day")
     assert f"moved is {said}" in told(proposal, what)
     assert "other" not in told(proposal, what)

@@ -44,8 +44,8 @@ def status(place: ProjectLocation, as_json: bool) -> None:
     if facts.get("state") == "serving" and not is_running(folder):
         facts["state"] = "gone without a word; the journal is taken up at the next kedro serve"
     facts["traffic"] = read_json(folder.traffic) or "the champion answers everybody"
-    facts["seats"] = [worker["model_versions"] for worker in read_workers(folder)]
-    shown = {name: value for name, value in facts.items() if name != "seats" or any(value)}
+    facts["models"] = [worker["model_versions"] for worker in read_workers(folder)]
+    shown = {name: value for name, value in facts.items() if name != "models" or any(value)}
     answer(facts, as_json=as_json, show=lambda _: as_facts(shown))
 
 

@@ -139,7 +139,7 @@ def follow_role(kept: Sequence[Kept], alias: str, back: str) -> list[str]:
     Args:
         kept: Every entry that there is.
         alias: The role.
-        back: Act that ends the reign of all that came after the version it returns to.
+        back: Act that ends the time in office of all that came after the version it returns to.
     """
     tenure: list[str] = []
     for entry in done_entries(kept):

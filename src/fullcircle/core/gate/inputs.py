@@ -54,7 +54,7 @@ class GateInputs:
         probe: What was found when the registry's copy was loaded and used: ``model``, ``error``,
             ``signature``, ``predictions``, ``edge_cases`` (see edge_cases.py), ``latency_ms``,
             ``size_mb``, ``approvals``.
-        intake: What came in and was set aside (see rejection.py).
+        intake: What came in and was set aside (see row_validation.py).
         rolled_back: Versions that people rolled back and that nobody has allowed again.
     """
 

@@ -55,6 +55,8 @@ class Model:
         report: How it fared on the selection rows: slices, gaps, calibration, importance, and what
             became of each column; None where nobody assessed it.
         interval: How far off its values are, as fit_interval gives it (regression only).
+        raw_schema: How raw values of its inputs are read, as a ``RawSchema`` writes it; None where
+            nobody declared it.
         registration: Its place in the registry, once it has one.
     """
 
@@ -73,6 +75,7 @@ class Model:
     event_time: str | None = None
     report: dict[str, Any] | None = None
     interval: dict[str, Any] | None = None
+    raw_schema: dict[str, Any] | None = None
     registration: Registration | None = None
 
     def __str__(self) -> str:
@@ -114,6 +117,7 @@ class Model:
             "expected": self.expected,
             "report": self.report,
             "interval": self.interval,
+            "raw_schema": self.raw_schema,
         }
 
     @classmethod

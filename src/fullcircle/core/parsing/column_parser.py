@@ -1,18 +1,21 @@
 """Reading a table by a declaration: which source column becomes which typed column, and how."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.parsing.numbers import PLAIN, NumberFormat, is_infinite
+from fullcircle.core.parsing.layouts import accept_iso
+from fullcircle.core.parsing.numbers import PLAIN, NumberFormat, is_finite, is_infinite
+from fullcircle.core.parsing.raw_schema import ColumnSchema, Default, Kind, RawSchema
 from fullcircle.core.parsing.timestamps import ISO, as_moment, write_example
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_text, unless
 
 __all__ = [
     "ISO",
     "ColumnParser",
+    "Default",
     "NumberFormat",
     "as_class",
     "as_moment",
@@ -21,14 +24,18 @@ __all__ = [
 ]
 
 _ID_DIGITS = 6
+_WHOLE = r"^([+-]?[0-9]{1,18})(?:\.0*)?$"
 
 
 @dataclass(frozen=True)
 class ColumnParser:
     """How the columns of a problem's raw table are read.
 
+    A model carries the same declaration (``schema``), so that requests are read alike.
+
     Attributes:
         texts: ``{column: source column}`` of categories and other texts.
+        codes: The same of whole numbers that stand for something, such as a zone: texts.
         numbers: The same of numbers.
         moments: ``{column: (source column, layout)}`` of dates and times; layouts are those of
             ``fullcircle.core.parsing.timestamps.as_moment``. Those without a zone are in UTC.
@@ -38,9 +45,16 @@ class ColumnParser:
         marks: ``{source column: texts}`` that mean the same in that column alone.
         sentinels: ``{column: numbers}`` that mean the same in that column of numbers.
         decimal: The decimal sign of numbers whose column has no format of its own.
+        spellings: ``{column of texts: {text: what it means}}``.
+        required: Columns whose blank rejects a row.
+        strict: Columns of which an unreadable cell rejects a row; it is missing otherwise.
+        least: ``{column: smallest number}``; a smaller one rejects a row.
+        allowed: ``{column: texts}``; any other text rejects a row.
+        defaults: ``{column of numbers: what a blank means}``.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, str] = field(default_factory=dict)
     moments: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     clocks: Mapping[str, str] = field(default_factory=dict)
@@ -49,13 +63,19 @@ class ColumnParser:
     marks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sentinels: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     decimal: str = "."
+    spellings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    strict: tuple[str, ...] = ()
+    least: Mapping[str, float] = field(default_factory=dict)
+    allowed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    defaults: Mapping[str, Default] = field(default_factory=dict)
 
     @property
     def sources(self) -> tuple[str, ...]:
         """The source columns, each once."""
         dated = [source for source, _ in self.moments.values()]
-        named = [*self.texts.values(), *self.numbers.values(), *dated, *self.clocks.values()]
-        return tuple(dict.fromkeys(named))
+        whole = [*self.texts.values(), *self.codes.values(), *self.numbers.values()]
+        return tuple(dict.fromkeys([*whole, *dated, *self.clocks.values()]))
 
     def example(self) -> dict[str, str]:
         """Give a raw row that reads well, for tests: ``{source column: text}``."""
@@ -64,10 +84,53 @@ class ColumnParser:
         written |= {source: write_example(layout) for source, layout in self.moments.values()}
         return {**written, **dict.fromkeys(self.clocks.values(), "00:00")}
 
+    def schema(self, booleans: Mapping[str, tuple[str, ...]] | None = None) -> RawSchema:
+        """Return the schema that a model carries.
+
+        Args:
+            booleans: ``{column: texts of true and false}`` of texts that are nothing else.
+        """
+        kinds: dict[Kind, Mapping[str, str]] = {
+            "text": self.texts,
+            "code": self.codes,
+            "number": self.numbers,
+            "moment": {name: source for name, (source, _) in self.moments.items()},
+        }
+        told = booleans or {}
+        return RawSchema(
+            {
+                name: self._column_schema(name, kind, source, told.get(name, ()))
+                for kind, sources in kinds.items()
+                for name, source in sources.items()
+            }
+        )
+
+    def _column_schema(
+        self, name: str, kind: Kind, source: str, booleans: tuple[str, ...]
+    ) -> ColumnSchema:
+        return ColumnSchema(
+            name,
+            kind,
+            source,
+            missing=tuple(dict.fromkeys([*self.missing, *self.marks.get(source, ())])),
+            form=self.format_of(source) if kind == "number" else PLAIN,
+            sentinels=tuple(map(float, self.sentinels.get(name, ()))),
+            layout=self.moments[name][1] if kind == "moment" else ISO,
+            clock=self.clocks.get(name, ""),
+            spellings=dict(self.spellings.get(name, {})),
+            booleans=booleans,
+            required=name in self.required,
+            strict=name in self.strict,
+            least=self.least.get(name),
+            allowed=tuple(self.allowed.get(name, ())),
+            default=self.defaults.get(name),
+        )
+
     def columns(self, raw: ir.Table) -> dict[str, ir.Value]:
         """Give each declared column as an expression of the raw table."""
         return {
-            **{name: self.text(raw, source) for name, source in self.texts.items()},
+            **{name: self._spelt_text(raw, name) for name in self.texts},
+            **{name: self.code(raw, source) for name, source in self.codes.items()},
             **{name: self._number(raw, name) for name in self.numbers},
             **{name: self._moment(raw, name) for name in self.moments},
         }
@@ -77,6 +140,17 @@ class ColumnParser:
         text = as_text(raw[source])
         missing = (*self.missing, *self.marks.get(source, ()))
         return ibis.ifelse(text.isin(missing), ibis.null("string"), text) if missing else text
+
+    def _spelt_text(self, raw: ir.Table, name: str) -> ir.StringColumn:
+        text = self.text(raw, self.texts[name])
+        spelt = self.spellings.get(name)
+        return text.substitute(dict(spelt)) if spelt else text
+
+    def code(self, raw: ir.Table, source: str) -> ir.StringColumn:
+        """Read a source column of whole numbers as texts, alike for every type of numbers."""
+        text = self.text(raw, source)
+        whole = ibis.ifelse(text.re_search(_WHOLE), text.re_extract(_WHOLE, 1), None)
+        return whole.try_cast("int64").cast("string")
 
     def format_of(self, source: str) -> NumberFormat:
         """Say how the numbers of a source column are written."""
@@ -89,7 +163,7 @@ class ColumnParser:
         if not form.is_plain:
             return form.expression(text)
         number = as_number(text)
-        return ibis.ifelse(number.isinf(), ibis.null("float64"), number)
+        return ibis.ifelse(is_finite(number), number, ibis.null("float64"))
 
     def unreadable(self, raw: ir.Table, *names: str) -> Iterator[ir.StringValue]:
         """Give the reasons for which a row must be set aside: what its numbers and moments are not.
@@ -117,7 +191,7 @@ class ColumnParser:
         """
         told = [
             ibis.ifelse(self._is_read(raw, name), "", f"{name}; ")
-            for name in (*self.numbers, *self.moments)
+            for name in (*self.codes, *self.numbers, *self.moments)
             if name not in names
         ]
         # Joined at once: hundreds of sums within one another are too deep for Python.
@@ -129,9 +203,11 @@ class ColumnParser:
             text = self.text(raw, self.numbers[name])
             read = self.number(raw, self.numbers[name]).notnull()
             return text.isnull() | read | is_infinite(text)
-        source, layout = self.moments[name]
-        text = self.moment_text(raw, source, self.clocks.get(name, ""))
-        return text.isnull() | as_moment(text, layout).notnull()
+        if name in self.codes:
+            source = self.codes[name]
+            return self.text(raw, source).isnull() | self.code(raw, source).notnull()
+        # With the clock: a year alone is no moment where the month stands beside it.
+        return self.text(raw, self.moments[name][0]).isnull() | self._moment(raw, name).notnull()
 
     def _number(self, raw: ir.Table, name: str) -> ir.FloatingColumn:
         number = self.number(raw, self.numbers[name])
@@ -141,7 +217,8 @@ class ColumnParser:
 
     def _moment(self, raw: ir.Table, name: str) -> ir.TimestampColumn:
         source, layout = self.moments[name]
-        return as_moment(self.moment_text(raw, source, self.clocks.get(name, "")), layout)
+        text = self.moment_text(raw, source, self.clocks.get(name, ""))
+        return as_moment(text, accept_iso(layout))
 
     def moment_text(self, raw: ir.Table, source: str, clock: str = "") -> ir.StringColumn:
         """Read a source column of dates as text, with the clock that stands by itself."""

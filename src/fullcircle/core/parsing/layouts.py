@@ -6,7 +6,7 @@ may be said ``local:Europe/Berlin`` (clocks without a zone are of that place) an
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -45,6 +45,11 @@ _DENSE_CLOCK = (
 _CLOCK_GROUPS = ("H", "M", "S", "f", "zh", "zm")
 LATE = f"[0-9][{_BLANKS}]?[pP]\\.?[mM]"
 EARLY = f"[0-9][{_BLANKS}]?[aA]\\.?[mM]"
+# 24:00 is the midnight at the end of the day.
+MIDNIGHT = (
+    rf"[ T,]24[:.]00(?:[:.]00(?:[.,]0+)?)?[{_BLANKS}]?"
+    r"(?:Z|z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{2}:?(?:[0-9]{2})?)?$"
+)
 COUNT = r"^[+-]?[0-9]{1,19}(?:\.[0-9]+)?$"
 EXCEL_DAY = r"^[0-9]{1,6}(?:\.[0-9]+)?$"
 _SAID = re.compile(r"(?P<ways>.*?)(?: ?local:(?P<zone>\S+))?(?: ?since:(?P<since>\d{4}))?")
@@ -89,6 +94,15 @@ def parse_layout(text: str) -> Layout:
         )
     ways = tuple(found["ways"].split(EITHER)) if found["ways"] else ()
     return Layout(ways, zone, int(found["since"] or FIRST_YEAR))
+
+
+def accept_iso(layout: str) -> str:
+    """Return a layout under which ISO 8601 is read as well; counts of time stay as they are."""
+    said = parse_layout(layout)
+    counted = {*EPOCHS, EXCEL}
+    if not said.ways or ISO in said.ways or counted.issuperset(said.ways):
+        return layout
+    return str(replace(said, ways=(*said.ways, ISO)))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ BLANKS = " \u00a0\u202f\u2009"
 _POWERS = "\u00b2\u00b3"  # engines know no escapes for these in a pattern
 _QUOTES = "'\u2019"
 _MINUS = "-\u2212\u2013\ufe63\uff0d"
+_LARGEST = 1.7976931348623157e308
 _INFINITE = "^[+-]?(?:[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|\u221e)$"
 
 
@@ -98,7 +99,7 @@ class NumberFormat:
         else:
             number = self._as_number(text.re_extract(self.digits, 1))
         signed = ibis.ifelse(text.re_search(self.negative), -number, number)
-        fine = text.re_search(self.pattern) & ~signed.isinf()
+        fine = text.re_search(self.pattern) & is_finite(signed)
         return ibis.ifelse(fine, signed, ibis.null("float64"))
 
     def _as_number(self, digits: ir.StringValue) -> ir.FloatingValue:
@@ -151,6 +152,11 @@ def _read(form: NumberFormat, text: str) -> float | None:
         return None
     number = -number if negative.search(text) else number
     return None if number in (float("inf"), float("-inf")) else number
+
+
+def is_finite(number: ir.FloatingColumn) -> ir.BooleanValue:
+    """Return whether a number is finite; Spark's own test for infinity does not hold here."""
+    return number.abs() <= _LARGEST
 
 
 def _as_number(form: NumberFormat, digits: str) -> float:

@@ -18,6 +18,7 @@ from fullcircle.core.parsing.layouts import (
     EXCEL_DAY,
     ISO,
     LATE,
+    MIDNIGHT,
     Layout,
     Shape,
     list_offsets,
@@ -83,6 +84,8 @@ def _read_column(text: ir.StringColumn, way: str, said: Layout) -> ir.TimestampC
     hour = _or_zeros(group("H"))
     hour = ibis.ifelse(text.re_search(LATE), _add_half_day(hour), hour)
     hour = ibis.ifelse(text.re_search(EARLY) & (hour == "12"), "00", hour)
+    ends_day = text.re_search(MIDNIGHT)  # not every engine knows the hour 24
+    hour = ibis.ifelse(ends_day, "00", hour.nullif("24"))
     clock = ibis.literal(":").join([hour, _or_zeros(group("M")), _or_zeros(group("S"))])
     fraction = (group("f") + ibis.literal("000000")).substr(0, 6)
     local = date + ibis.literal(" ") + clock + ibis.literal(".") + fraction
@@ -91,7 +94,8 @@ def _read_column(text: ir.StringColumn, way: str, said: Layout) -> ir.TimestampC
     own = ibis.ifelse(group("zh").length() > 0, own, ibis.literal(""))
     if said.zone:
         own = ibis.ifelse(text.re_search("(?:Z|z|UTC|GMT)$"), ibis.literal("+00:00"), own)
-    return _at_place(local, own, said.zone)
+    moment = _at_place(local, own, said.zone)
+    return (moment + ends_day.cast("int64").as_interval("D")).cast("timestamp('UTC')")
 
 
 def _at_place(local: ir.StringValue, own: ir.StringValue, zone: str) -> ir.TimestampColumn:
@@ -132,7 +136,7 @@ def _write_seconds(seconds: ir.IntegerColumn, fine: ir.BooleanValue) -> ir.Strin
 
 def _year(group: "Group", shape: Shape, since: int) -> ir.StringValue:
     if "Y" in shape.groups:
-        return group("Y")
+        return group("Y").nullif("0000")  # no year of the calendar that all engines know
     short, (century, place) = group("y"), divmod(since, 100)
     is_first = short.try_cast("int64") >= place
     first, second = (ibis.literal(f"{each:02d}") for each in (century, century + 1))
@@ -200,7 +204,11 @@ def _read_one(text: str, way: str, said: Layout) -> datetime | None:
     if parts is None:
         return None
     is_utc = re.search("(?:Z|z|UTC|GMT)$", text) is not None
-    return _build({**parts, "zh": "+00"} if is_utc else parts, said)
+    parts = {**parts, "zh": "+00"} if is_utc else parts
+    if not re.search(MIDNIGHT, text):
+        return _build(parts, said)
+    moment = _build({**parts, "H": "00"}, said)
+    return None if moment is None else moment + timedelta(days=1)
 
 
 def _count(text: str, per_second: int) -> datetime | None:

@@ -156,12 +156,34 @@ def _read_moment_parts(column: pd.Series, entry: dict[str, Any]) -> dict[str, An
     return {output: parts[part] for part, output in entry["outputs"].items()}
 
 
+def drop_sentinels(numbers: Vector, entry: dict[str, Any]) -> Vector:
+    """Return numbers with NaN for those that mean that nothing is known, as a plan names them."""
+    sentinels = entry.get("sentinels")
+    return np.where(np.isin(numbers, sentinels), np.nan, numbers) if sentinels else numbers
+
+
+def read_word(text: Any, entry: dict[str, Any]) -> Any:
+    """Return what a clean text means: NaN for a word that says that nothing is known."""
+    if text in entry.get("missing_words", ()):
+        return np.nan
+    return entry.get("spellings", {}).get(text, text)
+
+
+def _read_words(column: pd.Series, entry: dict[str, Any]) -> Vector:
+    texts = read_texts(column)
+    if not ("missing_words" in entry or "spellings" in entry):
+        return texts
+    return _as_objects([read_word(text, entry) for text in texts])
+
+
 # The treatments that a plan may name, each with its reading: (column, entry) -> output columns.
 READINGS: dict[str, Callable[[pd.Series, dict[str, Any]], dict[str, Any]]] = {
-    "number": lambda column, entry: {entry["column"]: read_numbers(column)},
+    "number": lambda column, entry: {entry["column"]: drop_sentinels(read_numbers(column), entry)},
     # As a series, since pandas would infer a dtype of its own for an array of texts.
     "text": lambda column, entry: {
-        entry["column"]: pd.Series(read_texts(column), index=column.index, dtype=object, copy=False)
+        entry["column"]: pd.Series(
+            _read_words(column, entry), index=column.index, dtype=object, copy=False
+        )
     },
     "moment": _read_moment_parts,
 }

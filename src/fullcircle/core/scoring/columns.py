@@ -11,7 +11,14 @@ import pyarrow.compute as pc
 
 from fullcircle.core.metrics import Vector
 from fullcircle.core.models.prediction import as_input
-from fullcircle.core.preparation.reader import LARGEST, READINGS, read_numbers
+from fullcircle.core.preparation.reader import (
+    LARGEST,
+    READINGS,
+    clean_text,
+    drop_sentinels,
+    read_numbers,
+    read_word,
+)
 
 _NUMBERS = {float, int, bool, type(None)}
 _TEXTS = {str, type(None)}
@@ -46,11 +53,11 @@ def read_column(column: pa.Array, entry: dict[str, Any]) -> Outputs:
     """
     name, treatment = entry["column"], entry["treatment"]
     if _is_number(column.type) and treatment == "number":
-        return {name: _as_numbers(column)}
+        return {name: drop_sentinels(_as_numbers(column), entry)}
     if _is_text(column.type):
         coded = _encode(column)
         if treatment == "text":
-            return {name: coded}
+            return {name: _read_words(coded, entry)}
         distinct = _read(pd.Series(coded.distinct, dtype=object), entry)
         return {output: values[coded.codes] for output, values in distinct.items()}
     read = _read(column.to_pandas(), entry)
@@ -67,12 +74,21 @@ def read_plain(values: Sequence[Any], entry: dict[str, Any]) -> Outputs:
     shapes = set(map(type, values))
     if entry["treatment"] == "number" and shapes <= _NUMBERS:
         numbers = np.array(values, dtype="float64")
-        return {entry["column"]: np.where(np.abs(numbers) <= LARGEST, numbers, np.nan)}
+        finite = np.where(np.abs(numbers) <= LARGEST, numbers, np.nan)
+        return {entry["column"]: drop_sentinels(finite, entry)}
     if entry["treatment"] == "text" and shapes <= _TEXTS:
         places = {text: place for place, text in enumerate(dict.fromkeys(values))}
         codes = np.array([places[text] for text in values])
-        return {entry["column"]: Coded([*places, None], codes)}
+        return {entry["column"]: _read_words(Coded([*places, None], codes), entry)}
     return read_column(pa.array(values), entry)
+
+
+def _read_words(coded: Coded, entry: dict[str, Any]) -> Coded:
+    """Read words that a plan names, such as those for missing values."""
+    if not ("missing_words" in entry or "spellings" in entry):
+        return coded
+    read = [None if text is None else read_word(clean_text(text), entry) for text in coded.distinct]
+    return Coded([None if pd.isna(text) else text for text in read], coded.codes)
 
 
 def _read(column: pd.Series, entry: dict[str, Any]) -> dict[str, Vector]:

@@ -3,6 +3,7 @@
 Types are known beforehand: from what the model learnt, from the keys of the feature tables, and
 from the contract. A text of a number is a number; a number where the model learnt text is no text.
 What a record leaves blank is missing, as it was in training; its keys and its moment may not be.
+Where a model carries the schema of its inputs, raw values are read by it, as training read them.
 """
 
 from collections.abc import Mapping
@@ -12,39 +13,22 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pandas.api import types
 
-from fullcircle.core.contract import ProblemSpec
-from fullcircle.core.errors import DataError, name_missing
-from fullcircle.core.features.point_in_time import KeyedTable
-from fullcircle.core.models.model import Model
+from fullcircle.core.errors import name_missing
+from fullcircle.core.scoring.raw_columns import parse_column
+from fullcircle.core.scoring.record_schema import RecordSchema, declare_form
 from fullcircle.core.scoring.values import MOMENT, read_values
 
+__all__ = [
+    "Bounds",
+    "RecordSchema",
+    "ValidationResult",
+    "declare_form",
+    "find_watermark",
+    "validate_records",
+]
+
 _LONGEST_QUOTE = 60
-
-
-@dataclass(frozen=True)
-class RecordSchema:
-    """What a record must look like.
-
-    Attributes:
-        kinds: Arrow type of each column that a record must have.
-        any_text: Columns of text that are taken from numbers too: ids whose type nobody declared.
-        required: Columns that no record may leave blank.
-        row_id: Column that tells records apart.
-        event_time: Column with the record's moment; None for a snapshot.
-    """
-
-    kinds: dict[str, pa.DataType]
-    any_text: frozenset[str]
-    required: list[str]
-    row_id: str
-    event_time: str | None
-
-    @property
-    def schema(self) -> pa.Schema:
-        """Schema of the rows that can be scored."""
-        return pa.schema(list(self.kinds.items()))
 
 
 @dataclass(frozen=True)
@@ -70,63 +54,14 @@ class ValidationResult:
         good: Typed rows that can be scored, in their order.
         places: Their places among the records, from 0, shape (good rows,).
         reasons: Why each record cannot be scored, shape (records,); null where it can.
+        unreadable: Names of each good row's columns that cannot be read and count as missing, as
+            ``a; b; ``; null where all can.
     """
 
     good: pa.Table
     places: pa.Array
     reasons: pa.Array
-
-
-def declare_form(
-    problem: ProblemSpec,
-    models: Mapping[str, Model],
-    tables: Mapping[str, KeyedTable],
-    known: Mapping[str, pa.DataType] | None = None,
-) -> RecordSchema:
-    """Say what records must look like to be scored by all models.
-
-    Args:
-        problem: The contract.
-        models: By role.
-        tables: The feature tables that they look into.
-        known: Types of ids and keys that no feature table declares, such as those of ``events``.
-
-    Raises:
-        DataError: A model looks into a table or key that does not exist.
-    """
-    kinds: dict[str, pa.DataType] = {}
-    for model in models.values():
-        found = {new for lookup in model.lookups for new in lookup.renaming.values()}
-        kinds |= {n: k for n, k in _type_keys(model, tables).items() if n not in {*found, *kinds}}
-        for name in model.features:
-            if name not in found and name not in kinds:
-                number = types.is_numeric_dtype(model.example[name].dtype)
-                kinds[name] = pa.float64() if number else pa.string()
-    ids = [problem.row_id, *problem.entity_keys]
-    undeclared = {name for name in ids if name not in kinds and name not in (known or {})}
-    for name in ids:
-        kinds.setdefault(name, (known or {}).get(name, pa.string()))
-    if problem.event_time is not None:
-        kinds[problem.event_time] = MOMENT
-    required = list(dict.fromkeys([*ids, *filter(None, [problem.event_time])]))
-    ordered = {name: kinds[name] for name in dict.fromkeys([*required, *kinds])}
-    return RecordSchema(
-        ordered, frozenset(undeclared), required, problem.row_id, problem.event_time
-    )
-
-
-def _type_keys(model: Model, tables: Mapping[str, KeyedTable]) -> dict[str, pa.DataType]:
-    """Give the types that a model's lookups need their keys to have."""
-    kinds = {}
-    for lookup in model.lookups:
-        if missing := name_missing([lookup.table], tables):
-            raise DataError(f"{model} looks into the unknown feature table {missing}.")
-        rows = tables[lookup.table].rows
-        if missing := name_missing(lookup.key_mapping.values(), rows.columns):
-            raise DataError(f"{model} looks into {lookup.table} by {missing}, which it lacks.")
-        for own, key in lookup.key_mapping.items():
-            kinds[own] = rows[key].type().to_pyarrow()
-    return kinds
+    unreadable: pa.Array
 
 
 def validate_records(records: pa.Table, form: RecordSchema, bounds: Bounds) -> ValidationResult:
@@ -141,32 +76,92 @@ def validate_records(records: pa.Table, form: RecordSchema, bounds: Bounds) -> V
     Returns:
         Typed rows, and a reason for each other record: the first that applies, column by column.
     """
-    records = records.combine_chunks()
+    records = _rename(records.combine_chunks(), form)
     if missing := name_missing(form.kinds, records.column_names):
         return _refuse_all(records, form, f"lacks the column {missing}")
     reasons = pa.nulls(len(records), pa.string())
-    columns = {}
+    columns, unreadable = {}, {}
     for name, kind in form.kinds.items():
         given = _one_array(records[name])
-        columns[name], faults = read_values(given, kind, any_text=name in form.any_text)
+        if name in form.parsers:
+            columns[name], missing, faults = _parse(records, name, form)
+            if missing is not None:
+                unreadable[name] = missing
+        else:
+            columns[name], faults = read_values(given, kind, any_text=name in form.any_text)
         if faults is not None:
             reasons = _note(reasons, pc.is_valid(faults), _quote(f"{name} ", faults, given))
         if name in form.required:
             reasons = _note(reasons, pc.is_null(columns[name]), pa.scalar(f"{name} is blank"))
+    columns, reasons = _fill_defaults(columns, reasons, form)
     if form.event_time is not None:
         reasons = _validate_timestamps(reasons, columns[form.event_time], form.event_time, bounds)
     reasons = _validate_ids(reasons, columns[form.row_id], form.row_id, bounds)
     places = pa.array(np.flatnonzero(pc.is_null(reasons).to_numpy(zero_copy_only=False)))
     good = pa.table(columns, schema=form.schema)
-    return ValidationResult(
-        good if len(places) == len(good) else good.take(places), places, reasons
-    )
+    told = _name_unreadable(unreadable, len(good)).take(places)
+    good = good if len(places) == len(good) else good.take(places)
+    return ValidationResult(good, places, reasons, told)
 
 
 def _refuse_all(records: pa.Table, form: RecordSchema, reason: str) -> ValidationResult:
     nobody = pa.array([], pa.int64())
     reasons = pa.repeat(pa.scalar(reason), len(records))
-    return ValidationResult(form.schema.empty_table(), nobody, reasons)
+    return ValidationResult(form.schema.empty_table(), nobody, reasons, pa.nulls(0, pa.string()))
+
+
+def _rename(records: pa.Table, form: RecordSchema) -> pa.Table:
+    """Give columns that come by their names in the source the names that models know."""
+    there = set(records.column_names)
+    names = {old: new for old, new in form.aliases.items() if old in there and new not in there}
+    return records.rename_columns([names.get(n, n) for n in records.column_names])
+
+
+def _parse(
+    records: pa.Table, name: str, form: RecordSchema
+) -> tuple[pa.Array, pa.Array | None, pa.Array | None]:
+    """Read a column by its schema.
+
+    Returns:
+        Values; which of them are unreadable and count as missing; and why rows must be rejected.
+    """
+    parser = form.parsers[name]
+    clock = parser.schema.clock
+    clocks = _one_array(records[clock]) if clock and clock in records.column_names else None
+    given = _one_array(records[name])
+    values, unreadable, faults = parse_column(given, parser, form.kinds[name], clocks)
+    if unreadable is None:
+        return values, None, faults
+    share = pc.sum(unreadable).as_py() / len(records)
+    if not (parser.schema.strict or name in form.required or share > form.max_unreadable_share):
+        return values, unreadable, faults
+    told = pa.nulls(len(records), pa.string()) if faults is None else faults
+    return values, None, pc.if_else(unreadable, pa.scalar(parser.fault()), told)
+
+
+def _fill_defaults(
+    columns: dict[str, pa.Array], reasons: pa.Array, form: RecordSchema
+) -> tuple[dict[str, pa.Array], pa.Array]:
+    """Give blanks the value that they stand for beside another column's."""
+    filled = dict(columns)
+    for name, parser in form.parsers.items():
+        default = parser.schema.default
+        if default is None or default.column not in columns:
+            continue
+        stands = pc.equal(columns[default.column], default.equals).fill_null(False)
+        stands = pc.and_(pc.is_null(columns[name]), stands)
+        filled[name] = pc.if_else(stands, pa.scalar(default.value), columns[name])
+        if parser.schema.required:
+            reasons = _note(reasons, pc.is_null(filled[name]), pa.scalar(f"{name} is blank"))
+    return filled, reasons
+
+
+def _name_unreadable(unreadable: Mapping[str, pa.Array], rows: int) -> pa.Array:
+    """Name each row's unreadable columns, as ``Reading.unreadable_cells`` does."""
+    told = np.full(rows, "", dtype=object)
+    for name, mask in unreadable.items():
+        told[mask.to_numpy(zero_copy_only=False)] += f"{name}; "
+    return pa.array([each or None for each in told], pa.string())
 
 
 def _one_array(column: pa.ChunkedArray) -> pa.Array:

@@ -79,7 +79,7 @@ def stamp_rows(
         stamps: What is the same for all rows, by column.
 
     Returns:
-        The batch's columns; per voice ``predicted``, ``decision`` (classes) or ``predicted_low``
+        The batch's columns; per role ``predicted``, ``decision`` (classes) or ``predicted_low``
         and ``predicted_high`` (values, where the model gives an interval) and ``model_version``;
         the stamps; and ``backfilled``, whether the row is older than the champion's training and
         so may have taught it: it says nothing of how good the champion is.

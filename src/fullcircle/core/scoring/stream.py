@@ -37,7 +37,7 @@ class Scoring:
 
     Attributes:
         role_models: The champion, then anyone who predicts beside it.
-        lookups: Serve all voices.
+        lookups: Serve all models.
         tables: Feature tables by name.
         event_time: Column with the moment of a request; None for a snapshot.
         kept: Columns that a scored row keeps, in order.
@@ -72,7 +72,7 @@ class Scoring:
         return cls(role_models, lookups, tables, problem.event_time, list(kept), stamps, settings)
 
     def add_features(self, requests: pa.Table) -> pa.Table:
-        """Look up the features of all voices for requests in memory."""
+        """Look up the features of all models for requests in memory."""
         return add_features(requests, self.tables, self.lookups, self.event_time)
 
     def score(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, float]:

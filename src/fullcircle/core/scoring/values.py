@@ -58,11 +58,13 @@ def _reader_of(kind: pa.DataType) -> Callable[[pa.Array, pa.DataType], Read]:
     return _read_wholes if pa.types.is_integer(kind) else _read_others
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether a type holds texts."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
+    """Return whether a type holds whole numbers or floats."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
@@ -86,17 +88,21 @@ def _refuse(column: pa.Array, kind: pa.DataType, fault: str) -> Read:
 
 def _read_numbers(column: pa.Array, kind: pa.DataType) -> Read:
     fault = "is no number"
-    if _is_text(column.type):
-        texts = _trim(column)
-        fits = pc.match_substring_regex(texts, _NUMBER)
-        values = pc.if_else(fits, texts, pa.scalar(None, pa.string())).cast(kind)
-        return values, _mark(pc.or_kleene(pc.invert(fits), pc.is_inf(values)), fault)
+    if is_text(column.type):
+        return read_plain_numbers(_trim(column), kind)
     if pa.types.is_boolean(column.type):
         return column.cast(pa.int8()).cast(kind), None
-    if _is_number(column.type) or pa.types.is_decimal(column.type):
+    if is_number(column.type) or pa.types.is_decimal(column.type):
         values = _without_nan(column.cast(kind, safe=False))
         return values, _mark(pc.is_inf(values), fault)
     return _refuse(column, kind, fault)
+
+
+def read_plain_numbers(texts: pa.Array, kind: pa.DataType = pa.float64()) -> Read:  # noqa: B008
+    """Read stripped texts of numbers as programs write them."""
+    fits = pc.match_substring_regex(texts, _NUMBER)
+    values = pc.if_else(fits, texts, pa.scalar(None, pa.string())).cast(kind)
+    return values, _mark(pc.or_kleene(pc.invert(fits), pc.is_inf(values)), "is no number")
 
 
 def _without_nan(values: pa.Array) -> pa.Array:
@@ -109,7 +115,7 @@ def _read_wholes(column: pa.Array, kind: pa.DataType) -> Read:
         return column, None
     if pa.types.is_integer(column.type):
         given, whole = column, column.cast(_ANY_WHOLE)
-    elif _is_text(column.type):
+    elif is_text(column.type):
         given = _trim(column)
         fits = pc.match_substring_regex(given, _WHOLE)
         digits = pc.if_else(fits, given, pa.scalar(None, pa.string()))
@@ -137,9 +143,9 @@ def _is_held(whole: pa.Array, kind: pa.DataType) -> pa.Array:
 
 
 def _read_texts(column: pa.Array, *, any_text: bool) -> Read:
-    if _is_text(column.type):
+    if is_text(column.type):
         return _trim(column), None
-    plain = _is_number(column.type) or pa.types.is_boolean(column.type)
+    plain = is_number(column.type) or pa.types.is_boolean(column.type)
     if any_text and plain:
         return column.cast(pa.string()), None
     return _refuse(column, pa.string(), "is no text")
@@ -164,7 +170,7 @@ def _read_any_moments(column: pa.Array, kind: pa.DataType) -> Read:
         return column.cast(kind, safe=False), None
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return _in_utc(column).cast(kind), None
-    if not _is_text(column.type):
+    if not is_text(column.type):
         return _refuse(column, kind, fault)
     texts = _trim(column)
     try:

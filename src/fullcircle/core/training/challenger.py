@@ -10,6 +10,8 @@ from fullcircle.core.contract import ProblemSpec
 from fullcircle.core.evaluation.calibration import calibrate, choose_calibration
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
+from fullcircle.core.parsing.column_parser import ColumnParser
+from fullcircle.core.parsing.raw_schema import RawSchema, find_booleans
 from fullcircle.core.training.context import TrainingContext
 from fullcircle.core.training.distributed import FullFit
 from fullcircle.core.training.model_config import ModelConfig
@@ -130,8 +132,12 @@ def make_model(
     *,
     profiled: bool,
     full_fit: FullFit | None = None,
+    reading: ColumnParser | None = None,
 ) -> Model:
-    """Make the winner a model, fitted on the workshop's rows and, where declared, on more rows."""
+    """Make the winner a model, fitted on the context's rows and, where declared, on more rows.
+
+    It carries the schema of its inputs where the problem declares how they are read.
+    """
     problem, training, estimator = (
         training_context.problem,
         training_context.training,
@@ -174,7 +180,25 @@ def make_model(
         expected=predict(estimator, problem.task, example).tolist(),
         report=None if report is None else _keep_report(report, training_context.plan),
         interval=winner.interval,
+        raw_schema=None if reading is None else describe_inputs(reading, inputs, problem),
     )
+
+
+def describe_inputs(
+    reading: ColumnParser, inputs: pd.DataFrame, problem: ProblemSpec
+) -> dict[str, Any]:
+    """Return the schema of a model's inputs, as plain values that JSON can hold.
+
+    Args:
+        reading: How the problem reads the source.
+        inputs: The rows that teach, which tell how true and false are written.
+        problem: The contract; what it does not name is left out.
+    """
+    texts = [name for name in reading.texts if name in inputs.columns]
+    booleans = {name: find_booleans(inputs[name].unique()) for name in texts}
+    whole = reading.schema(booleans)
+    wanted = {*problem.features, *problem.identity}
+    return RawSchema({n: each for n, each in whole.columns.items() if n in wanted}).as_dict()
 
 
 def _profile(

@@ -13,9 +13,11 @@ from fullcircle.core.parsing.date_layouts import (
     is_clock,
     is_compact_date,
 )
+from fullcircle.core.parsing.date_orders import TimestampColumn
 from fullcircle.core.parsing.month_names import MONTHS
 from fullcircle.core.parsing.number_formats import find_numbers
 from fullcircle.core.parsing.numbers import PLAIN, NumberFormat, is_infinite_text
+from fullcircle.core.parsing.timestamps import read_moment
 from fullcircle.core.parsing.units import find_mixed_units
 from fullcircle.ingestion.inference.columns import (
     Column,
@@ -179,6 +181,15 @@ def _is_code(name: str, odd: pd.Series) -> bool:
     return name.rpartition("_")[2] in _CODE_NAMES or bool(odd.str.contains(r"\d").any())
 
 
+def _find_telling(known: list[str], found: TimestampColumn) -> str:
+    """Return a text that means another moment in the other layout: only such a one asks."""
+    if found.sure or not found.other:
+        return ""
+    ways = (found.layout, found.other)
+    telling = (text for text in known[:_FEW] if len({read_moment(text, way) for way in ways}) > 1)
+    return next(telling, "")
+
+
 def _recognise_moments(column: Column, known: list[str]) -> Column:
     found = find_moments(known, name=column.source)
     if found is None:
@@ -195,4 +206,5 @@ def _recognise_moments(column: Column, known: list[str]) -> Column:
         why=found.why,
         naive=found.naive,
         with_clock=any(":" in text for text in known[:_FEW]),
+        example=_find_telling(known, found) or column.example,
     )

@@ -12,6 +12,7 @@ from fullcircle.core.preparation import PreparationSettings, diagnose_columns
 from fullcircle.ingestion.inference.arithmetic import Formula, find_formulas, name_columns
 from fullcircle.ingestion.inference.column_kinds import Column, read_number_texts
 from fullcircle.ingestion.inference.issues import Issue
+from fullcircle.ingestion.inference.thresholds import find_thresholds
 
 LEFT_OUT = ("leak", "identifier", "constant", "empty", "duplicate")
 _STRONG = 0.9
@@ -96,6 +97,11 @@ def find_dangers(
             why = _describe_formula(formula, sources)
             found.append(Issue("danger", "leak", why, _ADVICE["leak"]))
             left_out |= dict.fromkeys(formula.columns, why)
+        open_ones = features.drop(columns=[name for name in left_out if name in features])
+        for name in find_thresholds(open_ones, label):
+            why = "a range of the label for each of its values, as a threshold or a rounding gives"
+            found.append(Issue("danger", "leak", f"{sources[name]}: {why}", _ADVICE["leak"]))
+            left_out[name] = why
     strong = [e for e in plan if (e["score"] or 0) > _STRONG and e["column"] not in left_out]
     for entry in strong:
         told = f"{sources[entry['column']]} alone tells {entry['score']:.0%} of the label's order"

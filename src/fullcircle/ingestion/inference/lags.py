@@ -13,6 +13,7 @@ from fullcircle.ingestion.inference.issues import Issue
 
 _MAX_ROWS = 100_000
 _MOSTLY = 0.95
+_CLOSE = 0.01  # of the label's standard deviation
 
 
 def find_lags(
@@ -42,8 +43,10 @@ def find_lags(
         before=rows.y.lag().over(series),
         behind=rows.y.lead().over(series),
     ).limit(_MAX_ROWS)
+    [scale] = rows.aggregate(scale=rows.y.std()).to_pyarrow().to_pylist()
+    close = _CLOSE * (scale["scale"] or 0.0)  # a lag may be rounded
     asked = {
-        f"{name}_{side}": (around[name] == around[side]).mean()
+        f"{name}_{side}": ((around[name] - around[side]).abs() <= close).mean()
         for name in values
         for side in ("before", "behind")
     }

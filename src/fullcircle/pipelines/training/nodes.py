@@ -12,6 +12,7 @@ from fullcircle.core.gate import GateSettings
 from fullcircle.core.metrics import METRICS, score_all
 from fullcircle.core.models.model import Model
 from fullcircle.core.models.prediction import as_inputs, predict
+from fullcircle.core.parsing.raw_schema import RawSchema, name_missing_values
 from fullcircle.core.preparation import diagnose_columns
 from fullcircle.core.profile.table_statistics import describe_columns, describe_head
 from fullcircle.core.training.challenger import SelectedModel, complete_challenger, make_model
@@ -23,6 +24,7 @@ from fullcircle.core.training.finalists import find_winner
 from fullcircle.core.training.model_config import ModelConfig
 from fullcircle.core.training.settings import TrainingSettings
 from fullcircle.core.training_data.splits import split_rows
+from fullcircle.problems import find_raw_schema, find_reading
 from fullcircle.reporting.notebook import NotebookFacts, write_notebook
 
 
@@ -41,9 +43,12 @@ def describe_train_set(train_set: pd.DataFrame) -> tuple[list[dict[str, Any]], d
 
 
 def diagnose_train_set(
-    train_set: pd.DataFrame, problem: ProblemSpec, training: TrainingSettings
+    train_set: pd.DataFrame,
+    problem: ProblemSpec,
+    training: TrainingSettings,
+    raw_schema: RawSchema | None = None,
 ) -> list[dict[str, Any]]:
-    """Say of each feature what it is, what becomes of it, and why.
+    """Say of each feature what it is, what becomes of it, why, and what means missing in it.
 
     Raises:
         DataError: The label has a single class, no column is of use, or one that gives the label
@@ -51,13 +56,14 @@ def diagnose_train_set(
     """
     label = train_set[problem.label]
     refuse_single_class(problem.task, label)
-    return diagnose_columns(
+    plan = diagnose_columns(
         train_set[problem.features],
         label,
         problem.task,
         training.preparation,
         event_time=train_set[problem.event_time] if problem.event_time else None,
     )
+    return name_missing_values(plan, raw_schema or find_raw_schema(problem.name))
 
 
 def search_candidates(
@@ -181,7 +187,8 @@ def record_candidates(
             "parameters": {"seed": training.seed, **model_config["parameters"]},
             "metrics": {
                 **row["scores"],
-                **{f"train.{name}": score for name, score in row["train_scores"].items()},
+                # A leaderboard of an earlier version, read again, does not tell of the train rows.
+                **{f"train.{name}": score for name, score in row.get("train_scores", {}).items()},
             },
             "tags": {"family": model_config["candidate"], "chosen": str(row["chosen"]).lower()},
             "metric": search_report["metric"],
@@ -256,18 +263,18 @@ def make_challenger(  # noqa: PLR0913, PLR0917 - all that the model is to know o
 ) -> Model:
     """Make the winner a model: fitted on all rows but the gate's, with all that is known of it.
 
-    Without a profile of its inputs nobody can monitor it, and it is made faster; without a report
-    its card says less.
+    It carries how raw values are read. Without a profile of its inputs nobody can monitor it, and
+    it is made faster; without a report its card says less.
     """
-    training_context = TrainingContext(train_set, problem, training, preparation_report)
     return make_model(
-        training_context,
+        TrainingContext(train_set, problem, training, preparation_report),
         winner,
         selection_set,
         str(as_of),
         evaluation_report,
         profiled=profiled,
         full_fit=next(iter(full_fits), None),
+        reading=find_reading(problem.name),
     )
 
 

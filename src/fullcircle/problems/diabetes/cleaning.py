@@ -3,6 +3,7 @@
 import ibis
 import ibis.expr.types as ir
 
+from fullcircle.core.parsing.column_parser import ColumnParser
 from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_text, reject, unless
 
 # Nobody lives without blood pressure or skin: a zero here says that nothing was measured.
@@ -19,6 +20,13 @@ FACTS = {
     "age_years": "Age",
 }
 NUMBERS = {**MEASUREMENTS, **FACTS}
+READING = ColumnParser(
+    numbers=NUMBERS,
+    sentinels=dict.fromkeys(MEASUREMENTS, (0.0,)),
+    strict=tuple(NUMBERS),
+    required=tuple(FACTS),
+    least=dict.fromkeys(NUMBERS, 0.0),
+)
 RAW_COLUMNS = (*NUMBERS.values(), "Outcome")
 
 _ID_DIGITS = 4
@@ -42,8 +50,7 @@ def clean(raw: ir.Table) -> ir.Table:
         SOURCE_ROW,
         patient_id=_number_patient(raw[SOURCE_ROW]),
         has_diabetes=_as_flag(as_text(raw.Outcome)),
-        **{name: as_number(raw[source]).nullif(0.0) for name, source in MEASUREMENTS.items()},
-        **{name: as_number(raw[source]) for name, source in FACTS.items()},
+        **READING.columns(raw),
         **texts,
     )
     typed = typed.mutate(age_band=_age_band(typed.age_years))

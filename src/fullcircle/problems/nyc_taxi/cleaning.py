@@ -8,7 +8,8 @@ back, a trip across that hour comes out an hour short and is set aside if that m
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.validation.row_validation import SOURCE_ROW, as_text, reject, unless
+from fullcircle.core.parsing.column_parser import ColumnParser
+from fullcircle.core.validation.row_validation import SOURCE_ROW, reject, unless
 
 RAW_COLUMNS = (
     "VendorID",
@@ -35,6 +36,14 @@ REVERSAL = "takes back another row's charge, in dollars"
 # Vendor 6 came in February 2025 and writes 02 for every minute of February, 03 for March's.
 _VENDORS_WITH_BROKEN_CLOCKS = ("6",)
 
+# What a request brings as the meter has it; the clock's parts are made of the pick-up time.
+READING = ColumnParser(
+    codes={"pickup_zone": "PULocationID", "dropoff_zone": "DOLocationID", "vendor": "VendorID"},
+    numbers={"passengers": "passenger_count"},
+    sentinels={"passengers": (0.0,)},
+    required=("pickup_zone", "dropoff_zone"),
+)
+
 # First hour of each part of the day; the hours before the first one belong to the night.
 _DAY_PARTS = ((20, "late evening"), (16, "evening"), (10, "midday"), (6, "morning"))
 
@@ -59,10 +68,7 @@ def clean(raw: ir.Table) -> ir.Table:
         SOURCE_ROW,
         picked_up_at=raw.lpep_pickup_datetime.cast("timestamp('UTC')"),
         dropped_off_at=raw.lpep_dropoff_datetime.cast("timestamp('UTC')"),
-        pickup_zone=_as_code(raw.PULocationID),
-        dropoff_zone=_as_code(raw.DOLocationID),
-        vendor=_as_code(raw.VendorID),
-        passengers=raw.passenger_count.cast("float64").nullif(0.0),
+        **READING.columns(raw),
         trip_miles=_as_plausible_miles(raw.trip_distance),
         charge_dollars=raw.total_amount.cast("float64"),
         file_month=_file_month(raw),
@@ -94,11 +100,6 @@ def _judge(typed: ir.Table) -> ir.Table:
         unless(under_way | (typed.trip_minutes <= MAX_TRIP_MINUTES), TOO_LONG, minutes),
         unless(charge.fill_null(0.0) >= 0, REVERSAL, charge),
     )
-
-
-def _as_code(column: ir.Column) -> ir.StringColumn:
-    """Give a number code as text, alike for every integer width; a null stays null."""
-    return as_text(column.cast("int64"))
 
 
 def _as_plausible_miles(distance: ir.NumericColumn) -> ir.FloatingColumn:

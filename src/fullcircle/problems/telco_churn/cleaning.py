@@ -3,7 +3,8 @@
 import ibis
 import ibis.expr.types as ir
 
-from fullcircle.core.validation.row_validation import SOURCE_ROW, as_number, as_text, reject, unless
+from fullcircle.core.parsing.column_parser import ColumnParser, Default
+from fullcircle.core.validation.row_validation import SOURCE_ROW, as_text, reject, unless
 from fullcircle.problems.telco_churn.contract import CATEGORIES
 
 TEXTS = {
@@ -30,6 +31,17 @@ NUMBERS = {
     "total_charges": "TotalCharges",
 }
 SOURCES = {**TEXTS, **NUMBERS, "senior_citizen": "SeniorCitizen"}
+READING = ColumnParser(
+    texts={**TEXTS, "senior_citizen": "SeniorCitizen"},
+    numbers=NUMBERS,
+    spellings={"senior_citizen": {"1": "Yes", "0": "No"}},
+    required=(*TEXTS, "senior_citizen", *NUMBERS),
+    strict=(*TEXTS, "senior_citizen", *NUMBERS),
+    least=dict.fromkeys(NUMBERS, 0.0),
+    allowed=CATEGORIES,
+    # A new customer was billed nothing yet.
+    defaults={"total_charges": Default(0.0, "tenure_months", 0.0)},
+)
 RAW_COLUMNS = (*TEXTS.values(), "SeniorCitizen", *NUMBERS.values(), "Churn")
 
 _REVIEWED, _CHURN_KNOWN = "ReviewedAt", "ChurnKnownAt"
@@ -49,9 +61,7 @@ def clean(raw: ir.Table) -> ir.Table:
     """
     typed = raw.select(
         SOURCE_ROW,
-        **{name: as_text(raw[source]) for name, source in TEXTS.items()},
-        **{name: as_number(raw[source]) for name, source in NUMBERS.items()},
-        senior_citizen=_as_yes_no(as_text(raw.SeniorCitizen)),
+        **READING.columns(raw),
         churned=_as_flag(as_text(raw.Churn)),
         churned_text=as_text(raw.Churn),
         **{f"{name}_text": as_text(raw[source]) for name, source in NUMBERS.items()},
@@ -93,10 +103,6 @@ def _times(raw: ir.Table) -> dict[str, ir.Value]:
         "reviewed_at": reviewed,
         "churn_known_at": raw[_CHURN_KNOWN].cast("timestamp('UTC')"),
     }
-
-
-def _as_yes_no(text: ir.StringValue) -> ir.StringValue:
-    return text.cases(("1", "Yes"), ("0", "No"), else_=text)
 
 
 def _as_flag(text: ir.StringValue) -> ir.IntegerValue:
