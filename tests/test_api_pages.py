@@ -54,6 +54,16 @@ def test_a_stale_diagram_is_seen() -> None:
     assert diagrams.set_diagrams(page) != page
 
 
+def test_parameters_are_those_of_the_classes() -> None:
+    """The page of parameters is what their classes and conf/base give, and none lacks a meaning."""
+    parameters = load_script("parameters")
+    page = parameters.PAGE.read_text("utf-8")
+    assert page == parameters.write_page(), "run: python docs/parameters.py"
+    assert not [
+        line for line in page.splitlines() if line.startswith("| `") and line.endswith("|  |")
+    ]
+
+
 def test_every_layer_and_room_is_drawn() -> None:
     """Each of the package's own rooms is in the diagram of layers or a single module, and drawn."""
     drawn = load_script("diagrams").draw_all()

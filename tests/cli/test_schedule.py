@@ -293,7 +293,7 @@ def test_kedro_airflow_draws_a_pipeline_node_by_node(
     ((_, dag),) = run_dag_file(file.read_text("utf-8"), monkeypatch).items()
     (together,) = [name for name in dag.tasks if "choose-winner" in name]
     assert "make-challenger" in together
-    assert together in dag.tasks["search-candidates"].after
+    assert together in dag.tasks["training-search-candidates"].after
 
 
 def test_bundle_is_what_databricks_documents(project: Any) -> None:
@@ -431,8 +431,9 @@ def test_endpoint_reads_the_environment_of_the_jobs(project: Any, tmp_path: Path
     """The endpoint's unit has the same EnvironmentFile as those of the scheduled jobs."""
     from fullcircle.cli.endpoint.units import render_units
 
-    plan = {"settings": {"host": "127.0.0.1", "port": 8080}, "contract": {"name": "shop"}}
-    endpoint = render_units(tmp_path, plan, project.path)["fullcircle-shop.service"]
+    settings = {"host": "127.0.0.1", "port": 8080}
+    units = render_units({"shop": tmp_path}, settings, project.path)
+    endpoint = units["fullcircle-shop.service"]
     jobs = written("systemd", tmp_path / "out")["fullcircle-daily-scoring.service"]
     lines = [re.findall(r"^EnvironmentFile=.*$", text, re.MULTILINE) for text in (endpoint, jobs)]
     assert lines[0] == lines[1] != []

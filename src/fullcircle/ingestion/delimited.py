@@ -14,16 +14,16 @@ from fullcircle.ingestion.encoding import TextFile, open_text
 from fullcircle.ingestion.fast import find_fast_reader
 from fullcircle.ingestion.headers import named_in
 from fullcircle.ingestion.inference.issues import Issue
-from fullcircle.ingestion.layout import Layout, find_layout
+from fullcircle.ingestion.layout import Layout, find_layout, tell_other_headers
 from fullcircle.ingestion.lines import Record, read_records
 from fullcircle.ingestion.options import ReadOptions
 from fullcircle.ingestion.packing import open_bytes
+from fullcircle.ingestion.separators import ask_about_separator
 from fullcircle.ingestion.source import MAX_COLUMNS, Source, of_rows
 from fullcircle.ingestion.tally import RowCounts
-from fullcircle.ingestion.writing import NAMES, Dialect
+from fullcircle.ingestion.writing import Dialect
 
 _HEAD_LINES = 1_000
-_CLOSE = 0.03
 _BY_PLACE = re.compile(r"column_\d+")
 _LONGEST_LINE = 1 << 22
 _PAGE = re.compile(r"(?is)\s*(?:<!doctype html|<html|<head|<table|<\?xml)")
@@ -49,7 +49,8 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
             f"{path} has a line of more than {_LONGEST_LINE:,} letters: it is no table of lines. "
             "Write one row a line."
         )
-    dialect, margin = find_dialect(lines, options.separator)
+    found = find_dialect(lines, options.separator)
+    dialect = found.best
     records = list(read_records(lines, dialect))
     if not complete and len(records) > 1:
         records.pop()
@@ -65,12 +66,12 @@ def open_delimited(path: Path, options: ReadOptions) -> Source:
     if options.header is None:
         _refuse_no_header(path, records, layout, options.named)
     _refuse_wide(path, layout.width)
-    findings = [*_tell(text, dialect, margin, layout), *text.findings]
+    findings = [*_tell(text, dialect, layout), *text.findings, *tell_other_headers(records, layout)]
+    asked = [*ask_about_separator(path.name, lines, found), *filter(None, [text.question])]
     row_counts = RowCounts(str(path))
     names = layout.names or [f"column_{n}" for n in range(1, layout.width + 1)]
     fast = find_fast_reader(text, dialect, layout, row_counts, records)
     read = partial(_read_rows, text, dialect, layout, row_counts)
-    asked = [text.question] if text.question else []
     return of_rows("CSV", names, read, findings, row_counts, fast, questions=asked)
 
 
@@ -159,18 +160,15 @@ def _refuse_no_header(
     )
 
 
-def _tell(text: TextFile, dialect: Dialect, margin: float, layout: Layout) -> list[Issue]:
+def _tell(text: TextFile, dialect: Dialect, layout: Layout) -> list[Issue]:
     told = f"{text.encoding} text, {dialect.tell()}"
     found = [Issue("assumed", "file", told, "--separator, --encoding")]
-    if margin < _CLOSE and layout.width > 1:
-        told = f"another separator fits nearly as well as {NAMES.get(dialect.separator)}"
-        found.append(Issue("danger", "file", told, "--separator SIGN if columns look wrong"))
     if layout.skipped:
         shown = "; ".join(layout.skipped[:3])
         told = f"{len(layout.skipped)} lines before the table were passed over: {shown}"
         found.append(Issue("assumed", "layout", told, "--skip-lines N"))
-    if layout.header_rows == 2:
-        told = "two lines of names were joined into one"
+    if layout.header_rows > 1:
+        told = f"{layout.header_rows} lines of names were joined into one"
         found.append(Issue("assumed", "layout", told))
     if layout.names is None:
         found.append(Issue("assumed", "layout", "no header: columns are named by their place"))

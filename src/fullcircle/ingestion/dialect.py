@@ -7,6 +7,7 @@ agree on a kind (type consistency, after van den Burg, Nazabal and Sutton, 2019)
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 from fullcircle.ingestion.cells import kind_of
@@ -27,18 +28,31 @@ _WORTH = {
     "odd": 0.1,
 }
 # Signs that stand in texts and clocks as well have to be better by so much.
+IN_TEXTS = frozenset({" ", ":"})
 _HANDICAP = {" ": 0.72, ":": 0.6, "~": 0.9, "^": 0.9}
 
 
-def find_dialect(lines: Sequence[str], separator: str | None = None) -> tuple[Dialect, float]:
+@dataclass(frozen=True)
+class FoundDialect:
+    """The way of cutting that explains lines best.
+
+    Attributes:
+        best: It.
+        other: The best way with another separator; None where there is none.
+        margin: How far that one is behind, from 0 (equal) to 1.
+    """
+
+    best: Dialect
+    other: Dialect | None
+    margin: float
+
+
+def find_dialect(lines: Sequence[str], separator: str | None = None) -> FoundDialect:
     """Find the way of cutting that explains lines best.
 
     Args:
         lines: The first lines, with their ends; the last one may be cut.
         separator: The separator, where the user says it.
-
-    Returns:
-        The way, and how far the next separator is behind, from 0 (equal) to 1.
     """
     allow_long_fields()
     text = "".join(lines)
@@ -51,10 +65,9 @@ def find_dialect(lines: Sequence[str], separator: str | None = None) -> tuple[Di
             if each not in best or score > best[each][0]:
                 best[each] = score, len(best), dialect
     ranked = sorted(best.values(), key=lambda entry: (-entry[0], entry[1]))
-    margin = 1.0
-    if len(ranked) > 1 and ranked[0][0] > 0:
-        margin = 1 - ranked[1][0] / ranked[0][0]
-    return ranked[0][2], margin
+    if len(ranked) < 2 or ranked[0][0] <= 0:
+        return FoundDialect(ranked[0][2], None, 1.0)
+    return FoundDialect(ranked[0][2], ranked[1][2], 1 - ranked[1][0] / ranked[0][0])
 
 
 def _list_dialects(separator: str, text: str) -> Iterable[Dialect]:

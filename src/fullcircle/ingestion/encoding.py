@@ -3,7 +3,7 @@
 import codecs
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +21,11 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_SHIFTED_LETTERS = {
+    place: bytes([place]).decode("cp1252")
+    for place in range(0x80, 0xA0)
+    if place not in (0x81, 0x85, 0x8D, 0x8F, 0x90, 0x9D)
+}
 _NAMES = {"cp1252": "Windows-1252"}
 _BAD_BYTES_SHARE = 0.05
 _CONTROL_SHARE = 0.01
@@ -42,6 +47,7 @@ class TextFile:
         size: Bytes, unpacked.
         breaks: Line breaks, as bytes.
         findings: What was assumed of its letters.
+        shifted: Whether letters of Windows-1252 were saved as control characters.
         question: Which letters its bytes are, where several code pages fit.
     """
 
@@ -55,6 +61,12 @@ class TextFile:
     breaks: int
     findings: tuple[Issue, ...]
     question: Question | None = None
+    shifted: bool = False
+
+    def settle(self, text: str) -> str:
+        """Return decoded text as it is meant: no zero bytes, no letters saved as controls."""
+        text = text.replace("\0", "")
+        return text.translate(_SHIFTED_LETTERS) if self.shifted else text
 
     def lines(self) -> Iterator[str]:
         """Yield the lines with their ends, zero bytes left out; bad bytes are read as Latin."""
@@ -62,7 +74,7 @@ class TextFile:
         rest = ""
         with self.open() as file:
             while data := file.read(CHUNK):
-                text = rest + decoder.decode(data).replace("\0", "")
+                text = rest + self.settle(decoder.decode(data))
                 # A return at the end may be the first half of a line's end.
                 if text.endswith("\r"):
                     text, kept = text[:-1], "\r"
@@ -71,7 +83,7 @@ class TextFile:
                 parts = _split_lines(text)
                 rest = parts.pop() + kept if parts else kept
                 yield from parts
-        rest += decoder.decode(b"", final=True)
+        rest += self.settle(decoder.decode(b"", final=True))
         yield from (part for part in _split_lines(rest) if part)
 
 
@@ -118,18 +130,24 @@ def open_text(path: Path, opener: Callable[[], IO[bytes]], *, in_lines: bool = T
     head = scan.head.decode(encoding, errors="latin_bytes" if whole else "ignore")
     tail = "" if whole else _decode_tail(scan, encoding)
     clean = encoding in ("utf-8", "utf-8-sig") and not scan.bad and not scan.zeros
-    return TextFile(
+    shifted = bool(scan.shifted) and encoding in ("utf-8", "utf-8-sig")
+    if shifted:
+        told = f"{scan.shifted} control characters stand for letters of Windows-1252: read as these"
+        findings.append(Issue("danger", "encoding", told, "check these letters"))
+    text = TextFile(
         path=path,
         open=opener,
         encoding=encoding,
-        clean=clean,
-        head=head.replace("\0", ""),
-        tail=tail.replace("\0", ""),
+        clean=clean and not shifted,
+        head="",
+        tail="",
         size=scan.size,
         breaks=scan.breaks,
         findings=tuple(findings),
+        shifted=shifted,
         question=ask_about_encoding(path.name, scan.legacy, encodings),
     )
+    return replace(text, head=text.settle(head), tail=text.settle(tail))
 
 
 def _decode_tail(scan: Scan, encoding: str) -> str:

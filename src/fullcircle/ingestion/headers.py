@@ -82,29 +82,45 @@ def is_second_header(
     """Tell whether the header goes on in a second row, below names of several columns."""
     if len(second) != width or len(names) != width or "" not in names or count_filled(second) < 2:
         return False
-    kinds = kinds_of(body, width)
-    numbers = [place for place, kind in enumerate(kinds) if kind in ("number", "moment")]
-    filled = [place for place in range(width) if not names[place] and second[place]]
-    named = [place for place in numbers if second[place]]
-    if not filled or not named:
+    if not any(cell and not name for name, cell in zip(names, second, strict=True)):
         return False
-    return all(kind_of(second[place]) not in ("number", "moment") for place in named)
+    return holds_no_values(second, body)
+
+
+def holds_no_values(row: list[str], body: Sequence[list[str]]) -> bool:
+    """Tell whether a row has texts, and nothing else, in the columns of numbers below it."""
+    kinds = kinds_of(body, len(row))
+    filled = [
+        cell for cell, kind in zip(row, kinds, strict=True) if cell and kind in ("number", "moment")
+    ]
+    return bool(filled) and not any(kind_of(c) in ("number", "moment", "mark") for c in filled)
 
 
 def is_group_row(above: list[str], names: list[str], body: Sequence[list[str]], width: int) -> bool:
     """Tell whether the row above the header names groups of its columns, as merged cells do."""
     if len(above) != width or len(names) != width or not 2 <= count_filled(above) < width:
         return False
-    repeated = len(set(names)) < len(names)
-    return repeated and count_filled(names) == width and is_second_header(above, names, body, width)
+    filled = [place for place, cell in enumerate(above) if cell]
+    spread = filled[-1] - filled[0] >= len(filled)  # a title and its value stand side by side
+    open_names = "" in names and spread
+    repeated = len(set(names)) < len(names) and count_filled(names) == width
+    return (repeated or open_names) and is_second_header(above, names, body, width)
 
 
-def join_headers(names: list[str], second: list[str]) -> list[str]:
-    """Return the names of two rows as one, a name above standing for all columns to its right."""
-    joined, above = [], ""
-    for name, below in zip(names, second, strict=True):
-        above = name or (above if below else "")
-        joined.append(" ".join(filter(None, [above, below])))
+def join_headers(levels: Sequence[list[str]]) -> list[str]:
+    """Return the names of several rows as one; a name above stands for all columns to its right.
+
+    A group goes on to the right while a row below it names columns and no row above it begins a
+    group of its own.
+    """
+    carried = [""] * len(levels)
+    joined = []
+    for cells in zip(*levels, strict=True):
+        for depth, cell in enumerate(cells):
+            if cell:
+                carried[depth:] = [cell, *[""] * (len(levels) - depth - 1)]
+        lowest = max((depth for depth, cell in enumerate(cells) if cell), default=-1)
+        joined.append(" ".join(filter(None, carried[: lowest + 1])))
     return joined
 
 
@@ -119,8 +135,18 @@ def kinds_of(rows: Sequence[list[str]], width: int) -> list[CellKind]:
             kinds.append("blank")
             continue
         kind, count = counts.most_common(1)[0]
-        kinds.append(kind if count >= _MOSTLY * sum(counts.values()) else "text")
+        mostly = count >= _MOSTLY * sum(counts.values()) or _is_marked(rows, place, width, kind)
+        kinds.append(kind if mostly else "text")
     return kinds
+
+
+def _is_marked(rows: Sequence[list[str]], place: int, width: int, kind: CellKind) -> bool:
+    """Tell whether all that is not of a kind is one and the same word, which marks the missing."""
+    if kind not in ("number", "moment"):
+        return False
+    cells = [row[place].strip() for row in rows if len(row) == width]
+    other = {cell for cell in cells if kind_of(cell) not in (kind, "blank", "mark")}
+    return len(other) == 1 and sum(cell in other for cell in cells) > 1
 
 
 def count_filled(row: Sequence[str]) -> int:

@@ -194,7 +194,7 @@ def _read_chunks(text: TextFile) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(text.encoding)(errors="latin_bytes")
     with text.open() as file:
         while data := file.read(_CHUNK):
-            if piece := decoder.decode(data).replace("\0", ""):
+            if piece := text.settle(decoder.decode(data)):
                 yield piece
     if piece := decoder.decode(b"", final=True):
         yield piece

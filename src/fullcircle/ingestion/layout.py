@@ -1,13 +1,14 @@
 """Where in a text the table stands: what comes before it, its header, its units and its end."""
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fullcircle.ingestion.cells import CellKind, kind_of
+from fullcircle.ingestion.footers import count_footer
 from fullcircle.ingestion.headers import (
     count_filled,
+    holds_no_values,
     is_group_row,
     is_header,
     is_second_header,
@@ -15,18 +16,11 @@ from fullcircle.ingestion.headers import (
     kinds_of,
     named_in,
 )
+from fullcircle.ingestion.inference.issues import Issue
 from fullcircle.ingestion.lines import Record
 
 _HEADER_ROWS = 60  # so deep a header is looked for
-_TOTAL = re.compile(
-    r"(?i)\W*(?:grand |sub)?(?:total|totals|sum|summe|gesamt|insgesamt|zwischensumme|average|mean|"
-    r"mittelwert|somme|totale|suma|итого|всего|合計|总计|合计)\b.*"
-)
-_END = re.compile(
-    r"(?i)\W*(?:end of (?:report|file|data)|\(?\d+ rows?(?: affected| selected)?\)?|source|quelle|"
-    r"notes?|fu(?:ß|ss)note|generated|created|printed|exported|report|stand|copyright|©)\b.*"
-)
-_CODE = re.compile(r"0\d+")
+_MOST_LEVELS = 4  # rows of one header
 _MOSTLY = 0.8
 
 
@@ -81,7 +75,7 @@ def find_layout(
     """
     rows = [each.fields for each in records]
     width = _usual_width(rows)
-    footer = _count_footer(tail, width, rows)
+    footer = count_footer(tail, width, rows)
     body_end = len(rows) - footer if complete else len(rows)
     if skip is not None:
         start = next((n for n, each in enumerate(records) if each.line > skip), 0)
@@ -91,6 +85,7 @@ def find_layout(
     kinds = kinds_of(rows[start + 1 : body_end], width)
     has_header = header if header is not None else is_header(stated, rows, start, body_end, named)
     if not has_header:
+        start = _go_back(rows, start, kinds) if skip is None else start
         return Layout(
             skip=start,
             header_rows=0,
@@ -102,15 +97,49 @@ def find_layout(
             drop_last=_ends_blank(rows[start:body_end], width),
             skipped=_tell(records[:start]),
         )
-    header_rows, names = 1, [cell.strip() for cell in stated]
-    if start and is_group_row(rows[start - 1], names, rows[start + 1 : body_end], width):
+    start, levels = _find_levels(rows[:body_end], start, width, named)
+    names = join_headers(levels)
+    return _fit_header(records, rows, start, len(levels), names, width, footer, body_end)
+
+
+def _go_back(rows: Sequence[list[str]], start: int, kinds: Sequence[CellKind]) -> int:
+    """Return where the rows begin: rows before the first full one may lack some of their values."""
+    while start and len(rows[start - 1]) == len(kinds) and count_filled(rows[start - 1]):
+        cells = zip(rows[start - 1], kinds, strict=True)
+        if any(
+            kind in ("number", "moment") and kind_of(cell) not in (kind, "blank", "mark")
+            for cell, kind in cells
+        ):
+            break
+        start -= 1
+    return start
+
+
+def _find_levels(
+    rows: Sequence[list[str]], start: int, width: int, named: Sequence[str]
+) -> tuple[int, list[list[str]]]:
+    """Return where the header begins, and its rows from the top: groups stand above names."""
+    if start >= len(rows):
+        return start, [[]]
+    levels, body = [[cell.strip() for cell in rows[start]]], rows[start + 1 :]
+    while start and len(levels) < _MOST_LEVELS and not named_in(named, levels[0]):
         above = [cell.strip() for cell in rows[start - 1]]
-        names, header_rows, start = join_headers(above, names), 2, start - 1
-    elif start + 2 < body_end and not named_in(named, names):
-        second = [cell.strip() for cell in rows[start + 1]]
-        if is_second_header(names, second, rows[start + 2 : body_end], width):
-            names, header_rows = join_headers(names, second), 2
-    return _fit_header(records, rows, start, header_rows, names, width, footer, body_end)
+        if not is_group_row(above, levels[0], body, width):
+            break
+        start, levels = start - 1, [above, *levels]
+    if len(levels) > 1:
+        return start, levels
+    # The lowest row of names fills the gaps of the first one; rows between them hold no values.
+    for last in range(min(_MOST_LEVELS, len(body)) - 1, 0, -1):
+        if named_in(named, levels[0]):
+            break
+        below = [[cell.strip() for cell in row] for row in body[:last]]
+        rest = body[last:]
+        if is_second_header(levels[0], below[-1], rest, width) and all(
+            len(row) == width and holds_no_values(row, rest) for row in below
+        ):
+            return start, [*levels, *below]
+    return start, levels
 
 
 def _fit_header(
@@ -129,11 +158,14 @@ def _fit_header(
     longer = [row for row in body if len(row) == len(names) + 1]
     row_name = drop_last = False
     if names and body and len(longer) >= _MOSTLY * len(body):
-        drop_last = all(not row[-1].strip() for row in longer)
-        row_name = not drop_last
-        width = len(names) + (1 if row_name else 0)
+        drop_last = all(not row[-1].strip(" \t") for row in longer)
+        # A quoted line break is a value that somebody wrote, though not the name of a row.
+        row_name = not drop_last and any(row[-1].strip() for row in longer)
         if row_name:
             names = ["", *names]
+        elif not drop_last:
+            names = [*names, ""]
+        width = len(names)
     elif len(names) == width + 1 and not names[-1] and width > 1:
         names = names[:-1]
     elif len(names) >= width:
@@ -158,6 +190,29 @@ def _fit_header(
     )
 
 
+def tell_other_headers(records: Sequence[Record], layout: Layout) -> list[Issue]:
+    """Return a finding where a later line repeats names of the header beside other names.
+
+    Such a line begins another table in the same file.
+    """
+    stated = set(filter(None, layout.names or []))
+    if len(stated) < 2 or layout.header_rows != 1:
+        return []
+    for record in records[layout.skip + layout.header_rows :]:
+        cells = [cell.strip() for cell in record.fields if cell.strip()]
+        known = stated.intersection(cells)
+        other = [cell for cell in cells if cell not in stated]
+        if (
+            len(known) >= 2
+            and other
+            and not any(kind_of(cell) in ("number", "moment") for cell in other)
+        ):
+            told = f"line {record.line} names other columns: {', '.join(cells)[:60]}"
+            do = "the file seems to hold several tables; give each as a file of its own"
+            return [Issue("danger", "layout", told, do)]
+    return []
+
+
 def _tell(records: Sequence[Record]) -> list[str]:
     return [" ".join(each.text.split())[:60] for each in records]
 
@@ -178,7 +233,8 @@ def _find_start(
     for place in near:
         if header is not False and named_in(named, rows[place]):
             return place
-    usual = sorted(count_filled(row) for row in rows if len(row) >= width - 1) or [0]
+    filled = (count_filled(row) for row in rows if len(row) >= width - 1)
+    usual = sorted(filter(None, filled)) or [0]
     full = usual[len(usual) // 2]
     if width < 2:
         return 0
@@ -224,7 +280,9 @@ def _is_units(row: Sequence[str], kinds: Sequence[CellKind], width: int) -> bool
         row[place].strip() for place, kind in enumerate(kinds) if kind in ("number", "moment")
     ]
     known = [cell for cell in numbers if cell]
-    if len(known) < 2 or len(known) < len(numbers) / 2:
+    # A row that holds nothing but texts where numbers stand is none of the table's.
+    alone = len(known) == count_filled(row)
+    if not known or (not alone and (len(known) < 2 or len(known) < len(numbers) / 2)):
         return False
     texts = [cell for cell in known if kind_of(cell) not in ("number", "moment", "mark")]
     return len(texts) == len(known) and all(len(cell) <= 16 for cell in known)
@@ -233,30 +291,3 @@ def _is_units(row: Sequence[str], kinds: Sequence[CellKind], width: int) -> bool
 def _ends_blank(rows: Sequence[list[str]], width: int) -> bool:
     full = [row for row in rows if len(row) == width]
     return width > 2 and len(full) > 1 and all(not row[-1].strip() for row in full)
-
-
-def _count_footer(tail: Sequence[Record], width: int, rows: Sequence[list[str]]) -> int:
-    """Count the records at the end that are no rows: totals, notes and lines of nothing."""
-    if width < 2 or len(rows) < 4:
-        return 0
-    body = sorted(count_filled(row) for row in rows[1:] if len(row) == width) or [0]
-    full = body[len(body) // 2]
-    said = 0
-    for count, record in enumerate(reversed(tail[max(len(tail) - 200, 1) :]), start=1):
-        if not _ends_table(record.fields, width, full):
-            break
-        if count_filled(record.fields):
-            said = count
-    return said  # what holds nothing at all is passed over anyway
-
-
-def _ends_table(row: Sequence[str], width: int, full: int) -> bool:
-    fill = count_filled(row)
-    first = next((cell.strip() for cell in row if cell.strip()), "")
-    if not fill:
-        return True
-    if _TOTAL.fullmatch(first) and fill < full and width > 2:
-        return True
-    if fill == 1 and full >= 3:
-        return len(row) < width or bool(_END.fullmatch(first))
-    return len(row) < width and fill < 0.5 * full and bool(_END.fullmatch(first))

@@ -14,6 +14,8 @@ HEAD = 1 << 20
 MAX_LINE_BYTES = 1 << 22  # as DuckDB's reader has it; no record is longer either
 _TAIL = 1 << 14
 _LEGACY_SAMPLE = 1 << 16
+# Controls that no text holds: Windows-1252, read as Latin-1 before it was saved.
+_SHIFTED = re.compile("[\x80-\x84\x86-\x9f]")
 _CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
 
@@ -27,6 +29,7 @@ class Scan:
     controls: int = 0
     bad: int = 0
     high: int = 0
+    shifted: int = 0
     first_bad_line: int = 0
     line: int = 0
     head: bytes = b""
@@ -97,6 +100,7 @@ def _check_utf8(scan: Scan, data: bytes, decoder: codecs.IncrementalDecoder) -> 
         _count_bad(scan, pending + data, decoder)
     else:
         scan.high += max(len(data) - len(text), 0)
+        scan.shifted += len(_SHIFTED.findall(text))
 
 
 def _count_bad(scan: Scan, data: bytes, decoder: codecs.IncrementalDecoder) -> None:
@@ -108,6 +112,7 @@ def _count_bad(scan: Scan, data: bytes, decoder: codecs.IncrementalDecoder) -> N
         scan.first_bad_line = scan.breaks + 1 + text.count("\n", 0, places[0])
     scan.bad += len(places)
     scan.high += len(re.findall("[^\x00-\x7f\udc80-\udcff]", text))
+    scan.shifted += len(_SHIFTED.findall(text))
     if cut:
         decoder.decode(data[-cut:])
     if len(scan.legacy) < _LEGACY_SAMPLE:

@@ -56,8 +56,12 @@ def find_decimal(sample: pd.DataFrame) -> str:
     """Tell the decimal sign of a table's columns that are sure of it; nothing where they differ."""
     signs = set()
     for name in sample.columns:
-        found = find_numbers(count_texts(sample[name]))
-        if found is not None and found.sure and _shows_decimal(sample[name], found.form.decimal):
+        counts = count_texts(sample[name])
+        # A column that follows whatever the others say decides nothing.
+        found = find_numbers(counts, ",")
+        if found is None or not found.sure or not _shows_decimal(sample[name], found.form.decimal):
+            continue
+        if find_numbers(counts, ".") == found:
             signs.add(found.form.decimal)
     return signs.pop() if len(signs) == 1 else ""
 
