@@ -119,5 +119,5 @@ def _explain_absent(path: Path) -> str:
 
 
 def _name_folder(folder: Path) -> str:
-    """Name a folder in a sentence: a bare "." before its full stop would read as "..", the parent."""
+    """Name a folder in a sentence, where a bare "." before the full stop would read as ".."."""
     return f"the current folder ({folder.resolve().name})" if folder == Path() else str(folder)
