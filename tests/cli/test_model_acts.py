@@ -249,7 +249,8 @@ def test_alias_tags_and_texts_are_one_command_each(ask: Any) -> None:
     assert "either a version or --delete" in said(ask("alias", "shadow"))
     facts(ask("tag", "1", "team=sales", "--json"))
     assert facts(ask("show", "1", "--json"))["tags"]["team"] == "sales"
-    facts(ask("untag", "1", "team", "--json"))
+    untagged = facts(ask("untag", "1", "team", "--json"))
+    assert untagged["changed"] == {"team": "sales → not set"}
     assert "has no tag: team" in said(ask("untag", "1", "team"))
     assert "NAME=VALUE" in said(ask("tag", "1", "team"))
     assert "Give a version and its tags" in said(ask("tag", "team=sales"))
