@@ -75,7 +75,7 @@ def test_the_notebook_arrives_at_the_same_score(file: Path) -> None:
     [
         (
             ["--file", "none.csv", "--target", "sold"],
-            "There is no file 'none.csv' (nearest: 'rows.csv')",
+            "There is no file 'none.csv' (nearest: 'rows.csv') in the current folder (",
         ),
         (
             ["--file", "rows.xyz", "--target", "sold"],

@@ -9,8 +9,9 @@ all letters beyond ASCII belong to one language, with capitals at their beginnin
 import re
 from collections.abc import Callable, Iterable
 
-# Code pages that tables are really written in; of those that fit alike the first is taken.
-_WESTERN_PAGES = ("cp1252", "cp1250", "cp1254", "cp1257", "iso8859_2", "cp850", "mac_roman")
+# Code pages that tables are really written in; of those that fit alike the first is taken. Excel
+# for Mac still saves CSV in its old page; DOS is longer gone.
+_WESTERN_PAGES = ("cp1252", "cp1250", "cp1254", "cp1257", "iso8859_2", "mac_roman", "cp850")
 _OTHER_PAGES = ("cp1251", "koi8_r", "cp866", "cp1253", "cp1255", "cp1256")
 _WIDE_PAGES = ("cp932", "euc_jp", "gb18030", "big5", "cp949")
 PAGES = (*_WESTERN_PAGES, *_OTHER_PAGES, *_WIDE_PAGES)
@@ -43,16 +44,23 @@ _ENDS = re.compile(r"[a-zß-öø-ÿа-яё][A-ZÀ-ÖØ-ÞА-ЯЁ]")
 _FOREIGN = re.compile(r"[ìù][^\W\d_]|[aeiouyáéíóú]è[aeiouyáéíóú]|[ae]ò\b|õ(?!e)|[ûþðý]", re.I)
 _FEW_FOREIGN = 0.1  # of the words: a French text has its août
 _CUT = 1 << 15  # bytes: shorter samples are whole
-_NEAR = 0.04  # a lead that says nothing
 _MOST_HIGH = 0.8  # of a word's letters, in a script that has ASCII letters
 
 
 def find_legacies(sample: bytes) -> list[str]:
     """Return the code pages that lines with letters beyond ASCII may be of, the likeliest first."""
     scored = {page: _score(sample, page) for page in PAGES}
-    best = max(scored.values())
-    near = [page for page in PAGES if scored[page] >= best - _NEAR]
-    return sorted(near, key=lambda page: -scored[page]) if best > 0 else [PAGES[0]]
+    fitting = [page for page in PAGES if scored[page] > 0 or _decodes(sample, page)]
+    return sorted(fitting, key=lambda page: -scored[page]) or [PAGES[0]]
+
+
+def _decodes(sample: bytes, page: str) -> bool:
+    """Tell whether every byte of a sample has a letter in a page, none of them a control."""
+    try:
+        text = sample.decode(page)
+    except UnicodeDecodeError:
+        return False
+    return not any(0x80 <= ord(letter) < 0xA0 for letter in text)
 
 
 def looks_foreign(sample: bytes, page: str) -> bool:
@@ -117,9 +125,9 @@ def _score_wide(text: str, page: str) -> float:
     high = [letter for letter in text if ord(letter) > 127]
     wide = r"[\u3040-\u9fff\uac00-\ud7a3\uff61-\uff9f]"
     if re.search(rf"[A-Za-z]{wide}|{wide}[A-Za-z]|\d(?![年月日時分秒]){wide}\d", text):
-        return 0.3
+        return 0.0
     if page == "cp949" and any(len(each.encode("euc_kr", "ignore")) != 2 for each in set(high)):
-        return 0.3  # syllables that are hardly ever written
+        return 0.0  # syllables that are hardly ever written
     kana = _count(high, "\u3041", "\u30ff")
     hangul = _count(high, "\uac00", "\ud7a3")
     signs = _count(high, "\u4e00", "\u9fff")

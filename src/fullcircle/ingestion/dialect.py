@@ -28,6 +28,7 @@ _WORTH = {
     "odd": 0.1,
 }
 # Signs that stand in texts and clocks as well have to be better by so much.
+IN_TEXTS = frozenset({" ", ":"})
 _HANDICAP = {" ": 0.72, ":": 0.6, "~": 0.9, "^": 0.9}
 
 

@@ -153,7 +153,7 @@ def raise_if_archive_is_bomb(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             total = sum(member.file_size for member in archive.infolist())
     except (OSError, zipfile.BadZipFile):
-        return  # no archive: anyone who reads it says so
+        return  # no archive: the reader says so
     if total > max(_FREE_BYTES, path.stat().st_size * _MOST_TIMES):
         raise DataError(
             f"{path} unpacks to more than {_MOST_TIMES} times its size. Save it as CSV and give "

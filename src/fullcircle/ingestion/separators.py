@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from fullcircle.core.questions import Choice, Question
-from fullcircle.ingestion.dialect import FoundDialect
+from fullcircle.ingestion.dialect import IN_TEXTS, FoundDialect
 from fullcircle.ingestion.lines import read_records
 from fullcircle.ingestion.writing import NAMES, Dialect
 
@@ -27,7 +27,10 @@ def ask_about_separator(
     other = found.other
     if other is None or not other.separator or found.margin >= _CLOSE:
         return ()
-    if not found.best.separator:
+    # Blanks and colons stand in texts and clocks as well: they raise no doubt of another sign.
+    if not found.best.separator or (
+        other.separator in IN_TEXTS and found.best.separator not in IN_TEXTS
+    ):
         return ()
     asked = f"The fields of {name} can be parted in two ways."
     choices = tuple(_preview(each, lines) for each in (found.best, other))

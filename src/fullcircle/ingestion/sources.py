@@ -113,6 +113,11 @@ def _explain_absent(path: Path) -> str:
     if not path.parent.is_dir():
         return f"There is no folder {path.parent}. Check the path; relative ones begin here."
     if "*" in path.name:
-        return f"No file in {path.parent} fits {path.name!r}. Give {_KNOWN}."
+        return f"No file in {_name_folder(path.parent)} fits {path.name!r}. Give {_KNOWN}."
     near = name_missing([path.name], sorted(each.name for each in path.parent.iterdir()))
-    return f"There is no file {near} in {path.parent}. Give {_KNOWN}."
+    return f"There is no file {near} in {_name_folder(path.parent)}. Give {_KNOWN}."
+
+
+def _name_folder(folder: Path) -> str:
+    """Name a folder in a sentence, where a bare "." before the full stop would read as ".."."""
+    return f"the current folder ({folder.resolve().name})" if folder == Path() else str(folder)

@@ -29,7 +29,7 @@ try:
 except MemoryError:
     sys.exit({_TOO_LARGE})
 except Exception:
-    pass  # anyone who reads it says what is wrong
+    pass  # the reader says what is wrong
 """
 
 

@@ -42,12 +42,12 @@ class CatalogModelSource:
         self._catalog = catalog
 
     def versions(self) -> dict[str, str | None]:
-        """Versions of champion, shadow_models and feature tables."""
+        """Versions of the champion, of the shadow models and of the feature tables."""
         names = (CHAMPION, "shadow_models", "feature_tables")
         return {name: self._catalog.get(name).data_version() for name in names}
 
     def models(self) -> dict[str, Model]:
-        """The champion and anyone who predicts beside it.
+        """The champion and each model that predicts beside it.
 
         Raises:
             ModelError: There is no champion.

@@ -1,4 +1,4 @@
-"""The decision: which shifts are significantly no chance, and worth an alarm."""
+"""The decision: which shifts are significant, and large enough for an alarm."""
 
 from collections.abc import Sequence
 

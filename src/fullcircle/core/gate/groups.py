@@ -8,7 +8,7 @@ from fullcircle.core.metrics import Vector
 
 
 def no_slice_harmed(case: GateContext) -> tuple[bool, str]:
-    """Is there no slice that the challenger significantly serves worse than the champion does?
+    """Is there no slice on which the challenger is significantly worse than the champion?
 
     A slice is harmed where the whole interval of the difference lies below minus the margin. The
     slices judged share the error rate, so that a challenger that harms nobody is refused at most

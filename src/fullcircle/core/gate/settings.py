@@ -24,7 +24,7 @@ class GateSettings(Settings):
         seed: Seed of the resamples.
         minimum: Absolute bar by metric, in the metric's units, for the worse end of its interval.
         comparison: ``superiority`` asks for a challenger significantly better than the champion,
-            ``non_inferiority`` for one that is significantly not worse by ``margin``.
+            ``non_inferiority`` for one whose interval excludes a loss of ``margin``.
         margin: Loss that non-inferiority tolerates, in units of the primary metric.
         slice_min_rows: A smaller slice is not judged.
         slice_margin: Loss that a slice must tolerate, in units of the primary metric.

@@ -9,7 +9,6 @@ from fullcircle.core.parsing.numbers import BLANKS, PLAIN, NumberFormat, is_infi
 
 _MOSTLY = 0.95
 _MIN_MARKS = 2
-_MANY = 40  # distinct numbers, of which by chance one would end in zero
 _MOST_TEXTS = 5_000
 # Marks of missing values that systems write among numbers and dates.
 MARKS = frozenset(
@@ -263,8 +262,6 @@ def _settle_open(sign: str, bodies: Sequence[str], hint: str) -> NumberColumn:
         return NumberColumn(decimal)
     if sign == ".":
         # Programs write no zero at the end; where one stands, people wrote it, in either sense.
-        # Of few numbers none may end so by chance: nine in ten of any end in another digit.
-        many = len(bodies) >= _MANY
-        is_program = hint == "" and many and not any(body.endswith("0") for body in bodies)
+        is_program = hint == "" and not any(body.endswith("0") for body in bodies)
         return NumberColumn(decimal, sure=is_program, other=thousands)
     return NumberColumn(thousands, sure=hint == ".", other=decimal)

@@ -36,7 +36,7 @@ class Scoring:
     """All that turns requests into scored rows.
 
     Attributes:
-        role_models: The champion, then anyone who predicts beside it.
+        role_models: The champion, then each model that predicts beside it.
         lookups: Serve all models.
         tables: Feature tables by name.
         event_time: Column with the moment of a request; None for a snapshot.

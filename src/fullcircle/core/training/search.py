@@ -185,7 +185,7 @@ class Search:
         """Begin with each family as it comes, and the variants that have often done well.
 
         The last ones, which take longest, come first, each with all its folds, since preparing a
-        fold for one holds up anyone who else needs it; none is cut short.
+        fold for one holds up the others that need it; none is cut short.
         """
         begun = [
             (family, self._ask(family, variant))

@@ -121,8 +121,8 @@ def _describe_decline(window: dict[str, Any], reports: Reports) -> str | None:
         return None
     return (
         f"{reports.performance['metric']} of the period from {window['as_of']} is "
-        "significantly worse "
-        f"than promised: {window['score']['value']:.4f}, promised {promised['value']:.4f}"
+        f"significantly worse than promised: {window['score']['value']:.4f}, "
+        f"promised {promised['value']:.4f}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What a card is made of, anyone who prints it, and how its numbers are worded."""
+"""What a card is made of, whatever prints it, and how its numbers are worded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

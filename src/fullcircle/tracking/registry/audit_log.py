@@ -201,7 +201,7 @@ def _as_kept(run: Any) -> Kept:
 
 
 def _is_stale(run: Any) -> bool:
-    """Tell whether anyone who began the act will not end it."""
+    """Tell whether the process that began the act will not end it."""
     host, _, number = run.data.tags.get(_PROCESS, "").rpartition(":")
     if host == platform.node() and number.isdigit() and not psutil.pid_exists(int(number)):
         return True

@@ -1,4 +1,4 @@
-"""The head of the log, kept outside the registry: anyone who writes to the store cannot reach it.
+"""The head of the log, kept out of reach of those who can write to the registry's store.
 
 A chain of hashes shows a line that is missing or changed between others. It cannot show that the
 newest lines were cut off or rewritten, for nothing follows them. So each machine that acts on a

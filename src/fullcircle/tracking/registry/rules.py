@@ -1,4 +1,4 @@
-"""What the registry does not do, anyone who asks.
+"""What the registry refuses, no matter who asks.
 
 A role is an alias: ``challenger`` asks for promotion, ``champion`` scores, ``previous`` is what a
 rollback returns to, ``shadow`` predicts without answering.
