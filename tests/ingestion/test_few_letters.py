@@ -49,7 +49,9 @@ def test_many_western_words_are_not_asked_about() -> None:
 
 def test_a_difference_far_below_is_shown() -> None:
     """Readings that differ only after lines that are alike are a question that shows the words."""
-    sample = "\n".join(["Köln", "Müller", "Größe", "Gänse", "España"]).encode("cp1252")
+    sample = "\n".join(["Köln", "Müller", "Größe", "Gänse", "España;1", "España;2"]).encode(
+        "cp1252"
+    )
     question = ask_about_encoding("a.csv", sample, ["cp1252", "cp1250"])
     assert question is not None
     assert [each.preview for each in question.choices] == ["España", "Espańa"]

@@ -9,6 +9,7 @@ from fullcircle.ingestion.code_pages import looks_foreign
 _SHOWN = 60
 _MOST = 9
 _FEW_LETTERS = 4
+_PARTED = re.compile(r"[;,|\s\"]+")  # ASCII alone: it parts all readings alike
 _PAGES = 3
 _WORDS = 6
 _WORD = re.compile(rb"[\w\x80-\xff]+")
@@ -60,7 +61,7 @@ def _count_letters(sample: bytes) -> int:
 
 def _preview(readings: Sequence[str]) -> list[str]:
     """Return the first words of each reading that not all readings have alike."""
-    words = list(dict.fromkeys(zip(*(text.split() for text in readings), strict=False)))
+    words = list(dict.fromkeys(zip(*map(_PARTED.split, readings), strict=False)))
     differing = [each for each in words if len(set(each)) > 1][:_WORDS]
     return [_shorten(" / ".join(each)) for each in zip(*differing, strict=True)]
 
