@@ -40,6 +40,9 @@ _LETTER = r"[^\W\d_¹²³ªº]"
 _WORD = re.compile(rf"\d*{_LETTER}+(?:[^\x00-\x7f\s’–—…]{_LETTER}+)*\d*")
 _STRAY = re.compile(r"(?<=\d)[^\x00-\x7f\w\s]{2,}(?=\d)")  # no sign of thousands is so long
 _ENDS = re.compile(r"[a-zß-öø-ÿа-яё][A-ZÀ-ÖØ-ÞА-ЯЁ]")
+# What Western words hardly have, and other pages explain: mìsto is město, poèet is počet.
+_FOREIGN = re.compile(r"[ìù][^\W\d_]|[aeiouyáéíóú]è[aeiouyáéíóú]|[ae]ò\b|õ(?!e)|[ûþðý]", re.I)
+_FEW_FOREIGN = 0.1  # of the words: a French text has its août
 _CUT = 1 << 15  # bytes: shorter samples are whole
 _MOST_HIGH = 0.8  # of a word's letters, in a script that has ASCII letters
 
@@ -58,6 +61,15 @@ def _decodes(sample: bytes, page: str) -> bool:
     except UnicodeDecodeError:
         return False
     return not any(0x80 <= ord(letter) < 0xA0 for letter in text)
+
+
+def looks_foreign(sample: bytes, page: str) -> bool:
+    """Tell whether a sample read as Windows-1252 has words that look like another page's."""
+    if page != PAGES[0]:
+        return False
+    found = set(_WORD.findall(sample.decode(page, "replace")))
+    words = [word for word in found if not word.isascii()]
+    return sum(bool(_FOREIGN.search(word)) for word in words) > _FEW_FOREIGN * len(words)
 
 
 def _score(sample: bytes, page: str) -> float:

@@ -1,12 +1,18 @@
 """What a file leaves open: which of its sheets is meant, and which letters its bytes are."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from fullcircle.core.questions import Choice, Question, Strength
+from fullcircle.ingestion.code_pages import looks_foreign
 
 _SHOWN = 60
 _MOST = 9
 _FEW_LETTERS = 4
+_PARTED = re.compile(r"[;,|\s\"]+")  # ASCII alone: it parts all readings alike
+_PAGES = 3
+_WORDS = 6
+_WORD = re.compile(rb"[\w\x80-\xff]+")
 
 
 def ask_about_sheet(path: str, sheets: Mapping[str, Sequence[str]], strength: Strength) -> Question:
@@ -33,23 +39,31 @@ def ask_about_encoding(path: str, sample: bytes, encodings: Sequence[str]) -> Qu
         sample: Lines with letters beyond ASCII.
         encodings: Code pages that fit, the likeliest first.
     """
-    read = {each: _preview(sample, each) for each in encodings}
+    read = {each: sample.decode(each, errors="replace") for each in encodings}
     different = {text: each for each, text in reversed(read.items())}
     fitting = [each for each in read if different[read[each]] == each]
     if len(fitting) < 2:
         return None
+    previews = _preview([read[each] for each in fitting[:_PAGES]])
     choices = tuple(
-        Choice(read[each], ("--encoding", each), {"encoding": each}) for each in fitting[:3]
+        Choice(preview, ("--encoding", each), {"encoding": each})
+        for each, preview in zip(fitting[:_PAGES], previews, strict=True)
     )
-    letters = sum(byte > 127 for byte in sample)
-    strength: Strength = "strong" if letters >= _FEW_LETTERS else "weak"
+    is_sure = _count_letters(sample) >= _FEW_LETTERS and not looks_foreign(sample, fitting[0])
+    strength: Strength = "strong" if is_sure else "weak"
     return Question("encoding", f"The letters of {path} are not UTF-8.", choices, strength)
 
 
-def _preview(sample: bytes, encoding: str) -> str:
-    text = sample.decode(encoding, errors="replace")
-    lines = [line for line in text.splitlines() if any(ord(letter) > 127 for letter in line)]
-    return _shorten(" / ".join(lines[:3]))
+def _count_letters(sample: bytes) -> int:
+    """Count letters beyond ASCII in all different words: a word that repeats proves no more."""
+    return sum(byte > 127 for word in set(_WORD.findall(sample)) for byte in word)
+
+
+def _preview(readings: Sequence[str]) -> list[str]:
+    """Return the first words of each reading that not all readings have alike."""
+    words = list(dict.fromkeys(zip(*map(_PARTED.split, readings), strict=False)))
+    differing = [each for each in words if len(set(each)) > 1][:_WORDS]
+    return [_shorten(" / ".join(each)) for each in zip(*differing, strict=True)]
 
 
 def _shorten(text: str) -> str:
