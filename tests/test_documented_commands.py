@@ -154,6 +154,28 @@ def test_documented_command_runs(project: Any, words: str) -> None:
     assert result.exit_code == 0, result.output
 
 
+# Runs that take seconds: they end as the page says, in a project that has run.
+WHOLE_RUNS = (
+    "run --pipeline scoring",
+    "run --pipeline scoring --params since=last",
+    "run --pipeline monitoring",
+    "run --pipeline monitoring --params alerts.dry_run=true",
+    "run --pipeline monitoring --params alerts.at_least=critical",
+    "run --pipeline training",
+    "run --traceback",
+    "run --params note=shorter-history",
+    "run --nodes report_scoring",
+)
+
+
+@pytest.mark.parametrize("words", WHOLE_RUNS)
+def test_documented_run_ends(project: Any, words: str) -> None:
+    """A documented run of a cheap pipeline runs whole, and its words stand on a page."""
+    assert words in RUN_HERE
+    result = call(project, words)
+    assert result.exit_code == 0, result.output
+
+
 @pytest.mark.parametrize("words", [w for w in RUN_HERE if w.startswith("run")])
 def test_documented_run_begins(project: Any, words: str) -> None:
     """A documented run, its environment, pipelines and parameters are ones that can be begun."""
