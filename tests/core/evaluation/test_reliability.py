@@ -182,3 +182,19 @@ def test_of_many_classes_the_likeliest_is_judged() -> None:
     report = check(truth, chances)
     assert (report["calibrated"], report["of"]) == (True, "the predicted class")
     assert check(truth, softmax(3 * score, axis=1))["calibrated"] is False
+
+
+@pytest.mark.parametrize(("sure", "calibrated"), [(0.999, True), (0.6, False)])
+def test_always_right_of_many_classes_is_judged(sure: float, *, calibrated: bool) -> None:
+    """Where each likeliest class is the true one the bins judge: sure passes, shy does not."""
+    truth = np.arange(300) % 3
+    report = check(truth, np.where(np.eye(3)[truth] == 1, sure, (1 - sure) / 2))
+    assert (report["judged"], report["reason"], report["slope"]) == (True, None, None)
+    assert report["calibrated"] is calibrated
+
+
+def test_one_class_of_many_alone_is_not_judged() -> None:
+    """Of rows that all have one of three classes no verdict is given, right or wrong."""
+    chances = np.tile([0.2, 0.5, 0.3], (300, 1)) + 0.1 * np.eye(3)[np.arange(300) % 3]
+    report = check(np.zeros(300, dtype=int), chances)
+    assert (report["judged"], report["reason"]) == (False, "the rows have a single outcome")

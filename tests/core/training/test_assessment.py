@@ -270,3 +270,21 @@ def test_every_part_that_can_be_drawn_is_drawn(settle: Any, judge: Any, task: st
     bare = {**report, "slices": [], "importance": [], "learning_curve": []}
     left = set(draw_figures(bare, task, truth, predicted, board, []))
     assert left == expected | {"leaderboard"}
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize("rare", [0, 1])
+def test_a_learning_curve_leaves_out_rows_without_a_class(
+    settle: Any, task: str, rare: int
+) -> None:
+    """Few rows that lack a class are no point: their model's columns would be other classes'."""
+    training_context, winner, selection = settle(task)
+    label = training_context.rows["returned"]
+    kept = label.where(label != rare, (rare + 1) % label.nunique())
+    order = np.random.default_rng(3).permutation(np.arange(len(label))[::-1])
+    kept.iloc[order[40:43]] = rare  # in the first quarter of the rows, not in the first eighth
+    rows = training_context.rows.assign(returned=kept)
+    curve = assess(replace(training_context, rows=rows), winner, selection)["learning_curve"]
+    classes = label.nunique()
+    assert curve[0] == {"rows": 30, "reason": f"30 rows hold {classes - 1} of {classes} classes."}
+    assert all(np.isfinite(point["value"]) for point in curve[1:])

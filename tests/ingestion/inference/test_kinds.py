@@ -158,7 +158,9 @@ def test_classes_and_row_names() -> None:
 @pytest.mark.parametrize("layout", [*LAYOUTS, ISO])
 def test_example_reads_well(layout: str) -> None:
     """The example row of a reading is read whole, whatever is declared."""
-    reading = ColumnParser({"t": "T"}, {"n": "N"}, {"m": ("M", layout)}, decimal=",")
+    reading = ColumnParser(
+        texts={"t": "T"}, numbers={"n": "N"}, moments={"m": ("M", layout)}, decimal=","
+    )
     table = ibis.memtable(pd.DataFrame([reading.example()]))
     row = connect().execute(table.select(**reading.columns(table))).iloc[0]
     assert (row["t"], row["n"], row["m"]) == ("a", 1.5, pd.Timestamp("2024-12-31", tz="UTC"))

@@ -42,10 +42,10 @@ def check_calibration(truth: Vector, probability: Vector, *, confidence: float) 
     truth, probability = np.asarray(truth), np.asarray(probability, dtype="float64")
     scores = _score(truth, probability)
     of = "class 1" if probability.ndim == 1 else "the predicted class"
+    reason = _reason_against(truth)  # of the labels: a model of many classes may always be right
     if probability.ndim == 2:
         truth, probability = probability.argmax(axis=1) == truth, probability.max(axis=1)
     truth = truth.astype("int64")
-    reason = _reason_against(truth)
     bins = [_compare_bin(*group, confidence) for group in _bin_rows(truth, probability)]
     cox = _fit_cox(truth, probability, confidence)
     p_values = [b.pop("p_value") for b in bins]

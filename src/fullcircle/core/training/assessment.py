@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fullcircle.core.errors import DataError
 from fullcircle.core.evaluation.importance import learning_curve, permutation_importance
 from fullcircle.core.evaluation.intervals import Estimate, bootstrap_metric
 from fullcircle.core.evaluation.reliability import check_calibration
@@ -127,11 +128,9 @@ def _trace_learning(
 
     def fit_and_score(size: int) -> Estimate:
         rows = np.sort(places[:size])
-        model = fit(
-            training_context.build(model_config),
-            training_context.inputs.iloc[rows],
-            training_context.label.iloc[rows],
-        )
+        label = training_context.label.iloc[rows]
+        _refuse_missing_class(problem.task, label, training_context.label)
+        model = fit(training_context.build(model_config), training_context.inputs.iloc[rows], label)
         predicted = predict(model, problem.task, inputs)
         return bootstrap_metric(
             problem.primary_metric,
@@ -144,3 +143,10 @@ def _trace_learning(
         )
 
     return learning_curve(fit_and_score, len(places), _SHARES)
+
+
+def _refuse_missing_class(task: str, label: pd.Series, whole: pd.Series) -> None:
+    """Refuse rows without a class: a model of them has a column less, and others move up."""
+    found, wanted = label.nunique(), whole.nunique()
+    if task != "regression" and found < wanted:
+        raise DataError(f"{len(label)} rows hold {found} of {wanted} classes.")
